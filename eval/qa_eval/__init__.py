@@ -1,0 +1,1 @@
+"""The evaluation harness; it imports qa, never the reverse."""
