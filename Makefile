@@ -1,0 +1,68 @@
+# make run    set everything up, index index/documents/, open the chat on 127.0.0.1:7860
+# make test   set everything up, run every test (real models, real browser)
+# make check  format, lint, types, docstrings     make eval, make bench   measure
+# make setup  install only      make lock   pin anew     make clean   delete what tools left
+#
+# PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
+# PIP_EXTRA="--extra-index-url https://download.pytorch.org/whl/cpu"
+#                          where pip also looks; this one offers torch's small CPU build
+# ARGS="--limit 20"        passed on to qa by run, eval and bench, to pytest by test
+
+PYTHON ?= python3
+PIP_EXTRA ?=
+ARGS ?=
+BIN := .venv/bin
+INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
+
+.PHONY: run setup test check eval bench screenshots lock clean help
+
+run: .venv/installed
+	$(BIN)/qa serve $(ARGS)
+
+setup: .venv/installed
+
+test: .venv/installed-dev
+	$(BIN)/pytest $(ARGS)
+
+check: .venv/installed-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/pydoclint src/qa eval/qa_eval
+
+eval: .venv/installed-dev
+	$(BIN)/qa eval $(ARGS)
+
+bench: .venv/installed-dev
+	$(BIN)/qa bench $(ARGS)
+
+# Resolves every dependency anew in an empty environment and pins what was installed.
+lock:
+	rm -rf build/lock && $(PYTHON) -m venv build/lock
+	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,dev]"
+	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip \
+	  --exclude qa-sentence-citations | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > build/constraints.txt
+	mv build/constraints.txt constraints.txt && rm -rf build/lock
+
+# The environment, the index and the models stay: they take minutes to make.
+clean:
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src eval tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+help:
+	@sed -n '/^\#/!q;s/^\# \{0,1\}//p' Makefile
+
+# A stamp is newer than what it was installed from, so a second start installs nothing.
+.venv/installed: pyproject.toml constraints.txt | $(BIN)/pip
+	$(INSTALL) --editable ".[embedded,encoder]"
+	@touch $@
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/installed
+	$(INSTALL) --editable ".[embedded,encoder,dev]"
+	@touch $@
+
+$(BIN)/pip:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed; '$(PYTHON)' is $$($(PYTHON) --version 2>&1)." \
+	    "Name another one: make $(MAKECMDGOALS) PYTHON=python3.12" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
