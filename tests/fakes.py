@@ -81,9 +81,10 @@ class ScriptedModel:
     """A chat model that gives queued replies word by word; a word is a token.
 
     It remembers every prompt (``prompts``), every warmed prefix (``warmed``), how many streams were
-    closed before their end (``stopped``) and whether it was closed. Each slot keeps the words of its
-    last prompt, so that ``computed_tokens`` is what a real prefix cache would leave to read. When the
-    queue is empty ``default`` is called with the prompt; without one an AssertionError names it.
+    closed before their end (``stopped``) and whether it was closed. Each slot keeps the words of
+    its last prompt, so that ``computed_tokens`` is what a real prefix cache would leave to read.
+    When the queue is empty ``default`` is called with the prompt; without one an AssertionError
+    names it.
 
     Example: ``ScriptedModel(["2500 soldats.", Reply("Oui", top=(TokenLogprob("Oui", -0.1),))])``.
     """

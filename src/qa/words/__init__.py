@@ -1,0 +1,19 @@
+"""Words of French and English text: folded tokens, stems, numbers and names.
+
+Search, evidence and the check share these functions, so that what counts as the same word is
+decided once. They are pure and know nothing of documents or of the index.
+"""
+
+from qa.words.numerals import numbers
+from qa.words.terms import WORDS_VERSION, content_words, fold, language, names, stems, tokens
+
+__all__ = [
+    "WORDS_VERSION",
+    "content_words",
+    "fold",
+    "language",
+    "names",
+    "numbers",
+    "stems",
+    "tokens",
+]

@@ -1,0 +1,192 @@
+"""Words of French and English text: folded tokens, stems, names, and the language.
+
+It knows nothing of documents or of the index, and treats other scripts as plain words.
+
+Example: ``stems("L'armée irakienne")`` is ``["arme", "irakien"]``.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import unicodedata
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.resources import files
+from typing import Final, Literal
+
+import Stemmer
+
+# Raised whenever the stems of some text change: an index made with another version is rebuilt.
+WORDS_VERSION: Final = 1
+
+_APOSTROPHES: Final = str.maketrans(dict.fromkeys("’ʼ‘`´＇", "'"))
+_LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
+# Superscripts are footnote marks and units (m², 2500¹), never part of a word or a number.
+_SUPERSCRIPTS: Final = str.maketrans(dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", " "))
+# In order: «1 200,50» with any kind of space; 1,200.50; 1.200,50; 3,5; 1.2.3; 42.
+NUMBER: Final = (
+    r"(?>(?<!\d)(?:\d{1,3}(?:[    ]\d{3})+(?!\d)(?:[.,]\d+(?![.,]?\d))?"
+    r"|[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|[1-9]\d{0,2}(?:\.\d{3})+(?![.\d])(?:,\d+)?"
+    r"|(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)|\d+(?:\.\d+){2,}|\d+))"
+)
+_DOTTED: Final = r"(?:[^\W\d_]\.)+[^\W\d_](?![^\W_])\.?"
+_CJK: Final = r"぀-ヿ㐀-䶿一-鿿豈-﫿"
+_LETTERS: Final = rf"[^\W_{_CJK}]+"
+_WORD: Final = re.compile(rf"{NUMBER}(?![^\W\d_])|{_DOTTED}|[{_CJK}]+|{_LETTERS}(?:'{_LETTERS})*")
+NUMERAL: Final = re.compile(NUMBER)
+_IDEOGRAPHS: Final = re.compile(f"[{_CJK}]")
+_ELISIONS: Final = frozenset(
+    [
+        "c",
+        "d",
+        "j",
+        "l",
+        "m",
+        "n",
+        "s",
+        "t",
+        "qu",
+        "jusqu",
+        "lorsqu",
+        "puisqu",
+        "quoiqu",
+        "presqu",
+        "entr",
+    ]
+)
+_ENGLISH_ENDINGS: Final = frozenset(["s", "re", "ve", "ll", "m", "d"])
+
+
+def fold(text: str) -> str:
+    """Return the text without case, accents, ligatures and typographic apostrophes."""
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    decomposed = unicodedata.normalize("NFD", text.translate(_LIGATURES))
+    # Only the accents of alphabets that read the same without them (not Indic vowel signs).
+    bare = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
+    return unicodedata.normalize("NFC", bare)
+
+
+def tokens(text: str) -> list[str]:
+    """Return the folded words in order: elisions dropped, hyphens split, each number one token.
+
+    «L'après-midi, 1 200,50 €» is ``["apres", "midi", "1200.50"]``.
+    """
+    return [fold(word) for word in _words(text)]
+
+
+def stems(text: str) -> list[str]:
+    """Return the stems of the content words: Snowball on the accented words, then folded."""
+    return [
+        _stem(word)
+        for word in _words(text)
+        if fold(word) not in _function_words() and not (len(word) == 1 and word.isalpha())
+    ]
+
+
+def content_words(text: str) -> set[str]:
+    """Return the set of stems of the text's content words, numbers left out."""
+    return {stem for stem in stems(text) if not stem[0].isdigit()}
+
+
+def language(text: str) -> Literal["fr", "en"]:
+    """Tell French from English by counting function words; French when undecided."""
+    counts = {name: 0 for name in _stop_words()}
+    for word in tokens(text):
+        for name, listed in _stop_words().items():
+            counts[name] += word in listed
+    return "en" if counts["en"] > counts["fr"] else "fr"
+
+
+@lru_cache(maxsize=1)
+def _stop_words() -> dict[str, frozenset[str]]:
+    lists: dict[str, set[str]] = {"fr": set(), "en": set()}
+    for line in (files("qa") / "data" / "stopwords.txt").read_text("utf-8").splitlines():
+        name, *words = line.split()
+        if name != "#":
+            lists[name].update(words)
+    return {name: frozenset(words) for name, words in lists.items()}
+
+
+@lru_cache(maxsize=1)
+def _function_words() -> frozenset[str]:
+    return frozenset().union(*_stop_words().values())
+
+
+_stemmers: Final = (Stemmer.Stemmer("french"), Stemmer.Stemmer("english"))
+_stemmers_lock: Final = threading.Lock()  # one Stemmer serves one call at a time
+
+
+@lru_cache(maxsize=1 << 16)
+def _stem(word: str) -> str:
+    french, _ = _stemmers
+    with _stemmers_lock:
+        return fold(french.stemWord(word))
+
+
+def plain_text(text: str) -> str:
+    """Return the text in NFC with ASCII digits and apostrophes, superscripts left out."""
+    text = unicodedata.normalize("NFC", text).translate(_SUPERSCRIPTS).translate(_APOSTROPHES)
+    if text.isascii():
+        return text
+    return "".join(str(unicodedata.digit(char)) if char.isdecimal() else char for char in text)
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield lower-case words with their accents; numbers normalised; elided words left out."""
+    for match in _WORD.finditer(plain_text(text)):
+        word = match.group().lower()
+        if NUMERAL.fullmatch(word):
+            yield decimal(word)
+        elif _IDEOGRAPHS.match(word):
+            yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
+        elif word != "t" or not match.string.endswith("-", 0, match.start()):  # the t of «a-t-il»
+            yield _without_elisions(word.replace(".", ""))
+
+
+def _without_elisions(word: str) -> str:
+    *before, last = word.split("'")
+    while before and before[0] in _ELISIONS:
+        del before[0]
+    return "".join(before if before and last in _ENGLISH_ENDINGS else (*before, last))
+
+
+def decimal(number: str) -> str:
+    """Return «1 200,50» and 1,200.50 as 1200.50."""
+    number = "".join(number.split())
+    if re.fullmatch(r"[1-9]\d{0,2}(,\d{3})+(\.\d+)?", number):
+        return number.replace(",", "")
+    if re.fullmatch(r"[1-9]\d{0,2}(\.\d{3})+(,\d+)?", number):
+        number = number.replace(".", "")
+    return number.replace(",", ".")
+
+
+_CAPITALISED: Final = re.compile(rf"{_DOTTED}|[^\W\d_][^\W_]*")
+# What may stand between the end of a sentence (a colon, a line) and the next one's first word.
+_SENTENCE_START: Final = re.compile(
+    r"(?:^|[.!?…:][\"'»”)\]]*(?=[\s\"'«“(\[])|\n)\s*(?:[-–—•*]\s+)?[\"'«“(\[\s]*$"
+)
+_ABBREVIATION: Final = re.compile(
+    r"\b(?:MM?|Mmes?|Mlles?|Drs?|Prs?|Mes?|Stes?|St|Gal|Gén|Col|Mr|Mrs|Ms|Sen|Rep|Gov|Gen|[A-Z])\.\s*$"
+)
+
+
+def names(text: str) -> set[str]:
+    """Return the folded capitalised words that do not open a sentence, and all acronyms."""
+    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
+    found: set[str] = set()
+    for match in _CAPITALISED.finditer(text):
+        word = match.group().replace(".", "")
+        if len(word) < 2 or not word[0].isupper():
+            continue
+        folded = fold(word)
+        if word.isupper() or not (folded in _function_words() or _opens(text, match.start())):
+            found.add(folded)
+    return found
+
+
+def _opens(text: str, start: int) -> bool:
+    before = text[max(0, start - 16) : start]
+    if start > 16:
+        before = "x" + before  # a cut is no beginning
+    return bool(_SENTENCE_START.search(before)) and not _ABBREVIATION.search(before)
