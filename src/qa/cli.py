@@ -1,0 +1,265 @@
+"""The command line: reads arguments, calls the assistant, prints what comes back; decides nothing.
+
+Exit codes: 0 answered, 3 abstained, 2 bad input or a missing model, 1 an error of ours, 130 stopped
+with Ctrl-C. Nothing heavy is imported before a command runs, so that ``qa --help`` answers at once.
+
+Example: ``qa ask "Combien de soldats américains sont en Irak ?" --json``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import json
+import logging
+import sys
+import traceback
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+import typer
+
+from qa.errors import InputError, QAError
+from qa.terminal import note, out, prepare_streams, show, silence_stdout
+from qa.types import Answer, Turn
+
+if TYPE_CHECKING:
+    from qa.assistant import Assistant
+    from qa.settings import Settings
+
+ANSWERED, INTERNAL, BAD_INPUT, ABSTAINED, STOPPED = 0, 1, 2, 3, 130
+
+# The names of qa.settings.Backend; importing that would load pydantic: a third of a second.
+Backend = Literal["auto", "ollama", "embedded", "extractive"]
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Ask your documents; every statement of the answer points at the sentences that prove it.",
+)
+
+StoreOption = Annotated[
+    Path | None, typer.Option("--store", metavar="DIR", help="The index (default: index/store).")
+]
+BackendOption = Annotated[
+    Backend | None, typer.Option("--backend", help="The language model's host (default: auto).")
+]
+_PASS_ON = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+
+@dataclass(frozen=True, slots=True)
+class _Common:
+    """The options that may also stand before the command."""
+
+    store: Path | None
+    backend: Backend | None
+
+
+@app.callback()
+def _root(
+    context: typer.Context,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks and logs.")] = False,
+) -> None:
+    context.obj = _Common(store, backend)
+
+
+@app.command()
+def index(
+    context: typer.Context,
+    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from an empty index.")] = False,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+) -> int:
+    """Add, update and remove documents; unchanged ones are skipped."""
+    raise NotImplementedError
+
+
+@app.command()
+def ask(
+    context: typer.Context,
+    question: Annotated[str, typer.Argument(help="The question, in quotes.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+) -> int:
+    """Answer one question, with the sentences that prove it."""
+    settings = _settings(context, store, backend)
+    if not question.strip():
+        raise InputError(f'the question is empty ({question!r}): write it in quotes, qa ask "…"')
+    if as_json:
+        # Whatever a library prints while it loads must not end up beside the JSON.
+        with contextlib.redirect_stdout(sys.stderr), _assistant(settings) as assistant:
+            answer = assistant.ask(question)
+        out(json.dumps(asdict(answer), ensure_ascii=False))
+    else:
+        with _assistant(settings) as assistant:
+            answer = show(assistant.stream(question))
+    return ANSWERED if answer.answered else ABSTAINED
+
+
+@app.command()
+def chat(context: typer.Context, store: StoreOption = None, backend: BackendOption = None) -> int:
+    """Ask in the terminal; the conversation is remembered until /quit."""
+    with _assistant(_settings(context, store, backend)) as assistant:
+        assistant.warm(note)
+        note(f"{assistant.backend}. Ctrl-C stops an answer, /quit ends.")
+        return _converse(assistant)
+
+
+@app.command()
+def serve(
+    context: typer.Context,
+    host: Annotated[str | None, typer.Option(help="Default: 127.0.0.1.")] = None,
+    port: Annotated[int | None, typer.Option(help="Default: 7860.", min=0, max=65535)] = None,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+) -> int:
+    """Open the chat page; documents in index/documents are indexed first."""
+    settings = _settings(context, store, backend, host=host, port=port)
+    from qa import ui
+
+    with _assistant(settings) as assistant:
+        ui.serve(
+            assistant, host=settings.host, port=settings.port, max_file_mb=settings.max_file_mb
+        )
+    return ANSWERED
+
+
+@app.command("eval", context_settings=_PASS_ON)
+def evaluate(
+    context: typer.Context, store: StoreOption = None, backend: BackendOption = None
+) -> int:
+    """Measure citations, answers and abstention on questions (qa eval --help)."""
+    return _measure("qa_eval.cli", context, _settings(context, store, backend))
+
+
+@app.command(context_settings=_PASS_ON)
+def bench(context: typer.Context, store: StoreOption = None, backend: BackendOption = None) -> int:
+    """Measure tokens, time and memory against their budgets."""
+    return _measure("qa_eval.bench", context, _settings(context, store, backend))
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    verify: Annotated[bool, typer.Option("--verify", help="Hash models and index anew.")] = False,
+    store: StoreOption = None,
+    backend: BackendOption = None,
+) -> int:
+    """Say what is there, what is missing, and what to do about it."""
+    settings = _settings(context, store, backend)
+    from qa.doctor import examine, render
+
+    checks = examine(settings, deep=verify)
+    out(render(checks))
+    return BAD_INPUT if any(check.status == "problem" for check in checks) else ANSWERED
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line and return its exit code; every error becomes one clear line."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in arguments[: _options_end(arguments)]
+    if debug:
+        arguments = [argument for argument in arguments if argument != "--debug"]
+    prepare_streams()
+    logging.basicConfig(level=logging.DEBUG if debug else logging.ERROR)
+    try:
+        code = int(app(arguments, prog_name="qa", standalone_mode=False) or 0)
+        sys.stdout.flush()
+    except (QAError, typer.TyperException) as error:
+        return _fail(error, debug=debug)
+    except KeyboardInterrupt:
+        code = STOPPED
+    except BrokenPipeError:
+        silence_stdout()
+        return INTERNAL
+    except Exception as error:
+        return _crash(error, debug=debug)
+    if code == STOPPED:
+        note("stopped")
+    return code
+
+
+def _options_end(arguments: list[str]) -> int:
+    return arguments.index("--") if "--" in arguments else len(arguments)
+
+
+def _fail(error: QAError | typer.TyperException, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    if isinstance(error, typer.TyperException):
+        note(f"{error.format_message()} (qa --help lists what there is)")
+    else:
+        note(f"error: {error}")
+    return BAD_INPUT
+
+
+def _crash(error: Exception, *, debug: bool) -> int:
+    if debug:
+        traceback.print_exception(error)
+    note(f"internal error: {type(error).__name__}: {error}")
+    if not debug:
+        note("the same command with --debug shows where; qa doctor checks the installation")
+    return INTERNAL
+
+
+def _settings(
+    context: typer.Context, store: Path | None, backend: Backend | None, **rest: object
+) -> Settings:
+    from qa.settings import load_settings
+
+    common = cast(_Common, context.obj)
+    return load_settings(store=store or common.store, backend=backend or common.backend, **rest)
+
+
+@contextlib.contextmanager
+def _assistant(settings: Settings) -> Iterator[Assistant]:
+    from qa.assistant import Assistant
+
+    with Assistant.open(settings=settings, progress=note) as assistant:
+        yield assistant
+
+
+def _measure(module: str, context: typer.Context, settings: Settings) -> int:
+    if importlib.util.find_spec("qa_eval") is None:
+        raise InputError(f"{module!r} is not installed: run it from a checkout, after make setup")
+    return int(importlib.import_module(module).main(context.args, settings))
+
+
+def _converse(assistant: Assistant) -> int:
+    history: list[Turn] = []
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  # lines can be edited and called back
+    while True:
+        try:
+            question = input("> ").strip()
+        except EOFError:
+            return ANSWERED
+        except KeyboardInterrupt:
+            note("\n/quit ends")
+            continue
+        if question == "/quit":
+            return ANSWERED
+        answer = _turn(assistant, question, history) if question else None
+        if answer:
+            history.append(Turn(question, answer.text))
+
+
+def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:
+    events = assistant.stream(question, history=tuple(history))
+    try:
+        return show(events)
+    except KeyboardInterrupt:
+        note("\nstopped; the conversation goes on")
+    except QAError as error:
+        note(f"\nerror: {error}\nthe question was not answered; the conversation goes on")
+    return None
