@@ -1,0 +1,83 @@
+"""The fitted models that turn features into probabilities: data in ``data/evidence.json``.
+
+Each part says what it was fitted on, when, with which model and by which command (``qa eval --fit``).
+For a model that nothing was fitted on, a conservative rule stands in, and ``is_fitted`` says so.
+
+Example: ``calibration_for(model.identity, voting=True).threshold``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+# Logits are cut here, where a probability is 0 or 1 for every purpose.
+_MAX_LOGIT = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Logistic:
+    """A logistic model: probability = 1 / (1 + exp(-(intercept + Σ weight · feature)))."""
+
+    weights: Mapping[str, float]
+    intercept: float
+
+    def __call__(self, features: Mapping[str, float]) -> float:
+        """Return the probability for ``features``, which must hold every weighted name."""
+        logit = self.intercept + sum(w * features[name] for name, w in self.weights.items())
+        return 1.0 / (1.0 + math.exp(-max(-_MAX_LOGIT, min(_MAX_LOGIT, logit))))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A fitted pair: which sentences prove the answer, and whether there is one.
+
+    ``threshold``: answer from this confidence on. ``also``: a further sentence is used from this
+    probability on. ``probes``: how many of the best hits are probed beside the voted ones.
+    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``fitted``: when, on what,
+    with which model, by which command.
+    """
+
+    sentence: Logistic
+    answerable: Logistic
+    threshold: float
+    also: float
+    probes: int
+    sure_probe: float
+    fitted: Mapping[str, object]
+
+
+@cache
+def load_calibrations() -> Mapping[str, Calibration]:
+    """Read the parts: ``vote``, ``probe`` (no vote), ``extractive`` (no model), ``conservative``."""
+    raw = json.loads((files("qa") / "data" / "evidence.json").read_text(encoding="utf-8"))
+    return {
+        name: Calibration(
+            sentence=Logistic(part["sentence"]["weights"], part["sentence"]["intercept"]),
+            answerable=Logistic(part["answerable"]["weights"], part["answerable"]["intercept"]),
+            threshold=part["threshold"],
+            also=part["also"],
+            probes=part["probes"],
+            sure_probe=part["sure_probe"],
+            fitted=part["fitted"],
+        )
+        for name, part in raw.items()
+    }
+
+
+def is_fitted(identity: str) -> bool:
+    """Tell whether the evidence models were fitted on the model of this identity."""
+    return load_calibrations()["vote"].fitted.get("model") == identity
+
+
+def calibration_for(identity: str | None, *, voting: bool = False) -> Calibration:
+    """Return the part for a model (None: no model), with or without its vote over the document."""
+    if identity is None:
+        return load_calibrations()["extractive"]
+    if not is_fitted(identity):
+        return load_calibrations()["conservative"]
+    return load_calibrations()["vote" if voting else "probe"]

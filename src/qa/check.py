@@ -1,0 +1,146 @@
+"""Check what the model wrote against the sentences it was given, and repair or replace what fails.
+
+Every statement must find its numbers, dates and capitalised names in the sentences that it cites, and
+most of its content words (or, across languages, a close meaning). Citations are narrowed to the
+sentences that a statement needs; a statement that fails is replaced by a quotation. The pointers are
+those of the evidence, so they are valid whatever the model wrote.
+
+Example: ``check("2500 soldats.", (citation,), encoder).statements[0].support`` is ``"supported"``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from qa.embed import Encoder
+from qa.sentences import split_text
+from qa.types import Citation, Statement, Support
+from qa.words import fold, language, names, numbers, stems, tokens
+
+# Shares of a statement's content words found in its sentences, from eval/LOG.md «check».
+_SUPPORTED_COVERAGE = 0.6
+_PARTLY_COVERAGE = 0.34
+# e5 cosines of unrelated sentences lie near .75, those of a sentence and its translation above .85.
+_SAME_MEANING = 0.84
+# What a model adds around an answer: markers, labels, emphasis, quotation marks around the whole.
+_MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
+_LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
+_EMPHASIS = re.compile(r"\*\*|__|`")
+_REFUSAL = re.compile(
+    r"\b(?:le|ce) texte (?:donné )?ne (?:\w+ ){1,4}pas|\bne (?:répond|mentionne|précise|contient|dit) pas"
+    r"|\bpas (?:mentionné|précisé|indiqué)|\bthe (?:given )?text does not|\bnot (?:mentioned|specified|stated)"
+    r"|^je ne (?:sais|peux) pas|^i (?:do not|don't|cannot|can't) ",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """The statements that may be shown; ``refused``: the writer itself said that there is no answer."""
+
+    statements: tuple[Statement, ...]
+    notices: tuple[str, ...] = ()
+    refused: bool = False
+
+
+def check(draft: str, chosen: Sequence[Citation], encoder: Encoder) -> Checked:
+    """Check each statement of ``draft`` against the ``chosen`` sentences.
+
+    :return: statements in order, each with at least one citation; a failed one becomes the quotation of
+        the best sentence, once.
+    """
+    text = clean(draft)
+    if not text or _REFUSAL.search(text) and not any(_REFUSAL.search(c.text) for c in chosen):
+        return Checked((), (), refused=True)
+    statements: list[Statement] = []
+    notices: list[str] = []
+    for start, end in split_text(text):
+        checked = check_statement(text[start:end], chosen, encoder)
+        if checked.support == "quoted":
+            notices.append(f"not proved by the sentences, so quoted instead: {text[start:end]!r}")
+        if all(checked.text != earlier.text for earlier in statements):
+            statements.append(checked)
+    return Checked(tuple(statements), tuple(notices))
+
+
+def clean(draft: str) -> str:
+    """Take away what models add around an answer: markers, labels, emphasis, outer quotation marks."""
+    text = _LABEL.sub("", _EMPHASIS.sub("", _MARKER.sub("", draft))).strip()
+    for left, right in ("«»", '""', "“”"):
+        if text.startswith(left) and text.rstrip(".").endswith(right) and text.count(left) <= 2:
+            inner = text.rstrip(".")[1:-1]
+            if left not in inner and right not in inner:
+                text = inner.strip()
+    return text
+
+
+def check_statement(text: str, chosen: Sequence[Citation], encoder: Encoder) -> Statement:
+    """Give one statement the citations that it needs and its label, or replace it by a quotation."""
+    cited = _needed(text, chosen)
+    support = _support(text, cited, encoder)
+    if support is None:
+        return quotation(cited[0])
+    return Statement(text, cited, support)
+
+
+def quotation(citation: Citation) -> Statement:
+    """Return the sentence itself as a statement, in quotation marks of its language."""
+    left, right = ("“", "”") if language(citation.text) == "en" else ("« ", " »")
+    inner = " ".join(citation.text.split())
+    if "«" in inner or "“" in inner:
+        left, right = ("‘", "’") if left == "“" else ("“", "”")
+    return Statement(f"{left}{inner}{right}", (citation,), "quoted")
+
+
+def _needed(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
+    """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``."""
+    wanted = _content(text)
+    if len(chosen) == 1 or not wanted:
+        return tuple(chosen)
+    left, needed = set(wanted), []
+    while left:
+        gains = [(len(left & _content(c.text)), -place, c) for place, c in enumerate(chosen)]
+        gain, _, best = max(gains, key=lambda entry: entry[:2])
+        if gain == 0:
+            break
+        needed.append(best)
+        left -= _content(best.text)
+    return tuple(c for c in chosen if c in needed) or tuple(chosen[:1])
+
+
+def _content(text: str) -> set[str]:
+    return set(stems(text)) | numbers(text)
+
+
+def _support(text: str, cited: Sequence[Citation], encoder: Encoder) -> Support | None:
+    """Return the label, or None when the statement is not proved by its sentences."""
+    source = " ".join(citation.text for citation in cited)
+    if not numbers(text) <= numbers(source):
+        return None
+    # «Irakienne» for «Irak»: a name may be inflected, so its first letters decide.
+    words = [fold(word) for word in tokens(source)]
+    crossing = language(text) != language(source)
+    lost = [name for name in names(text) if not any(_same_name(name, word) for word in words)]
+    if lost and not crossing:
+        return None
+    wanted = set(stems(text))
+    if not wanted:
+        return "supported" if numbers(text) else "partly"
+    coverage = len(wanted & set(stems(source))) / len(wanted)
+    if coverage >= _SUPPORTED_COVERAGE:
+        return "supported"
+    if coverage >= _PARTLY_COVERAGE or _similar(text, source, encoder):
+        return "partly"
+    return None
+
+
+def _same_name(name: str, word: str) -> bool:
+    stem = max(3, len(name) - 3)
+    return name == word or (len(name) > 3 and word.startswith(name[:stem]))
+
+
+def _similar(text: str, source: str, encoder: Encoder) -> bool:
+    vectors = encoder.encode([text, source])
+    return float(vectors[0] @ vectors[1]) >= _SAME_MEANING

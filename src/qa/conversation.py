@@ -1,0 +1,71 @@
+"""Follow-ups: decide by rules whether a question leans on the conversation, and make it stand alone.
+
+Only a question that leans on what was said costs a model call; the rewritten question is shown to the
+person. It knows nothing of documents.
+
+Example: ``leans_on_history("Et en Syrie ?")`` is true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from qa.llm.meter import Meter
+from qa.prompt import Language, rewrite_prompt
+from qa.types import Turn
+from qa.words import names, numbers, stems
+
+# A question that begins so goes on from the one before.
+_GOES_ON = re.compile(
+    r"^\s*(?:et|mais|donc|alors|ou|sinon|aussi|pareil|même question|and|but|so|or|what about|how about|"
+    r"same question)\b",
+    re.IGNORECASE,
+)
+# Words that stand for something said before. A hyphenated «-t-il» doubles a subject that is there.
+_POINTS_BACK = re.compile(
+    r"(?<![-\w'’])(?:il|elle|ils|elles|lui|leur|leurs|son|sa|ses|celui-ci|celle-ci|ceux-ci|celles-ci|"
+    r"celui-là|celle-là|ce dernier|cette dernière|ces derniers|ces dernières|cela|ça|y|là-bas|"
+    r"he|she|it|they|him|them|his|her|hers|its|their|theirs|there|those|these|this one|that one)"
+    r"(?![-\w'’])",
+    re.IGNORECASE,
+)
+_INVERTED = re.compile(r"-(?:t-)?(?:il|elle|ils|elles|on|ce)\b", re.IGNORECASE)
+# With fewer content words than this, and no name or number, a question does not say its subject.
+_FEW_WORDS = 3
+_MAX_REWRITTEN_CHARS = 300
+
+
+def leans_on_history(question: str) -> bool:
+    """Tell whether the question needs the conversation before it to be understood."""
+    if _GOES_ON.search(question) or _POINTS_BACK.search(question):
+        return True
+    few = len(set(stems(question))) < _FEW_WORDS
+    return few and not names(question) and not numbers(question)
+
+
+def standalone(
+    question: str, history: Sequence[Turn], ask: Meter | None, language: Language
+) -> str:
+    """Return the question in words that need no history; as it is when nothing better is found.
+
+    Without a model, or when the model's rewriting says things that nobody said, the last question is
+    put before it.
+    """
+    last = history[-1]
+    joined = f"{last.question} {question}"
+    if ask is None:
+        return joined
+    text, _ = ask.complete(rewrite_prompt(last.question, last.answer, question, language))
+    rewritten = " ".join(text.split())
+    return rewritten if _is_faithful(rewritten, f"{joined} {last.answer}") else joined
+
+
+def _is_faithful(rewritten: str, said: str) -> bool:
+    """A rewriting is one question, and its names and numbers were said before."""
+    if not rewritten.endswith("?") or len(rewritten) > _MAX_REWRITTEN_CHARS:
+        return False
+    known = set(stems(said)) | names(said)
+    return numbers(rewritten) <= numbers(said) and all(
+        name in known or set(stems(name)) <= known for name in names(rewritten)
+    )

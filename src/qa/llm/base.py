@@ -1,0 +1,61 @@
+"""The one seam to a language model; it knows nothing of documents, sentences or citations.
+
+Example: ``"".join(token.text for token in model.stream(prompt))``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Protocol
+
+from qa.types import Message, Prompt, Token, Usage
+
+Progress = Callable[[str], None]
+
+
+class ChatModel(Protocol):
+    """A chat model that streams; safe to use from several threads.
+
+    ``name`` is shown to people («embedded · Qwen2.5-Coder-1.5B-Instruct-Q4_K_M», «ollama · ministral-3:3b»).
+    ``identity`` tells two models apart whose calibration or saved prefixes must not be mixed.
+    ``context_tokens`` is the whole window, output included.
+    ``keeps_prefixes``: another prompt in between does not cost the document's cached prefix; measured
+    by :meth:`warm` where it cannot be known.
+    ``has_logprobs``: the server offers log-probabilities.
+    """
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def identity(self) -> str: ...
+    @property
+    def context_tokens(self) -> int: ...
+    @property
+    def keeps_prefixes(self) -> bool: ...
+    @property
+    def has_logprobs(self) -> bool: ...
+
+    def stream(self, prompt: Prompt) -> Iterator[Token]:
+        """Yield tokens as they come; the last one carries ``usage`` and ``finish``.
+
+        Closing the generator closes the connection, which stops the generation.
+
+        :raises PromptTooLong: the prompt did not fit, or was read cut.
+        :raises ModelUnavailable: the server is not there, failed, or died in mid-stream.
+        """
+        ...
+
+    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
+        """Make ``prefix`` (a static beginning in the ``document`` slot) cached, reading it only if needed.
+
+        :return: ``prompt_tokens`` is the prefix's exact size, ``computed_tokens`` what had to be read now.
+        """
+        ...
+
+    def count_tokens(self, text: str) -> int:
+        """Return the number of tokens of ``text``, exact or a careful over-estimate."""
+        ...
+
+    def close(self) -> None:
+        """Release the model; calling it twice is fine."""
+        ...
