@@ -1,0 +1,1 @@
+"""Language models behind one seam, ``ChatModel``: Ollama and an embedded llama.cpp."""
