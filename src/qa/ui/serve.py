@@ -1,0 +1,160 @@
+"""Start and end the chat page's server, with no request to any other host."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import shutil
+import socket
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+
+from qa.errors import InputError
+from qa.ui.protocol import ChatAssistant
+from qa.ui.session import Sessions
+from qa.ui.warmup import Warmup
+
+# How many ports after the wanted one are tried.
+_PORTS = 100
+# An open page holds a connection for as long as it is open: the end does not wait for it.
+_GRACE_S = 1
+
+
+class Page:
+    """A chat page on a socket that listens already; ``url`` is its address."""
+
+    def __init__(
+        self, assistant: ChatAssistant, listener: socket.socket, url: str, *, max_file_mb: int
+    ) -> None:
+        self.url = url
+        self._listener = listener
+        self._thread: threading.Thread | None = None
+        self._temp = tempfile.mkdtemp(prefix="qa-uploads-")
+        # Read by Gradio when it is imported and when components are built. Uploads go to a folder
+        # of our own: the default one under /tmp is shared with every other user of the machine.
+        os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=self._temp)
+        import uvicorn
+
+        from qa.ui.app import application
+
+        self._sessions, warmup = Sessions(), Warmup(assistant)
+        host = str(listener.getsockname()[0])
+        app = application(assistant, self._sessions, warmup, host=host, max_file_mb=max_file_mb)
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S, ws="none")
+        )
+        warmup.start()
+
+    def run(self) -> None:
+        """Serve until Ctrl-C or SIGTERM, then return."""
+        try:
+            # The server handles the signal itself, and raises it again once it has ended.
+            with contextlib.suppress(KeyboardInterrupt):
+                self._server.run(sockets=[self._listener])
+        finally:
+            self._clean()
+
+    def run_in_thread(self) -> None:
+        """Serve in the background; returns when the page answers."""
+        self._thread = threading.Thread(
+            target=self._server.run, kwargs={"sockets": [self._listener]}, daemon=True
+        )
+        self._thread.start()
+        while not self._server.started and self._thread.is_alive():
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        """Stop every answer and end the server; calling it twice is fine."""
+        self._sessions.drop_all()
+        self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join()
+        self._clean()
+
+    def _clean(self) -> None:
+        self._sessions.drop_all()
+        self._listener.close()
+        shutil.rmtree(self._temp, ignore_errors=True)
+
+
+def serve(
+    assistant: ChatAssistant,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    max_file_mb: int = 50,
+    announce: Callable[[str], None] | None = None,
+) -> None:
+    """Serve the chat page until Ctrl-C.
+
+    :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
+    :param announce: gets the lines for the person who started it; by default they go to stdout.
+    :raises InputError: no port could be opened.
+    """
+    page = start(assistant, host=host, port=port, max_file_mb=max_file_mb, announce=announce)
+    page.run()
+
+
+def start(
+    assistant: ChatAssistant,
+    *,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    max_file_mb: int = 50,
+    announce: Callable[[str], None] | None = None,
+) -> Page:
+    """Build the page, open its port and begin to warm the model; see :func:`serve`.
+
+    :return: the page, which listens already and answers once it runs.
+    """
+    announce = announce or _say
+    listener = listen(host, port)
+    taken = int(listener.getsockname()[1])
+    if port not in (0, taken):
+        announce(f"Port {port} is taken; using {taken} instead.")
+    page = Page(assistant, listener, f"http://{_shown(host)}:{taken}", max_file_mb=max_file_mb)
+    announce(f"The chat is at {page.url} (Ctrl-C ends it).")
+    return page
+
+
+def _shown(host: str) -> str:
+    """Return the host as it is written in an address that a browser on this machine can open."""
+    if host in ("0.0.0.0", "::"):
+        return "localhost"
+    return f"[{host}]" if ":" in host else host
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens on the first free port from ``port`` on.
+
+    :raises InputError: the address is not this machine's, or a hundred ports are taken.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    for candidate in [0] if port == 0 else range(port, min(port + _PORTS, 65536)):
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        if os.name == "posix":
+            # Lets a page that was just ended start again; elsewhere it would share a taken port.
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((host, candidate))
+            listener.listen(128)
+            return listener
+        except OSError as error:
+            listener.close()
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise InputError(
+                    f"cannot listen on {host!r}: {error}; set `host` to an address of this machine"
+                ) from error
+    raise InputError(
+        f"no free port from {port} to {min(port + _PORTS, 65536) - 1} on {host!r};"
+        " choose another with `port` or --port"
+    )
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()

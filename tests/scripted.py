@@ -1,0 +1,117 @@
+"""An assistant that says what a script tells it to, over real texts, and keeps what was asked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from qa.errors import InputError
+from qa.types import Answer, Citation, Document, Event, Sentence, Turn
+
+Script = Callable[["ScriptedAssistant", str], Iterator[Event]]
+
+
+@dataclass(frozen=True)
+class Info:
+    id: str
+    title: str
+    sentences: int
+
+
+def split(document: Document, headings: Collection[str] = ()) -> tuple[Sentence, ...]:
+    """One sentence a line, or up to a full stop: enough for texts written for tests."""
+    sentences: list[Sentence] = []
+    at = 0
+    for line in document.text.split("\n"):
+        start = 0
+        for part in line.replace(". ", ".\0").split("\0"):
+            begin = at + start
+            if part.strip():
+                sentences.append(
+                    Sentence(
+                        document.id,
+                        len(sentences),
+                        begin,
+                        begin + len(part),
+                        part,
+                        part in headings,
+                    )
+                )
+            start += len(part) + 1
+        at += len(line) + 1
+    return tuple(sentences)
+
+
+@dataclass
+class ScriptedAssistant:
+    """``script`` yields the events of an answer. ``closed`` is set once a stream's generator was
+    closed before its end, ``asked`` holds the questions with their history."""
+
+    texts: dict[str, str]
+    script: Script
+    headings: Collection[str] = ()
+    backend: str = "scripted · no model"
+    notices: tuple[str, ...] = ()
+    warm_lines: Sequence[str] = ()
+    warm_go: threading.Event = field(default_factory=threading.Event)
+    asked: list[tuple[str, tuple[Turn, ...]]] = field(default_factory=list)
+    closed: threading.Event = field(default_factory=threading.Event)
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        self.asked.append((question, tuple(history)))
+        try:
+            yield from self.script(self, question)
+        except GeneratorExit:
+            self.closed.set()
+            raise
+
+    def documents(self) -> tuple[Info, ...]:
+        return tuple(
+            Info(id, self.document(id).title, len(self.sentences(id))) for id in sorted(self.texts)
+        )
+
+    def document(self, id: str) -> Document:
+        if id not in self.texts:
+            raise InputError(f"no document {id!r} in the index")
+        return Document(id=id, title=id.rsplit(".", 1)[0], text=self.texts[id])
+
+    def sentences(self, id: str) -> tuple[Sentence, ...]:
+        return split(self.document(id), self.headings)
+
+    def add_file(self, path: Path) -> str:
+        data = path.read_bytes()
+        if b"\0" in data:
+            raise InputError(f"{path.name!r} is a binary file; give a text file")
+        if not data.strip():
+            raise InputError(f"{path.name!r} is empty; give a file with text")
+        self.texts[path.name] = data.decode("utf-8")
+        return path.name
+
+    def warm(self, progress: Callable[[str], None]) -> None:
+        for line in self.warm_lines:
+            progress(line)
+        if self.warm_lines:
+            self.warm_go.wait(30)
+
+    def cite(self, id: str, part: str) -> Citation:
+        """Point at the sentence of a document that contains ``part``."""
+        (found,) = [one for one in self.sentences(id) if part in one.text]
+        return Citation(id, self.document(id).title, None, found.start, found.end, found.text, 1.0)
+
+    def answer(self, question: str, text: str = "", **fields: object) -> Answer:
+        """Return an answer with the fields given and plain values for the others."""
+        given: dict[str, object] = {
+            "text": text,
+            "answered": True,
+            "confidence": 0.9,
+            "statements": (),
+            "citations": (),
+            "nearest": (),
+            "question": question,
+            "backend": self.backend,
+        }
+        return Answer(**{**given, **fields})  # type: ignore[arg-type]
