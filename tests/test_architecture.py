@@ -30,8 +30,11 @@ ORDER = (
     "retrieve",
     "llm",
     "prompt",
+    "conversation",
+    "calibration",
     "evidence",
     "check",
+    "pipeline",
     "assistant",
     "engine",
     "terminal",
@@ -40,6 +43,9 @@ ORDER = (
     "cli",
     "__main__",
 )
+# The deliberate ways back up, both in functions: the package's lazy names, and the assistant as a
+# LlamaIndex query engine, which wraps the assistant that makes it.
+BACK_UP = {("__init__", "assistant"), ("assistant", "engine")}
 KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
 # Modules that start things: they import what a command needs when it runs.
 ENTRY_POINTS = {"__init__", "__main__", "assistant", "cli", "doctor", "ui"}
@@ -52,6 +58,7 @@ HEAVY = {
     "numpy",
     "ollama",
     "pandas",
+    "psutil",
     "safetensors",
     "sentence_transformers",
     "sklearn",
@@ -129,6 +136,11 @@ def our_target(target: str) -> str | None:
     return target
 
 
+def is_back_up(found: Import) -> bool:
+    """Return whether an import is one of the deliberate ways back up."""
+    return found.local and (row(found.module), row(our_target(found.target) or "")) in BACK_UP
+
+
 def test_every_module_has_a_row_in_the_order() -> None:
     rows = {row(module) for module in modules()} - {"__init__"}
     assert rows <= set(ORDER), f"give them a place in ORDER: {sorted(rows - set(ORDER))}"
@@ -142,7 +154,8 @@ def test_modules_import_only_from_rows_above() -> None:
         if (target := our_target(found.target))
         and row(found.module) != "__init__"
         and row(target) != row(found.module)
-        and place.get(row(target), -1) >= place[row(found.module)]
+        and not is_back_up(found)
+        and place.get(row(target), -1) >= place.get(row(found.module), -1)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -157,8 +170,7 @@ def test_no_module_imports_itself_round_about() -> None:
     graph: dict[str, set[str]] = {module: set() for module in modules()}
     for found in imports():
         target = our_target(found.target)
-        # The package's lazy `Assistant` is the one deliberate way back up.
-        if target and target != found.module and found.module != "qa":
+        if target and target != found.module and found.module != "qa" and not is_back_up(found):
             graph[found.module].add(target)
     try:
         graphlib.TopologicalSorter(graph).prepare()
