@@ -1,0 +1,341 @@
+"""The held-out sets hold what they promise; faulty sets are refused by file, line and field."""
+
+import json
+import re
+import unicodedata
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from qa.errors import InputError
+from qa.sentences import split_sentences
+from qa.types import Document
+from qa_eval.data import Item, is_squad, load_items, load_squad
+
+ROOT = Path(__file__).parent.parent
+PIAF = ROOT.parent / "shared" / "data" / "piaf-dev.json"
+FIRST = "irak-coalition.txt"
+# Answers that are worked out (a sum) or put in the other language ("1.5 kg" for "1,5 kg").
+COMPUTED = {"contrat-002", "emails-012", "lavelinge-017"}
+TEXT = "Le four chauffe vite. La porte ferme mal. Le prix est de 40 €."
+
+
+def read_texts() -> dict[str, str]:
+    paths = [ROOT / "index" / "documents" / FIRST, *(ROOT / "eval" / "documents").iterdir()]
+    return {path.name: path.read_bytes().decode() for path in paths}
+
+
+TEXTS = read_texts()
+DEV = load_items(ROOT / "eval" / "dev.jsonl", TEXTS)
+TEST = load_items(ROOT / "eval" / "test.jsonl", TEXTS)
+
+
+# --- the held-out sets -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_eval_documents_are_canonical_and_of_the_promised_length(name: str) -> None:
+    text = TEXTS[name]
+    assert text == unicodedata.normalize("NFC", text)
+    assert "\r" not in text
+    assert text[0].strip()
+    assert 300 <= len(text.split()) <= 1500
+
+
+@pytest.mark.parametrize("name", sorted(TEXTS))
+def test_every_gold_span_is_exactly_one_citable_sentence(name: str) -> None:
+    sentences = split_sentences(Document(name, name, TEXTS[name]))
+    citable = {(sentence.start, sentence.end) for sentence in sentences if not sentence.heading}
+    asked = [item for item in DEV + TEST if item.document == name]
+    wrong = {
+        (item.id, TEXTS[name][span[0] : span[1]])
+        for item in asked
+        for spans in item.evidence
+        for span in spans
+        if span not in citable
+    }
+    assert len(asked) >= 20
+    assert not wrong
+
+
+def test_gold_sets_are_ordered_and_distinct() -> None:
+    for item in DEV + TEST:
+        assert len(set(item.evidence)) == len(item.evidence), item.id
+        for spans in item.evidence:
+            assert list(spans) == sorted(set(spans)), item.id
+
+
+def test_no_gold_set_of_several_sentences_contains_another() -> None:
+    """Where one sentence is enough, one that names the speaker may be added to it."""
+    nested = [
+        item.id
+        for item in DEV + TEST
+        if "multi" in item.tags
+        and any(set(a) < set(b) for a in item.evidence for b in item.evidence)
+    ]
+    assert not nested
+
+
+def test_no_document_is_in_both_splits() -> None:
+    dev, test = ({item.document for item in split} for split in (DEV, TEST))
+    assert not dev & test
+    assert dev | test == set(TEXTS)
+    assert FIRST in dev
+
+
+def test_ids_and_questions_are_unique_over_both_splits() -> None:
+    assert len({item.id for item in DEV + TEST}) == len(DEV + TEST)
+    asked = Counter((item.document, item.question, item.history) for item in DEV + TEST)
+    assert [key for key, count in asked.items() if count > 1] == []
+
+
+def test_sizes_are_as_promised() -> None:
+    assert sum(item.document == FIRST for item in DEV) >= 60
+    assert len(TEXTS) >= 13
+    assert len(TEST) >= 200
+
+
+@pytest.mark.parametrize("items", [DEV, TEST], ids=["dev", "test"])
+def test_a_third_is_unanswerable_half_of_it_near_misses(items: tuple[Item, ...]) -> None:
+    kinds = Counter(item.kind for item in items)
+    refused = [item for item in items if item.unanswerable]
+    assert len(refused) / len(items) == pytest.approx(1 / 3, abs=0.02)
+    for kind, share in (("near-miss", 0.5), ("false-premise", 0.25), ("off-topic", 0.25)):
+        assert kinds[f"unanswerable:{kind}"] / len(refused) == pytest.approx(share, abs=0.06)
+
+
+@pytest.mark.parametrize("items", [DEV, TEST], ids=["dev", "test"])
+def test_every_kind_and_tag_is_present(items: tuple[Item, ...]) -> None:
+    assert {item.kind for item in items} >= {"answerable", "followup", "overview"}
+    tags = Counter(tag for item in items for tag in item.tags)
+    assert set(tags) == {
+        *("single", "multi", "number", "date", "negation"),
+        *("attribution", "paraphrase", "crosslingual"),
+    }
+    assert min(tags.values()) >= 5
+
+
+def test_multi_means_that_every_gold_set_has_several_sentences() -> None:
+    for item in DEV + TEST:
+        if item.has_gold:
+            several = all(len(spans) > 1 for spans in item.evidence)
+            assert ("multi" in item.tags) == several, item.id
+            assert ("single" in item.tags) != several, item.id
+
+
+def number_tokens(text: str) -> set[str]:
+    joined = re.sub(r"(?<=\d)[ \u00a0\u202f](?=\d{3}\b)", "", text)
+    return {number.removesuffix(",00") for number in re.findall(r"\d+(?:[.,]\d+)?", joined)}
+
+
+def test_every_number_of_an_answer_stands_in_its_evidence() -> None:
+    for item in DEV + TEST:
+        text = TEXTS[item.document]
+        sources = [" ".join(text[start:end] for start, end in spans) for spans in item.evidence]
+        if sources and item.id not in COMPUTED:
+            numbers = number_tokens(item.answers[0])
+            assert any(numbers <= number_tokens(source) for source in sources), item.id
+
+
+def test_the_readme_counts_every_split_and_kind() -> None:
+    readme = (ROOT / "eval" / "README.md").read_text(encoding="utf-8")
+    dev, test = (Counter(item.kind for item in split) for split in (DEV, TEST))
+    for kind in dev | test:
+        assert f"| {kind} | {dev[kind]} | {test[kind]} | {dev[kind] + test[kind]} |" in readme
+    tags = [Counter(tag for item in split for tag in item.tags) for split in (DEV, TEST)]
+    for tag in tags[0] | tags[1]:
+        assert f"| {tag} | {tags[0][tag]} | {tags[1][tag]} |" in readme
+    total = len(DEV) + len(TEST)
+    assert f"| all | {len(DEV)} | {len(TEST)} | {total} |" in readme
+
+
+# --- reading JSON Lines ------------------------------------------------------------------------
+
+GOOD = {
+    "id": "four-1",
+    "document": "four.txt",
+    "question": "Quel est le prix ?",
+    "kind": "answerable",
+    "answers": ["40 €"],
+    "evidence": [[{"start": 42, "end": 62}]],
+}
+
+
+def write_lines(folder: Path, *records: object) -> Path:
+    path = folder / "set.jsonl"
+    lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def fault(path: Path) -> str:
+    with pytest.raises(InputError) as caught:
+        load_items(path, {"four.txt": TEXT})
+    return str(caught.value)
+
+
+def test_a_line_becomes_an_item_with_its_gold_sentence(tmp_path: Path) -> None:
+    turns = [{"question": "Et le four ?", "answer": "Il chauffe."}]
+    path = write_lines(tmp_path, "", GOOD | {"history": turns, "tags": ["number"]}, "")
+    (item,) = load_items(path, {"four.txt": TEXT})
+    ((start, end),) = item.evidence[0]
+    assert TEXT[start:end] == "Le prix est de 40 €."
+    assert (item.answers, item.tags) == (("40 €",), ("number",))
+    assert item.history[0].answer == "Il chauffe."
+
+
+def test_the_document_may_be_left_out_when_one_is_given(tmp_path: Path) -> None:
+    record = {key: value for key, value in GOOD.items() if key != "document"}
+    path = write_lines(tmp_path, record)
+    assert load_items(path, {"four.txt": TEXT}, document="four.txt")[0].document == "four.txt"
+    assert "line 1, field 'document'" in fault(path)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"kind": "unanswerable"}, "field 'kind'"),
+        ({"question": 3}, "field 'question'"),
+        ({"id": ""}, "field 'id'"),
+        ({"document": "autre.txt"}, "field 'document': 'autre.txt'"),
+        ({"evidence": [[{"start": 42, "end": 900}]]}, "field 'evidence.0.0': offsets 42-900"),
+        ({"evidence": [[{"start": 62, "end": 42}]]}, "field 'evidence.0.0': offsets 62-42"),
+        ({"evidence": [[{"start": -1, "end": 42}]]}, "field 'evidence.0.0.start'"),
+        ({"evidence": [[{"start": 43, "end": 62}]]}, "field 'evidence.0.0': wrong offset"),
+        ({"evidence": [[{"start": 41, "end": 62}]]}, "field 'evidence.0.0': wrong offset"),
+        ({"evidence": [[]]}, "field 'evidence.0'"),
+        ({"evidence": []}, "field 'evidence'"),
+        ({"answers": []}, "field 'answers'"),
+        ({"kind": "overview"}, "field 'answers'"),
+        ({"kind": "followup"}, "field 'history'"),
+        ({"anwsers": []}, "field 'anwsers'"),
+    ],
+)
+def test_a_fault_is_named_by_file_line_and_field(
+    tmp_path: Path, change: dict[str, object], named: str
+) -> None:
+    path = write_lines(tmp_path, GOOD, GOOD | {"id": "four-2"} | change)
+    message = fault(path)
+    assert f"{path}, line 2" in message
+    assert named in message
+
+
+def test_invalid_json_names_its_line(tmp_path: Path) -> None:
+    path = write_lines(tmp_path, GOOD, '{"id": "four-2",')
+    assert f"{path}, line 2: invalid JSON" in fault(path)
+
+
+def test_a_line_that_is_no_object_is_refused(tmp_path: Path) -> None:
+    assert "line 1" in fault(write_lines(tmp_path, "[1, 2]"))
+
+
+def test_a_second_use_of_an_id_names_both_lines(tmp_path: Path) -> None:
+    message = fault(write_lines(tmp_path, GOOD, "", GOOD))
+    assert "line 3, field 'id'" in message
+    assert "line 1" in message
+
+
+def test_files_that_are_missing_empty_or_not_utf8_are_refused(tmp_path: Path) -> None:
+    assert "cannot be read" in fault(tmp_path / "absent.jsonl")
+    assert "holds no question" in fault(write_lines(tmp_path, ""))
+    latin = tmp_path / "latin.jsonl"
+    latin.write_bytes('{"id": "é"}'.encode("latin-1"))
+    assert "not UTF-8" in fault(latin)
+
+
+# --- reading SQuAD -----------------------------------------------------------------------------
+
+# The first paragraph is decomposed (e + accent): offsets in the file count its code points.
+DECOMPOSED = unicodedata.normalize("NFD", "Le café est fermé. Le thé coûte 3 €.")
+OTHER = "La terrasse ouvre en mai. Elle a douze tables. Mme Roy la dirige."
+
+
+def squad_file(folder: Path, **changes: object) -> Path:
+    price = {"text": "3 €", "answer_start": DECOMPOSED.index("3 €")}
+    across = {"text": "douze tables. Mme Roy", "answer_start": OTHER.index("douze")}
+    questions = [
+        {"id": "a", "question": "Prix du thé ?", "answers": [price, price]},
+        {"id": "b", "question": "Qui dirige ?", "answers": [across], "is_impossible": False},
+        {"id": "c", "question": "Quel jour ?", "answers": [], "is_impossible": True},
+    ]
+    questions[0] |= changes
+    paragraphs = [
+        {"context": DECOMPOSED, "qas": questions[:1]},
+        {"context": OTHER, "qas": questions[1:]},
+    ]
+    path = folder / "squad.json"
+    content = {"version": "2.0", "data": [{"title": "Le bar", "paragraphs": paragraphs}]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+    return path
+
+
+def gold_texts(documents: dict[str, str], item: Item) -> list[list[str]]:
+    text = documents[item.document]
+    return [[text[start:end] for start, end in spans] for spans in item.evidence]
+
+
+def test_squad_article_is_one_document_and_gold_is_the_sentence_of_the_answer(
+    tmp_path: Path,
+) -> None:
+    documents, (price, across, impossible) = load_squad(squad_file(tmp_path))
+    assert documents == {"Le bar": "Le café est fermé. Le thé coûte 3 €.\n\n" + OTHER}
+    assert gold_texts(documents, price) == [["Le thé coûte 3 €."]]
+    assert price.answers == ("3 €",)
+    assert gold_texts(documents, across) == [["Elle a douze tables.", "Mme Roy la dirige."]]
+    assert (impossible.kind, impossible.evidence) == ("unanswerable:near-miss", ())
+
+
+def test_near_misses_are_asked_on_the_article_without_the_gold_paragraph(tmp_path: Path) -> None:
+    path = squad_file(tmp_path)
+    documents, items = load_squad(path, near_miss_share=1.0, seed=3)
+    price = items[0]
+    assert price.kind == "unanswerable:near-miss"
+    assert (price.answers, price.evidence) == ((), ())
+    assert documents[price.document] == OTHER
+    assert (documents, items) == load_squad(path, near_miss_share=1.0, seed=3)
+
+
+def test_a_question_whose_answer_also_stands_elsewhere_stays_answerable(tmp_path: Path) -> None:
+    tea = {"text": "est", "answer_start": DECOMPOSED.index("est")}
+    path = squad_file(tmp_path, answers=[tea])
+    content = json.loads(path.read_text())
+    content["data"][0]["paragraphs"][1]["context"] += " Elle est grande."
+    path.write_text(json.dumps(content))
+    _, items = load_squad(path, near_miss_share=1.0)
+    assert items[0].kind == "answerable"
+
+
+@pytest.mark.parametrize(
+    ("changes", "named"),
+    [
+        ({"answers": [{"text": "3 €", "answer_start": 1}]}, "wrong offset 1"),
+        ({"answers": [{"text": "3 €"}]}, "data.0.paragraphs.0.qas.0.answers.0.answer_start"),
+        ({"answers": []}, "data.0.paragraphs.0.qas.0"),
+        ({"id": "b"}, "'b' is used twice"),
+    ],
+)
+def test_squad_faults_name_file_and_field(
+    tmp_path: Path, changes: dict[str, object], named: str
+) -> None:
+    path = squad_file(tmp_path, **changes)
+    with pytest.raises(InputError) as caught:
+        load_squad(path)
+    assert str(path) in str(caught.value)
+    assert named in str(caught.value)
+
+
+def test_squad_is_told_from_json_lines_by_its_content(tmp_path: Path) -> None:
+    assert is_squad(squad_file(tmp_path))
+    assert not is_squad(write_lines(tmp_path, GOOD))
+    assert not is_squad(write_lines(tmp_path, GOOD, GOOD))
+
+
+@pytest.mark.skipif(not PIAF.exists(), reason="the PIAF set is not distributed with the project")
+def test_every_piaf_answer_lies_in_its_gold_sentences() -> None:
+    documents, items = load_squad(PIAF)
+    assert (len(documents), len(items)) == (240, 4059)
+    for item in items:
+        golds = [" ".join(texts) for texts in gold_texts(documents, item)]
+        assert golds, item.id
+        assert any(answer.strip() in gold for answer in item.answers for gold in golds), item.id
