@@ -127,6 +127,7 @@ def writing(what: str, folder: Path) -> Iterator[None]:
     """Make ``folder`` and translate what goes wrong while something is written into it.
 
     :param what: what is being written, with its size, for the message.
+    :param folder: where; the message names it.
     :raises ModelUnavailable: no room, or the folder cannot be written.
     """
     try:

@@ -1,0 +1,290 @@
+"""Texts → unit vectors by a sentence-transformers model; it knows nothing of documents or stores.
+
+Example: ``load_encoder("bundled", cache).encode(["Où est Bagdad ?"], query=True)``, (1, dim).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import re
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import httpx
+import numpy as np
+
+from qa.errors import ModelUnavailable
+from qa.weights import find_encoder
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+Progress = Callable[[str], None]
+
+_logger = logging.getLogger(__name__)
+
+BUNDLED = "bundled"
+
+# Texts of one model call. Longer texts make smaller batches: 32 of 512 tokens would need 1 GB.
+_BATCH_TEXTS = 32
+_BATCH_CHARS = 24_000
+# The model reads 512 tokens. No real text packs them into more characters than this, and tokenizing
+# a line of 5 MB to throw it away costs seconds.
+_MAX_CHARS = 20_000
+_PROGRESS_TEXTS = 10 * _BATCH_TEXTS
+
+# multilingual-e5's model card: every text begins with one of these, whatever the task.
+_E5_QUERY, _E5_PASSAGE = "query: ", "passage: "
+_E5_NAME = re.compile(r"(?:^|[^a-z0-9])e5(?:[^a-z0-9]|$)")
+_PASSAGE_PROMPTS = ("document", "passage", "corpus")
+
+_SAMPLES, _SAMPLE_BYTES = 64, 64 * 1024
+
+
+class Encoder(Protocol):
+    """Texts → vectors."""
+
+    @property
+    def id(self) -> str:
+        """Tell apart encoders whose vectors must not be mixed in one index."""
+        ...
+
+    @property
+    def dim(self) -> int:
+        """Return the length of a vector."""
+        ...
+
+    def encode(
+        self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Return one row for each text.
+
+        :param texts: sentences, passages or questions; none gives an array of no rows.
+        :param query: the texts are questions, not passages.
+        :param progress: is told how far it is, when there are many texts.
+        :return: (len(texts), dim) float32, rows of length 1, in the order of the texts.
+        """
+        ...
+
+
+class SentenceEncoder:
+    """A SentenceTransformer, loaded on first use; safe to use from several threads.
+
+    Texts longer than the model's limit (512 tokens for the default one) are represented by their
+    beginning.
+    """
+
+    def __init__(self, name: str, folder: Path | None, threads: int | None = None) -> None:
+        """Name the model; nothing is loaded.
+
+        :param name: shown and written into indexes; a hub name where ``folder`` is None.
+        :param folder: the model's folder.
+        :param threads: how many threads torch may use in this process; None leaves it to torch.
+        """
+        self._name = name
+        self._folder = folder
+        self._threads = threads
+        self._model: SentenceTransformer | None = None
+        self._id: str | None = None
+        self._dim = 0
+        # Loading, and the tokenizer, which keeps padding and truncation as shared state.
+        self._lock = threading.RLock()
+
+    @property
+    def id(self) -> str:
+        """Return the name and 8 hex digits of a digest over the weights and the tokenizer."""
+        with self._lock:
+            if self._id is None:
+                folder = self._folder or self._hub_folder()
+                self._id = f"{self._name}+{_fingerprint(folder)[:8]}"
+            return self._id
+
+    @property
+    def dim(self) -> int:
+        """Return the length of a vector."""
+        self._loaded()
+        return self._dim
+
+    def encode(
+        self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None
+    ) -> np.ndarray:
+        """Return one row for each text.
+
+        :param texts: sentences, passages or questions; none gives an array of no rows.
+        :param query: the texts are questions, not passages.
+        :param progress: is told how far it is, when there are many texts.
+        :return: (len(texts), dim) float32, rows of length 1, in the order of the texts.
+        """
+        model = self._loaded()
+        rows = np.zeros((len(texts), self._dim), np.float32)
+        done = told = 0
+        for batch in _batches(texts):
+            with self._lock:
+                rows[batch] = _encode(model, [texts[i] for i in batch], self._prompt(query))
+            done += len(batch)
+            if progress and done - told >= _PROGRESS_TEXTS:
+                told = done
+                progress(f"reading sentences: {done} of {len(texts)}")
+        return rows
+
+    def _prompt(self, query: bool) -> str:
+        prompts: dict[str, str] = self._loaded().prompts
+        names = ("query",) if query else _PASSAGE_PROMPTS
+        if given := next((prompts[name] for name in names if prompts.get(name)), ""):
+            return given
+        if _E5_NAME.search(self._name.lower()):
+            return _E5_QUERY if query else _E5_PASSAGE
+        return ""
+
+    def _loaded(self) -> SentenceTransformer:
+        with self._lock:
+            if self._model is None:
+                self._model = _load(str(self._folder or self._name), hub=self._folder is None)
+                if self._threads is not None:
+                    import torch
+
+                    torch.set_num_threads(self._threads)
+                # The first call also prepares torch's kernels: the first question is as fast.
+                self._dim = int(_encode(self._model, ["a"], "").shape[1])
+            return self._model
+
+    def _hub_folder(self) -> Path:
+        from huggingface_hub import try_to_load_from_cache
+
+        self._loaded()
+        for name in (self._name, f"sentence-transformers/{self._name}"):
+            found = try_to_load_from_cache(name, "config.json")
+            if isinstance(found, str):
+                return Path(found).parent
+        raise ModelUnavailable(
+            f"the files of the encoder {self._name!r} are not in the hub's cache folder: download "
+            "it into a folder and set encoder (QA_ENCODER) to that"
+        )
+
+
+def load_encoder(
+    name: str, cache: Path, threads: int | None = None, *, progress: Progress | None = None
+) -> SentenceEncoder:
+    """Return the encoder that a setting names; its model is loaded on first use.
+
+    :param name: "bundled", a SentenceTransformer folder, or a hub name (the only one for which the
+        network is used, and only when the model is not in the hub's cache).
+    :param cache: where the bundled model is unpacked.
+    :param threads: how many threads torch may use in this process; None leaves it to torch.
+    :param progress: is told when the bundled model is unpacked, which takes seconds, once.
+    :return: the encoder; its vectors are of length 1.
+    :raises ModelUnavailable: the bundled model's package or the folder is missing.
+    """
+    if name == BUNDLED:
+        folder = find_encoder(cache, progress)
+        return SentenceEncoder(folder.name, folder, threads)
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return SentenceEncoder(folder.resolve().name, folder, threads)
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelUnavailable(
+            f"there is no encoder folder {name!r}: set encoder (QA_ENCODER) to a "
+            f"SentenceTransformer folder, a hub name, or {BUNDLED!r}"
+        )
+    return SentenceEncoder(name, None, threads)
+
+
+def _load(name: str, *, hub: bool) -> SentenceTransformer:
+    from safetensors import SafetensorError
+    from sentence_transformers import SentenceTransformer
+
+    failures = (OSError, ValueError, KeyError, RuntimeError, httpx.HTTPError, SafetensorError)
+    with _no_weights_bar():
+        try:
+            return SentenceTransformer(name, local_files_only=True)
+        except failures as error:
+            if not hub:
+                raise ModelUnavailable(
+                    f"cannot load the encoder in {name!r} ({_first_line(error)}): it must be a "
+                    f"SentenceTransformer folder; or set encoder (QA_ENCODER) to {BUNDLED!r}"
+                ) from error
+            _logger.info("%r is not in the hub's cache: %s", name, error)
+        try:
+            return SentenceTransformer(name)
+        except failures as error:
+            raise ModelUnavailable(
+                f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, "
+                f"and the hub did not give it ({_first_line(error)}). Connect to the network once, set "
+                f"encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
+            ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _no_weights_bar() -> Iterator[None]:
+    """Keep transformers from drawing a bar on stderr, where the command line speaks."""
+    from transformers.utils import logging as bars
+
+    if not bars.is_progress_bar_enabled():
+        yield
+        return
+    bars.disable_progress_bar()
+    try:
+        yield
+    finally:
+        bars.enable_progress_bar()
+
+
+def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
+    """Yield positions of texts of like length: little padding; longest first: peak memory first."""
+    order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
+    at = 0
+    while at < len(order):
+        longest = min(max(len(texts[order[at]]), 1), 4 * 512)
+        size = max(1, min(_BATCH_TEXTS, _BATCH_CHARS // longest))
+        yield order[at : at + size]
+        at += size
+
+
+def _encode(model: SentenceTransformer, texts: list[str], prompt: str) -> np.ndarray:
+    rows: Any = model.encode(
+        [_encodable(text) for text in texts],
+        prompt=prompt,
+        batch_size=len(texts),
+        show_progress_bar=False,
+        normalize_embeddings=True,
+        convert_to_numpy=True,
+    )
+    return np.asarray(rows, np.float32)
+
+
+def _encodable(text: str) -> str:
+    """Cut what the model cannot read anyway, and replace unpaired surrogates."""
+    return text[:_MAX_CHARS].encode("utf-8", "replace").decode("utf-8")
+
+
+def _fingerprint(folder: Path) -> str:
+    """Return a digest over the files that decide a model's vectors, big ones by spread samples.
+
+    Reading all of the default model (0.5 GB) would cost each start .3-2 s; training changes every
+    weight.
+    """
+    weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
+    names = ("tokenizer.json", "config_sentence_transformers.json", "1_Pooling/config.json")
+    files = [*weights, *(folder / name for name in names if (folder / name).is_file())]
+    digest = hashlib.sha256()
+    try:
+        for path in files:
+            size = path.stat().st_size
+            digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
+            with path.open("rb") as file:
+                for k in range(_SAMPLES):
+                    file.seek(max(0, (size - _SAMPLE_BYTES) * k // (_SAMPLES - 1)))
+                    digest.update(file.read(_SAMPLE_BYTES))
+    except OSError as error:
+        raise ModelUnavailable(
+            f"cannot read the encoder's files in {str(folder)!r} ({error.strerror}): unpack it anew"
+        ) from error
+    return digest.hexdigest()
