@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from qa.errors import InputError, QAError
-from qa.terminal import note, out, prepare_streams, show, silence_stdout
+from qa.terminal import note, out, prepare_streams, print_report, show, silence_stdout
 from qa.types import Answer, Turn
 
 if TYPE_CHECKING:
@@ -80,7 +80,11 @@ def index(
     backend: BackendOption = None,
 ) -> int:
     """Add, update and remove documents; unchanged ones are skipped."""
-    raise NotImplementedError
+    settings = _settings(context, store, backend)
+    with _assistant(settings, paths, rebuild=rebuild) as assistant:
+        print_report(assistant.report)
+        assistant.warm(note)
+    return BAD_INPUT if assistant.report and assistant.report.failed else ANSWERED
 
 
 @app.command()
@@ -99,7 +103,7 @@ def ask(
         # Whatever a library prints while it loads must not end up beside the JSON.
         with contextlib.redirect_stdout(sys.stderr), _assistant(settings) as assistant:
             answer = assistant.ask(question)
-        out(json.dumps(asdict(answer), ensure_ascii=False))
+        out(_json(answer))
     else:
         with _assistant(settings) as assistant:
             answer = show(assistant.stream(question))
@@ -222,11 +226,20 @@ def _settings(
 
 
 @contextlib.contextmanager
-def _assistant(settings: Settings) -> Iterator[Assistant]:
+def _assistant(settings: Settings, paths: list[Path] | None = None) -> Iterator[Assistant]:
     from qa.assistant import Assistant
 
-    with Assistant.open(settings=settings, progress=note) as assistant:
+    with Assistant.open(paths, settings=settings, progress=note) as assistant:
         yield assistant
+
+
+def _json(answer: Answer) -> str:
+    text = json.dumps(asdict(answer), ensure_ascii=False)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:  # a stdout that is not UTF-8, a lone surrogate
+        return json.dumps(asdict(answer))
+    return text
 
 
 def _measure(module: str, context: typer.Context, settings: Settings) -> int:
@@ -241,7 +254,7 @@ def _converse(assistant: Assistant) -> int:
         import readline  # noqa: F401  # lines can be edited and called back
     while True:
         try:
-            question = input("> ").strip()
+            question = input("> " if sys.stdin.isatty() else "").strip()
         except EOFError:
             return ANSWERED
         except KeyboardInterrupt:

@@ -18,9 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from qa import weights
-from qa.errors import InputError, QAError
-from qa.llm.ollama_server import ServerInfo, best_model, probe_server, suggest_pull
+from qa.embed import load_encoder
+from qa.errors import IndexMissing, InputError, QAError
+from qa.llm.ollama import OllamaModel, ServerInfo, best_model, probe_server, suggest_pull
 from qa.settings import Settings
+from qa.store import Store
 
 Status = Literal["ok", "warning", "problem"]
 
@@ -191,7 +193,15 @@ def _ollama(settings: Settings, server: ServerInfo | InputError | None) -> Check
         remedy = f"ollama pull {name}" if name else suggest_pull()
         what = f"{name!r} is not installed" if name else "no model that can answer"
         return Check("Ollama", "problem" if wanted else "warning", f"{detail}; {what}", remedy)
-    return Check("Ollama", "ok", f"{detail}; uses {model.name}")
+    detail = f"{detail}; uses {model.name}"
+    try:
+        faults = OllamaModel(settings.ollama_url, model.name).problems
+    except QAError as error:
+        faults = (str(error),)
+    if faults:
+        remedy = f"{suggest_pull()}, or set ollama_model (QA_OLLAMA_MODEL) to another one"
+        return Check("Ollama", "problem", "\n".join([detail, *faults]), remedy)
+    return Check("Ollama", "ok", detail)
 
 
 def _language_model(settings: Settings, *, deep: bool) -> Check:
@@ -273,7 +283,41 @@ def _documents(settings: Settings) -> Check:
 
 
 def _index(settings: Settings, *, deep: bool) -> Check:
-    raise NotImplementedError
+    name, folder = "Index", str(settings.store)
+    try:
+        with Store.open(settings.store) as store:
+            documents, faults = store.documents(), store.check(deep=deep)
+            made_for, size_bytes = store.manifest.encoder_id, store.size_bytes
+    except IndexMissing:
+        remedy = "qa index PATH, or qa serve, which indexes the documents folder"
+        return Check(name, "warning", f"nothing in {folder!r} yet", remedy)
+    except QAError as error:
+        return Check(name, "problem", str(error), "qa index --rebuild PATH")
+    sentences = sum(info.sentences for info in documents)
+    detail = (
+        f"{folder!r}: {len(documents)} documents, {sentences} sentences, "
+        f"{size_bytes / 1e6:.1f} MB, made with {made_for}"
+    )
+    if faults:
+        detail = "\n".join([detail, *faults])
+        return Check(name, "problem", detail, "qa index --rebuild PATH")
+    if (wanted := _encoder_id(settings)) and wanted != made_for:
+        remedy = "qa index --rebuild PATH, or set encoder (QA_ENCODER) back"
+        return Check(name, "problem", f"{detail}; the encoder is {wanted}", remedy)
+    how = "every checksum verified" if deep else "consistent"
+    return Check(name, "ok", f"{detail}; {how}")
+
+
+def _encoder_id(settings: Settings) -> str | None:
+    """Return the id of the encoder in force, or None where knowing it would unpack or load one."""
+    unpacked = settings.cache / "models" / weights.ENCODER_NAME
+    bundled = settings.encoder == "bundled"
+    if not (unpacked if bundled else Path(settings.encoder)).is_dir():
+        return None
+    try:
+        return load_encoder(settings.encoder, settings.cache).id
+    except QAError:
+        return None
 
 
 def _gb(size_bytes: int) -> str:

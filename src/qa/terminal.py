@@ -13,9 +13,12 @@ import os
 import sys
 import unicodedata
 from collections.abc import Generator, Iterable, Iterator
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from qa.types import Answer, Citation, Event, Piece, Statement
+
+if TYPE_CHECKING:
+    from qa.ingest import Report
 
 
 def out(text: str, end: str = "\n") -> None:
@@ -32,9 +35,9 @@ def note(text: str) -> None:
 
 
 def prepare_streams() -> None:
-    """Make both streams replace what they cannot show."""
-    # A terminal or a pipe that cannot show a character must not turn an answer into an error.
-    for stream in (sys.stdout, sys.stderr):
+    """Make the standard streams replace what they cannot read or show."""
+    # A character that a terminal or a pipe does not know must not turn an answer into an error.
+    for stream in (sys.stdin, sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
 
@@ -62,6 +65,24 @@ def show(events: Iterator[Event]) -> Answer:
         raise RuntimeError("the stream ended without an answer")
     _print_answer(answer, written)
     return answer
+
+
+def print_report(report: Report) -> None:
+    """Print a line for each document that changed or failed, then the totals."""
+    for what in ("added", "updated", "removed"):
+        for document in getattr(report, what):
+            out(visible(f"{what} {document}"))
+    for path, message in report.failed:
+        note(f"failed {path}: {message}")
+    counts = {
+        "added": len(report.added),
+        "updated": len(report.updated),
+        "removed": len(report.removed),
+        "unchanged": len(report.unchanged),
+        "failed": len(report.failed),
+    }
+    totals = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
+    out(f"{totals or 'no documents'}; {report.sentences} sentences")
 
 
 def _print_answer(answer: Answer, written: str) -> None:

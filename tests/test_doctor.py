@@ -1,0 +1,246 @@
+"""The doctor says what is missing and what to do, whatever is missing, and changes nothing."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from fakes import HashEncoder
+from qa import cli, doctor, weights
+from qa.doctor import Check, examine, render
+from qa.ingest import sync
+from qa.settings import Settings
+from qa.store import Store
+
+TEMPLATE = "{{ range .Messages }}{{ .Role }}: {{ .Content }}{{ end }}"
+
+
+def closed_port() -> int:
+    """Return a port of this machine on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("QA_CACHE", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def settings(folder: Path) -> Settings:
+    url = f"http://127.0.0.1:{closed_port()}"
+    return Settings(cache=folder / "cache", store=folder / "store", ollama_url=url)
+
+
+def find(checks: tuple[Check, ...], name: str) -> Check:
+    (check,) = [check for check in checks if check.name == name]
+    return check
+
+
+@contextmanager
+def ollama(*models: str, template: str = TEMPLATE) -> Iterator[str]:
+    """Serve the three look-ups that Ollama answers about itself."""
+    listed = [
+        {
+            "name": name,
+            "model": name,
+            "size": 2_000_000_000,
+            "digest": "d1",
+            "details": {"family": "llama"},
+            "capabilities": ["completion"],
+        }
+        for name in models
+    ]
+    answers = {
+        "/api/version": {"version": "0.32.15"},
+        "/api/tags": {"models": listed},
+        "/api/show": {"template": template, "modelfile": "", "capabilities": ["completion"]},
+    }
+
+    class Answering(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            body = json.dumps(answers[self.path]).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        do_POST = do_GET
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answering)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_on_a_fresh_machine_nothing_is_a_problem_and_nothing_is_made(
+    settings: Settings, folder: Path
+) -> None:
+    checks = examine(settings, deep=True)
+    assert [check for check in checks if check.status == "problem"] == []
+    assert list(folder.iterdir()) == []
+    assert "qa index" in find(checks, "Index").remedy
+    assert find(checks, "Documents").status == "warning"
+
+
+def test_everything_that_is_not_ok_says_what_to_do(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(doctor, "_PACKAGES", ("torch", "no-such-package"))
+    monkeypatch.setattr(weights.gguf, "package_file", lambda _package, _name: None)
+    monkeypatch.setattr(weights.encoder, "package_file", lambda _package, _name: None)
+    monkeypatch.setitem(sys.modules, "xllamacpp", None)
+    checks = examine(settings)
+    wrong = {check.name: check for check in checks if check.status != "ok"}
+    assert {"Packages", "Embedded model", "Answers by", "Encoder", "Index"} <= wrong.keys()
+    assert "no-such-package" in wrong["Packages"].detail
+    assert all(check.remedy for check in wrong.values())
+
+
+def test_ollama_that_is_not_there_is_a_problem_only_when_it_is_asked_for(
+    settings: Settings,
+) -> None:
+    assert find(examine(settings), "Ollama").status == "ok"
+    forced = find(examine(settings.model_copy(update={"backend": "ollama"})), "Ollama")
+    assert forced.status == "problem"
+    assert settings.ollama_url in forced.detail
+    assert "ollama serve" in forced.remedy
+
+
+def test_ollama_without_a_usable_model_says_what_to_pull(settings: Settings) -> None:
+    with ollama() as url:
+        check = find(examine(settings.model_copy(update={"ollama_url": url})), "Ollama")
+    assert check.status == "warning"
+    assert "0.32.15" in check.detail
+    assert check.remedy.startswith("ollama pull ")
+
+
+def test_the_model_that_ollama_would_use_is_named(settings: Settings) -> None:
+    with ollama("ministral-3:3b") as url:
+        checks = examine(settings.model_copy(update={"ollama_url": url}))
+    assert find(checks, "Ollama").status == "ok"
+    assert "ministral-3:3b" in find(checks, "Ollama").detail
+    assert "ministral-3:3b" in find(checks, "Answers by").detail
+
+
+def test_a_template_that_drops_the_document_is_a_problem(settings: Settings) -> None:
+    with ollama("ministral-3:3b", template="{{ .Prompt }}") as url:
+        check = find(examine(settings.model_copy(update={"ollama_url": url})), "Ollama")
+    assert check.status == "problem"
+    assert "{{ .Prompt }}" in check.detail
+    assert check.remedy
+
+
+def test_a_wrong_server_address_is_named(settings: Settings) -> None:
+    check = find(examine(settings.model_copy(update={"ollama_url": "ftp://x y"})), "Ollama")
+    assert check.status == "warning"
+    assert "ftp://x y" in check.detail
+
+
+def test_a_damaged_language_model_is_found_by_hashing_it(settings: Settings) -> None:
+    path = settings.cache / "models" / weights.GGUF_NAME
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"GGUF and not much more")
+    check = find(examine(settings, deep=True), "Embedded model")
+    assert check.status == "problem"
+    assert str(path) in check.detail
+    assert "delete" in check.remedy
+
+
+def test_an_own_model_file_that_is_none_is_a_problem(settings: Settings, folder: Path) -> None:
+    wrong = folder / "model.gguf"
+    wrong.write_bytes(b"not it")
+    check = find(examine(settings.model_copy(update={"gguf": wrong})), "Embedded model")
+    assert check.status == "problem"
+    assert "model.gguf" in check.detail
+
+
+def test_a_cache_that_cannot_be_written_is_a_problem(settings: Settings, folder: Path) -> None:
+    (folder / "file").write_text("in the way")
+    cache = folder / "file" / "cache"
+    check = find(examine(settings.model_copy(update={"cache": cache})), "Model cache")
+    assert check.status == "problem"
+    assert "QA_CACHE" in check.remedy
+
+
+def test_settings_say_where_they_come_from(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "qa.toml").write_text("seed = 7\n", encoding="utf-8")
+    monkeypatch.setenv("QA_PORT", "7999")
+    url = f"http://127.0.0.1:{closed_port()}"
+    detail = find(examine(Settings(backend="extractive", ollama_url=url)), "Settings").detail
+    assert "seed = 7 (qa.toml)" in detail
+    assert "port = 7999 (variable QA_PORT)" in detail
+    assert "backend = extractive (argument)" in detail
+    assert "threads" not in detail
+
+
+def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder: Path) -> None:
+    text = folder / "note.txt"
+    text.write_text("Le maire parle. Il a 52 ans.\n", encoding="utf-8")
+    encoder = HashEncoder()
+    with Store.open(settings.store, encoder.id, encoder.dim) as store:
+        sync([text], store, encoder, max_bytes=1_000_000)
+    check = find(examine(settings), "Index")
+    assert check.status == "ok"
+    assert "1 documents, 2 sentences" in check.detail
+    assert encoder.id in check.detail
+    for path in settings.store.rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"not an index" * 50)
+    check = find(examine(settings, deep=True), "Index")
+    assert check.status == "problem"
+    assert "--rebuild" in check.remedy
+
+
+def test_remedies_stand_below_what_they_are_for_and_the_end_counts() -> None:
+    text = render(
+        (
+            Check("Python", "ok", "3.11"),
+            Check("Ollama", "problem", "no server\nat all", "ollama serve"),
+            Check("Index", "warning", "empty", "qa index PATH"),
+        )
+    )
+    assert text.splitlines() == [
+        "ok       Python  3.11",
+        "problem  Ollama  no server",
+        "                 at all",
+        "                 -> ollama serve",
+        "warning  Index   empty",
+        "                 -> qa index PATH",
+        "",
+        "1 problem, 1 warning",
+    ]
+
+
+@pytest.mark.parametrize(("backend", "code"), [("extractive", 0), ("ollama", 2)])
+def test_the_exit_code_says_whether_there_is_a_problem(
+    backend: str,
+    code: int,
+    settings: Settings,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("QA_OLLAMA_URL", settings.ollama_url)
+    monkeypatch.setenv("QA_CACHE", str(settings.cache))
+    arguments = ["doctor", "--verify", "--store", str(settings.store), "--backend", backend]
+    assert cli.main(arguments) == code
+    assert "Embedded model" in capsys.readouterr().out
