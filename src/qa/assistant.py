@@ -1,4 +1,4 @@
-"""The assistant: it opens the store, the encoder and the model, keeps documents in step, and answers.
+"""The assistant opens store, encoder and model, keeps documents in step, and answers.
 
 The story of one question is in :mod:`qa.pipeline`; this module holds the resources it runs on.
 
@@ -11,10 +11,9 @@ Example::
 from __future__ import annotations
 
 import asyncio
-import logging
 import shutil
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -22,6 +21,7 @@ from qa.documents import SUFFIXES
 from qa.embed import Encoder, load_encoder
 from qa.errors import InputError, QAError
 from qa.ingest import Report, sync
+from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, ModelOptions, choose_model
 from qa.pipeline import Resources, answer_events
 from qa.prompt import NumberedDocument, number_document
@@ -32,8 +32,6 @@ from qa.words import language
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
-
-log = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 
@@ -60,8 +58,7 @@ class Assistant:
         self._choice = choice
         self._settings = settings
         self._roots = roots
-        self._held: dict[str, NumberedDocument] = {}
-        self._warming = threading.Lock()
+        self._numbered: dict[str, NumberedDocument | None] = {}
         self.report: Report | None = None
 
     @classmethod
@@ -113,7 +110,7 @@ class Assistant:
             max_bytes=self._settings.max_file_mb << 20,
             progress=progress,
         )
-        self._held.clear()
+        self._numbered.clear()
         return self.report
 
     def warm(self, progress: Progress | None = None) -> int:
@@ -121,9 +118,15 @@ class Assistant:
 
         :return: how many documents the model now holds.
         """
+        model, held = self._choice.model, 0
         for info in self.documents():
-            self._hold(info.id, progress)
-        return len(self._held)
+            numbered = self._number(info.id)
+            if model is not None and numbered is not None:
+                if progress and not model.has_prefix(numbered.prefix):
+                    progress(f"the model reads {info.title!r}, once")
+                model.warm(numbered.prefix, progress)
+                held += 1
+        return held
 
     def ask(
         self,
@@ -154,15 +157,7 @@ class Assistant:
 
         Closing the iterator stops the generation.
         """
-        resources = Resources(
-            self._store,
-            self._encoder,
-            self._choice.model,
-            self._choice.backend,
-            self._hold,
-            self._choice.notices,
-        )
-        return answer_events(question, history, resources, self._scope(documents))
+        return answer_events(question, history, self.resources(), self._scope(documents))
 
     async def aask(
         self,
@@ -229,6 +224,22 @@ class Assistant:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def resources(self) -> Resources:
+        """Return what answering runs on, for the evaluation, which measures single steps."""
+        return Resources(
+            self._store,
+            self._encoder,
+            self._choice.model,
+            self._choice.backend,
+            self._hold,
+            self._choice.notices,
+        )
+
+    def replace_model(self, model: ChatModel | None) -> None:
+        """Answer with another model from now on; the one before stays open and is the caller's."""
+        self._choice = replace(self._choice, model=model)
+        self._numbered.clear()
+
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
         if documents is not None:
             for document_id in documents:
@@ -236,13 +247,33 @@ class Assistant:
             return documents
         return None if self._roots is None else [info.id for info in self.documents()]
 
-    def _hold(self, document_id: str, progress: Progress | None = None) -> NumberedDocument | None:
-        """Return the numbered document if the model holds its prefix, reading it if that is cheap."""
-        raise NotImplementedError
+    def _hold(self, document_id: str) -> NumberedDocument | None:
+        """Return the numbered document if its prefix is held or can be restored, else None."""
+        numbered = self._number(document_id)
+        model = self._choice.model
+        if numbered is None or model is None or not model.has_prefix(numbered.prefix):
+            return None
+        model.warm(numbered.prefix)
+        return numbered
+
+    def _number(self, document_id: str) -> NumberedDocument | None:
+        """Return the document as the model would read it whole; None if it does not fit."""
+        model = self._choice.model
+        if model is None:
+            return None
+        if document_id not in self._numbered:
+            document = self._store.document(document_id)
+            numbered = number_document(
+                document, self._store.sentences(document_id), language(document.text)
+            )
+            size = sum(model.count_tokens(message.content) for message in numbered.prefix)
+            fits = size + _RESERVED_TOKENS <= model.context_tokens and bool(numbered.sentences)
+            self._numbered[document_id] = numbered if fits else None
+        return self._numbered[document_id]
 
 
 def _free_name(folder: Path, source: Path) -> Path:
-    """Return where the file goes: its own name, or a numbered one when other content has that name."""
+    """Return where the file goes; its name is numbered when other content has that name."""
     content = source.read_bytes()
     for number in range(1, 1000):
         name = source.name if number == 1 else f"{source.stem}-{number}{source.suffix}"
@@ -254,7 +285,17 @@ def _free_name(folder: Path, source: Path) -> Path:
 
 def model_options(settings: Settings) -> ModelOptions:
     """Return what the choice of a model needs of the settings."""
-    raise NotImplementedError
-
-
-__all__ = ["Assistant", "language", "log", "number_document"]
+    return ModelOptions(
+        cache=settings.cache,
+        backend=settings.backend,
+        gguf=settings.gguf,
+        ollama_url=settings.ollama_url,
+        ollama_model=settings.ollama_model,
+        keep_alive=settings.ollama_keep_alive,
+        timeout_s=settings.ollama_timeout_s,
+        context_tokens=settings.context_tokens,
+        threads=settings.threads,
+        seed=settings.seed,
+        prefixes=settings.store / "prefixes",
+        prefix_cache_bytes=settings.prefix_cache_mb << 20,
+    )

@@ -1,7 +1,8 @@
 """The fitted models that turn features into probabilities: data in ``data/evidence.json``.
 
-Each part says what it was fitted on, when, with which model and by which command (``qa eval --fit``).
-For a model that nothing was fitted on, a conservative rule stands in, and ``is_fitted`` says so.
+Each part says what it was fitted on, when, with which model and by which command (``qa eval
+--fit``). For a model that nothing was fitted on, a conservative rule stands in, and ``is_fitted``
+says so.
 
 Example: ``calibration_for(model.identity, voting=True).threshold``.
 """
@@ -38,8 +39,8 @@ class Calibration:
 
     ``threshold``: answer from this confidence on. ``also``: a further sentence is used from this
     probability on. ``probes``: how many of the best hits are probed beside the voted ones.
-    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``fitted``: when, on what,
-    with which model, by which command.
+    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``fitted``: when, on
+    what, with which model, by which command.
     """
 
     sentence: Logistic
@@ -53,7 +54,7 @@ class Calibration:
 
 @cache
 def load_calibrations() -> Mapping[str, Calibration]:
-    """Read the parts: ``vote``, ``probe`` (no vote), ``extractive`` (no model), ``conservative``."""
+    """Read the parts: ``vote``, ``probe`` (no vote), ``extractive`` and ``conservative``."""
     raw = json.loads((files("qa") / "data" / "evidence.json").read_text(encoding="utf-8"))
     return {
         name: Calibration(

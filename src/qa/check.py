@@ -1,9 +1,9 @@
 """Check what the model wrote against the sentences it was given, and repair or replace what fails.
 
-Every statement must find its numbers, dates and capitalised names in the sentences that it cites, and
-most of its content words (or, across languages, a close meaning). Citations are narrowed to the
-sentences that a statement needs; a statement that fails is replaced by a quotation. The pointers are
-those of the evidence, so they are valid whatever the model wrote.
+Every statement must find its numbers, dates and capitalised names in the sentences that it cites,
+and most of its content words (or, across languages, a close meaning). Citations are narrowed to the
+sentences that a statement needs; a statement that fails is replaced by a quotation. The pointers
+are those of the evidence, so they are valid whatever the model wrote.
 
 Example: ``check("2500 soldats.", (citation,), encoder).statements[0].support`` is ``"supported"``.
 """
@@ -29,8 +29,9 @@ _MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
 _LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__|`")
 _REFUSAL = re.compile(
-    r"\b(?:le|ce) texte (?:donné )?ne (?:\w+ ){1,4}pas|\bne (?:répond|mentionne|précise|contient|dit) pas"
-    r"|\bpas (?:mentionné|précisé|indiqué)|\bthe (?:given )?text does not|\bnot (?:mentioned|specified|stated)"
+    r"\b(?:le|ce) texte (?:donné )?ne (?:\w+ ){1,4}pas"
+    r"|\bne (?:répond|mentionne|précise|contient|dit) pas|\bpas (?:mentionné|précisé|indiqué)"
+    r"|\bthe (?:given )?text does not|\bnot (?:mentioned|specified|stated)"
     r"|^je ne (?:sais|peux) pas|^i (?:do not|don't|cannot|can't) ",
     re.IGNORECASE,
 )
@@ -38,7 +39,7 @@ _REFUSAL = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """The statements that may be shown; ``refused``: the writer itself said that there is no answer."""
+    """The statements that may be shown; ``refused``: the writer said that there is no answer."""
 
     statements: tuple[Statement, ...]
     notices: tuple[str, ...] = ()
@@ -48,11 +49,11 @@ class Checked:
 def check(draft: str, chosen: Sequence[Citation], encoder: Encoder) -> Checked:
     """Check each statement of ``draft`` against the ``chosen`` sentences.
 
-    :return: statements in order, each with at least one citation; a failed one becomes the quotation of
-        the best sentence, once.
+    :return: statements in order, each with at least one citation; a failed one becomes the
+        quotation of the best sentence, once.
     """
     text = clean(draft)
-    if not text or _REFUSAL.search(text) and not any(_REFUSAL.search(c.text) for c in chosen):
+    if not text or (_REFUSAL.search(text) and not any(_REFUSAL.search(c.text) for c in chosen)):
         return Checked((), (), refused=True)
     statements: list[Statement] = []
     notices: list[str] = []
@@ -66,7 +67,7 @@ def check(draft: str, chosen: Sequence[Citation], encoder: Encoder) -> Checked:
 
 
 def clean(draft: str) -> str:
-    """Take away what models add around an answer: markers, labels, emphasis, outer quotation marks."""
+    """Take away what models add around an answer: markers, labels, emphasis, outer quotes."""
     text = _LABEL.sub("", _EMPHASIS.sub("", _MARKER.sub("", draft))).strip()
     for left, right in ("«»", '""', "“”"):
         if text.startswith(left) and text.rstrip(".").endswith(right) and text.count(left) <= 2:
@@ -77,7 +78,7 @@ def clean(draft: str) -> str:
 
 
 def check_statement(text: str, chosen: Sequence[Citation], encoder: Encoder) -> Statement:
-    """Give one statement the citations that it needs and its label, or replace it by a quotation."""
+    """Give one statement the citations it needs and its label, or replace it by a quotation."""
     cited = _needed(text, chosen)
     support = _support(text, cited, encoder)
     if support is None:

@@ -1,7 +1,7 @@
-"""Follow-ups: decide by rules whether a question leans on the conversation, and make it stand alone.
+"""Follow-ups: rules decide whether a question leans on the conversation; it is made to stand alone.
 
-Only a question that leans on what was said costs a model call; the rewritten question is shown to the
-person. It knows nothing of documents.
+Only a question that leans on what was said costs a model call; the rewritten question is shown to
+the person. It knows nothing of documents.
 
 Example: ``leans_on_history("Et en Syrie ?")`` is true.
 """
@@ -18,8 +18,8 @@ from qa.words import names, numbers, stems
 
 # A question that begins so goes on from the one before.
 _GOES_ON = re.compile(
-    r"^\s*(?:et|mais|donc|alors|ou|sinon|aussi|pareil|même question|and|but|so|or|what about|how about|"
-    r"same question)\b",
+    r"^\s*(?:et|mais|donc|alors|ou|sinon|aussi|pareil|même question|"
+    r"and|but|so|or|what about|how about|same question)\b",
     re.IGNORECASE,
 )
 # Words that stand for something said before. A hyphenated «-t-il» doubles a subject that is there.
@@ -49,8 +49,8 @@ def standalone(
 ) -> str:
     """Return the question in words that need no history; as it is when nothing better is found.
 
-    Without a model, or when the model's rewriting says things that nobody said, the last question is
-    put before it.
+    Without a model, or when the model's rewriting says things that nobody said, the last question
+    is put before it.
     """
     last = history[-1]
     joined = f"{last.question} {question}"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
 
 
-class CitationEngine(BaseQueryEngine):
+class CitationEngine(BaseQueryEngine):  # type: ignore[misc]  # the library is not typed strictly
     """Answers through the assistant; ``response.metadata["answer"]`` is the whole ``Answer``."""
 
     def __init__(self, assistant: Assistant) -> None:
@@ -51,7 +51,7 @@ def to_response(answer: Answer) -> Response:
 
 
 def to_node(citation: Citation) -> NodeWithScore:
-    """Turn a citation into a scored text node whose character indexes are the citation's offsets."""
+    """Turn a citation into a scored text node with the citation's offsets."""
     node = TextNode(
         id_=f"{citation.document}:{citation.start}-{citation.end}",
         text=citation.text,

@@ -1,9 +1,9 @@
 """Evidence first: before a word is written, choose the sentences that prove the answer, or abstain.
 
-Three witnesses for a sentence: its retrieval score, a one-token probe («does this text hold the precise
-answer?»), and the model's vote over the numbered document. A fitted model over them ranks the
-sentences; a second one, over the question as a whole, gives the confidence that there is an answer
-(:mod:`qa.calibration`). The module knows nothing of the answer's words.
+Three witnesses for a sentence: its retrieval score, a one-token probe («does this text hold the
+precise answer?»), and the model's vote over the numbered document. A fitted model over them ranks
+the sentences; a second one, over the question as a whole, gives the confidence that there is an
+answer (:mod:`qa.calibration`). The module knows nothing of the answer's words.
 
 Example: ``select(question, hits, calibration, ask).chosen``.
 """
@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from qa.calibration import Calibration
 from qa.errors import PromptTooLong
@@ -61,9 +61,9 @@ class Selection:
 def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
     """Turn a probe's first token into log P(yes)/P(no).
 
-    The log-probabilities are those before any grammar, and «Oui» may be two tokens: every alternative
-    that is a beginning of exactly one of the two words counts for that word, then the two sums are
-    compared. Without alternatives the generated text decides, with a fixed weight.
+    The log-probabilities are those before any grammar, and «Oui» may be two tokens: every
+    alternative that is a beginning of exactly one of the two words counts for that word, then the
+    two sums are compared. Without alternatives the generated text decides, with a fixed weight.
     """
     yes, no = yes_no(language)
     mass = {yes: 1e-9, no: 1e-9}
@@ -120,8 +120,8 @@ def sentence_features(candidate: Candidate, best_score: float) -> dict[str, floa
 def question_features(question: str, candidates: Sequence[Candidate]) -> dict[str, float]:
     """Return what the answerability model sees: the best candidate, and how the question fits it.
 
-    ``missing`` is the share of the question's numbers and names that no candidate holds: a premise that
-    the documents do not share, or another subject.
+    ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
+    that the documents do not share, or another subject.
     """
     best = max(candidates, key=lambda candidate: candidate.probability)
     probes = [candidate.probe for candidate in candidates if candidate.probe is not None]
@@ -168,59 +168,54 @@ def select(
         except PromptTooLong as error:
             notices = (f"the document was not read whole, so the model did not vote: {error}",)
             probe_inside = False
-    candidates = _candidates(hits, voted, numbered, calibration.probes)
+    document = numbered.document if numbered is not None else None
+    candidates = [
+        Candidate(hit, voted=hit.sentence.document == document and hit.sentence.index in voted)
+        for hit in hits
+    ]
     if ask is not None:
         inside = numbered if probe_inside else None
-        candidates = _probed(question, candidates, ask, language, inside, calibration.sure_probe)
-    return _decide(question, candidates, calibration, notices)
+        candidates = policy(
+            candidates,
+            calibration.probes,
+            calibration.sure_probe,
+            lambda c: probe(question, c.hit, language, ask, inside),
+        )
+    return replace(decide(question, candidates, calibration), notices=notices)
 
 
-def _candidates(
-    hits: Sequence[Hit], voted: Sequence[int], numbered: NumberedDocument | None, top: int
-) -> tuple[Candidate, ...]:
-    """Return the voted sentences and the best ``top`` hits, in order of retrieval."""
-    document = numbered.document if numbered else None
-    return tuple(
-        Candidate(hit, voted=chosen)
-        for hit in hits
-        if (chosen := hit.sentence.document == document and hit.sentence.index in voted)
-        or hit.rank <= top
-    )
-
-
-def _probed(
-    question: str,
+def policy(
     candidates: Sequence[Candidate],
-    ask: Meter,
-    language: Language,
-    inside: NumberedDocument | None,
+    probes: int,
     sure: float,
-) -> tuple[Candidate, ...]:
-    """Probe the candidates, the voted ones first; a sure, voted first hit leaves the rest unasked."""
-    order = sorted(candidates, key=lambda c: (not c.voted, c.hit.rank))
+    ask: Callable[[Candidate], float],
+) -> list[Candidate]:
+    """Probe the voted sentences and the best ``probes`` hits, as long as it is worth it.
+
+    The voted ones go first; when the only voted sentence is also the first hit and its probe is at
+    least ``sure``, its rivals are not asked.
+
+    :param ask: returns the probe's log-odds for one candidate.
+    """
+    worth = [c for c in candidates if c.voted or c.hit.rank <= probes]
+    order = sorted(worth, key=lambda c: (not c.voted, c.hit.rank))
     done: list[Candidate] = []
     for place, candidate in enumerate(order):
-        log_odd = probe(question, candidate.hit, language, ask, inside)
-        done.append(Candidate(candidate.hit, log_odd, candidate.voted))
-        others_voted = any(other.voted for other in order[place + 1 :])
-        if candidate.voted and candidate.hit.rank == 1 and log_odd >= sure and not others_voted:
-            done.extend(order[place + 1 :])
-            break
-    return tuple(done)
+        asked = replace(candidate, probe=ask(candidate))
+        done.append(asked)
+        rest = order[place + 1 :]
+        alone = asked.voted and asked.hit.rank == 1 and not any(other.voted for other in rest)
+        if alone and (asked.probe or 0.0) >= sure:
+            return [*done, *rest]
+    return done
 
 
-def _decide(
-    question: str,
-    candidates: Sequence[Candidate],
-    calibration: Calibration,
-    notices: tuple[str, ...],
-) -> Selection:
+def decide(question: str, candidates: Sequence[Candidate], calibration: Calibration) -> Selection:
+    """Rank the candidates, choose, and answer or abstain by the calibrated confidence."""
     best_score = max(candidate.hit.score for candidate in candidates)
     scored = sorted(
         (
-            Candidate(
-                c.hit, c.probe, c.voted, calibration.sentence(sentence_features(c, best_score))
-            )
+            replace(c, probability=calibration.sentence(sentence_features(c, best_score)))
             for c in candidates
         ),
         key=lambda c: (-c.probability, c.hit.rank),
@@ -230,4 +225,4 @@ def _decide(
     if confidence >= calibration.threshold:
         more = (c.hit for c in scored[1:] if c.probability >= calibration.also)
         chosen = (scored[0].hit, *more)[:_MAX_CHOSEN]
-    return Selection(tuple(scored), chosen, confidence, notices)
+    return Selection(tuple(scored), chosen, confidence)

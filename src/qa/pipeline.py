@@ -1,8 +1,8 @@
 """One question, told as events: retrieve → evidence → write → check.
 
 It holds no resource of its own: store, encoder and model are handed in, and one call serves one
-question. Closing the generator closes the model's stream. A model that fails on the way is named in the
-answer's notices, and the sentences themselves answer instead; the question is never lost.
+question. Closing the generator closes the model's stream. A model that fails on the way is named
+in the answer's notices, and the sentences themselves answer instead; the question is never lost.
 
 Example: ``for event in answer_events("Qui parle ?", (), resources): …``
 """
@@ -10,22 +10,34 @@ Example: ``for event in answer_events("Qui parle ?", (), resources): …``
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from qa.calibration import calibration_for
 from qa.check import Checked, check, quotation
 from qa.conversation import leans_on_history, standalone
 from qa.embed import Encoder
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
-from qa.calibration import calibration_for
 from qa.evidence import Selection, select
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.prompt import Language, NumberedDocument, write_prompt
 from qa.retrieve import retrieve
 from qa.store import Store
-from qa.types import Answer, Citation, Event, Evidence, Hit, Piece, Statement, Timings, Turn, Usage
+from qa.types import (
+    Answer,
+    Citation,
+    Event,
+    Evidence,
+    Hit,
+    Piece,
+    Sentence,
+    Statement,
+    Timings,
+    Turn,
+    Usage,
+)
 from qa.words import language, tokens
 
 NO_ANSWER: Final[dict[Language, str]] = {
@@ -41,7 +53,7 @@ _NEAREST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What answering needs. ``held`` gives the numbered document whose prefix the model holds, if any."""
+    """What answering needs; ``held`` gives the numbered document if the model holds its prefix."""
 
     store: Store
     encoder: Encoder
@@ -216,7 +228,7 @@ def _write_and_check(
 
 
 def cite(
-    hits: Sequence[Hit], store: Store, score_of: dict[object, float] | None = None
+    hits: Sequence[Hit], store: Store, score_of: Mapping[Sentence, float] | None = None
 ) -> tuple[Citation, ...]:
     """Make citations of retrieved sentences; the text is sliced from the stored document."""
     citations = []

@@ -1,8 +1,9 @@
 """Prompts: templates with declared variables, and the prompts of each model call made from them.
 
-A template is a text file in ``prompts/``: a line ``variables: a, b``, then messages, each begun by a line
-``--- role``. Values are put in once, in one pass, so braces inside a value stay text; chat-template
-control tokens in a value are neutralised. The module knows nothing of models or scores.
+A template is a text file in ``prompts/``: a line ``variables: a, b``, then messages, each begun by
+a line ``--- role``. Values are put in once, in one pass, so braces inside a value stay text;
+chat-template control tokens in a value are neutralised. The module knows nothing of models or
+scores.
 
 Example: ``write_prompt("Qui parle ?", ["Le maire parle."], "fr").messages[-1].content``.
 """
@@ -25,7 +26,8 @@ Language = Literal["fr", "en"]
 
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
 _YES_NO = {"fr": ("Oui", "Non"), "en": ("Yes", "No")}
-# An answer is a phrase of about twelve words; twice that many tokens and a margin for names and numbers.
+# An answer is a phrase of about twelve words; twice that many tokens and a margin for names and
+# numbers.
 ANSWER_TOKENS = 64
 # `{"ids":[12,13]}` is 6 to 9 tokens; room for a model that pretty-prints.
 _VOTE_TOKENS = 24
@@ -37,7 +39,7 @@ _TOP_LOGPROBS = 20
 
 @dataclass(frozen=True, slots=True)
 class Template:
-    """A parsed prompt template: its declared variables and its messages with ``{variable}`` places."""
+    """A parsed prompt template: declared variables, and messages with ``{variable}`` places."""
 
     name: str
     variables: frozenset[str]
@@ -47,7 +49,8 @@ class Template:
 def parse_template(name: str, text: str) -> Template:
     """Parse a template file's text.
 
-    :raises PromptError: no ``variables:`` line, an unknown role, or places that differ from the declaration.
+    :raises PromptError: no ``variables:`` line, an unknown role, or places that differ from the
+        declaration.
     """
     head, _, body = text.partition("\n")
     if not head.startswith("variables:"):

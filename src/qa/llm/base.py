@@ -16,24 +16,38 @@ Progress = Callable[[str], None]
 class ChatModel(Protocol):
     """A chat model that streams; safe to use from several threads.
 
-    ``name`` is shown to people («embedded · Qwen2.5-Coder-1.5B-Instruct-Q4_K_M», «ollama · ministral-3:3b»).
-    ``identity`` tells two models apart whose calibration or saved prefixes must not be mixed.
-    ``context_tokens`` is the whole window, output included.
-    ``keeps_prefixes``: another prompt in between does not cost the document's cached prefix; measured
-    by :meth:`warm` where it cannot be known.
+    ``name`` is shown to people («embedded · Qwen2.5-Coder-1.5B-Instruct-Q4_K_M», «ollama ·
+    ministral-3:3b»). ``identity`` tells two models apart whose calibration or saved prefixes must
+    not be mixed. ``context_tokens`` is the whole window, output included.
+    ``keeps_prefixes``: another prompt in between does not cost the document's cached prefix;
+    measured by :meth:`warm` where it cannot be known.
     ``has_logprobs``: the server offers log-probabilities.
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """What people are shown."""
+        ...
+
     @property
-    def identity(self) -> str: ...
+    def identity(self) -> str:
+        """What tells these weights from others."""
+        ...
+
     @property
-    def context_tokens(self) -> int: ...
+    def context_tokens(self) -> int:
+        """The whole window, output included."""
+        ...
+
     @property
-    def keeps_prefixes(self) -> bool: ...
+    def keeps_prefixes(self) -> bool:
+        """Whether other prompts leave the document cached."""
+        ...
+
     @property
-    def has_logprobs(self) -> bool: ...
+    def has_logprobs(self) -> bool:
+        """Whether log-probabilities are offered."""
+        ...
 
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         """Yield tokens as they come; the last one carries ``usage`` and ``finish``.
@@ -45,10 +59,15 @@ class ChatModel(Protocol):
         """
         ...
 
-    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
-        """Make ``prefix`` (a static beginning in the ``document`` slot) cached, reading it only if needed.
+    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
+        """Tell whether :meth:`warm` would cost next to nothing: held already, or saved."""
+        ...
 
-        :return: ``prompt_tokens`` is the prefix's exact size, ``computed_tokens`` what had to be read now.
+    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
+        """Make ``prefix``, a static beginning, cached in the document slot; read it only if needed.
+
+        :return: ``prompt_tokens`` is the prefix's exact size, ``computed_tokens`` what had to be
+            read now.
         """
         ...
 

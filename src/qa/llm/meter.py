@@ -15,7 +15,7 @@ from qa.types import Prompt, Token, TokenLogprob, Usage
 
 
 class Meter:
-    """A model as one question sees it; ``usage`` and ``model_s`` are sums over the calls made so far."""
+    """A model as one question sees it; ``usage`` and ``model_s`` are sums over its calls."""
 
     def __init__(self, model: ChatModel) -> None:
         self.model = model
@@ -44,7 +44,8 @@ class Meter:
     def complete(self, prompt: Prompt) -> tuple[str, tuple[TokenLogprob, ...]]:
         """Run the call to its end.
 
-        :return: the whole text, and the first generated token's alternatives (empty without logprobs).
+        :return: the whole text, and the first generated token's alternatives (empty without
+            logprobs).
         """
         text, top = "", ()
         for token in self.stream(prompt):

@@ -1,0 +1,214 @@
+"""What people use today, on the same store, encoder and model, behind the same interface.
+
+``bm25``/``dense``: the best sentence, quoted. ``citation-64``/``citation-512``: LlamaIndex's
+``CitationQueryEngine`` with that many tokens a chunk; its markers become citations of the chunks'
+sentences.
+
+Example: ``BASELINES["bm25"](assistant).stream("Qui parle ?")``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from qa import Assistant
+from qa.llm.meter import Meter
+from qa.pipeline import cite
+from qa.retrieve import retrieve
+from qa.types import (
+    Answer,
+    Citation,
+    Document,
+    Event,
+    Hit,
+    Message,
+    Prompt,
+    Statement,
+    Timings,
+    Turn,
+    Usage,
+)
+
+if TYPE_CHECKING:
+    from llama_index.core.llms import CustomLLM
+
+_MARKER = re.compile(r"\[(\d+)\]")
+_TOP_K = 5
+_ANSWER_TOKENS = 256
+
+
+class Asked(Protocol):
+    """What a run needs of whatever answers."""
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        """Answer as events, the last one the ``Answer``."""
+        ...
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BestSentence:
+    """Answers with the first sentence of a ranking; it never abstains."""
+
+    assistant: Assistant
+    key: Callable[[Hit], float]
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+        return self.assistant.document(document_id)
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        """Quote the best sentence."""
+        parts = self.assistant.resources()
+        hits = retrieve(question, parts.store, parts.encoder, top_k=50, documents=documents)
+        best = sorted(hits, key=self.key, reverse=True)[:1]
+        cited = cite(best, parts.store)
+        yield _answer(question, cited[0].text if cited else "", cited, "best sentence")
+
+
+@dataclass(frozen=True, slots=True)
+class CitationEngineBaseline:
+    """LlamaIndex's CitationQueryEngine over the same document, encoder and model."""
+
+    assistant: Assistant
+    chunk_tokens: int
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+        return self.assistant.document(document_id)
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        """Ask the engine; an answer without markers has no citation."""
+        parts = self.assistant.resources()
+        if parts.model is None:
+            raise ValueError("CitationQueryEngine needs a model")
+        ids = list(documents or [info.id for info in self.assistant.documents()])
+        meter = Meter(parts.model)
+        started = time.perf_counter()
+        engine = citation_engine(self.assistant, meter, ids, self.chunk_tokens)
+        response = engine.query(question)
+        text = str(response)
+        numbers = {int(number) for number in _MARKER.findall(text)}
+        cited: dict[Citation, None] = {}
+        for number in sorted(numbers):
+            if 1 <= number <= len(response.source_nodes):
+                chunk = response.source_nodes[number - 1].node.get_content()
+                for citation in self._sentences_in(chunk, ids):
+                    cited[citation] = None
+        timings = Timings(total_s=time.perf_counter() - started, model_s=meter.model_s)
+        plain = _MARKER.sub("", text)
+        yield _answer(question, plain, tuple(cited), "CitationQueryEngine", meter.usage, timings)
+
+    def _sentences_in(self, chunk: str, ids: Sequence[str]) -> Iterator[Citation]:
+        """Yield the sentences of the documents that stand in a chunk."""
+        body = " ".join(chunk.partition("\n")[2].split())
+        store = self.assistant.resources().store
+        for document_id in ids:
+            for s in self.assistant.sentences(document_id):
+                if not s.heading and " ".join(s.text.split()) in body:
+                    yield from cite([Hit(s, 0.0, 1)], store)
+
+
+def citation_engine(
+    assistant: Assistant, meter: Meter, ids: Sequence[str], chunk_tokens: int
+) -> Any:  # noqa: ANN401
+    """Build the engine with its own defaults, but for the chunk size."""
+    from llama_index.core import Document as LlamaDocument
+    from llama_index.core import VectorStoreIndex
+    from llama_index.core.query_engine import CitationQueryEngine
+
+    documents = [LlamaDocument(text=assistant.document(i).text, id_=i) for i in ids]
+    index = VectorStoreIndex.from_documents(
+        documents, embed_model=_embedding(assistant), show_progress=False
+    )
+    return CitationQueryEngine.from_args(
+        index,
+        llm=_llm(meter),
+        similarity_top_k=_TOP_K,
+        citation_chunk_size=chunk_tokens,
+        citation_chunk_overlap=min(20, chunk_tokens // 4),
+    )
+
+
+def _embedding(assistant: Assistant) -> Any:  # noqa: ANN401
+    from llama_index.core.embeddings import BaseEmbedding
+
+    encoder = assistant.resources().encoder
+
+    class Shared(BaseEmbedding):
+        def _get_query_embedding(self, query: str) -> list[float]:
+            return encoder.encode([query], query=True)[0].tolist()
+
+        async def _aget_query_embedding(self, query: str) -> list[float]:
+            return self._get_query_embedding(query)
+
+        def _get_text_embedding(self, text: str) -> list[float]:
+            return encoder.encode([text])[0].tolist()
+
+    return Shared(model_name="shared")
+
+
+def _llm(meter: Meter) -> CustomLLM:
+    from llama_index.core.llms import CompletionResponse, CustomLLM, LLMMetadata
+
+    class Shared(CustomLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            return LLMMetadata(
+                context_window=meter.model.context_tokens,
+                num_output=_ANSWER_TOKENS,
+                model_name=meter.model.name,
+            )
+
+        def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:  # noqa: ANN401
+            message = (Message("user", prompt),)
+            text, _top = meter.complete(Prompt(message, _ANSWER_TOKENS, slot="document"))
+            return CompletionResponse(text=text)
+
+        def stream_complete(self, prompt: str, formatted: bool = False, **rest: Any) -> Any:  # noqa: ANN401
+            yield self.complete(prompt, formatted, **rest)
+
+    return Shared()
+
+
+def _answer(
+    question: str,
+    text: str,
+    cited: tuple[Citation, ...],
+    backend: str,
+    usage: Usage | None = None,
+    timings: Timings | None = None,
+) -> Answer:
+    return Answer(
+        text=text,
+        answered=True,
+        confidence=1.0,
+        statements=(Statement(text, cited, "quoted"),) if cited else (),
+        citations=cited,
+        nearest=(),
+        question=question,
+        backend=backend,
+        timings=timings or Timings(),
+        usage=usage or Usage(),
+    )
+
+
+BASELINES: dict[str, Callable[[Assistant], Asked]] = {
+    "bm25": lambda assistant: BestSentence(assistant, lambda hit: hit.lexical),
+    "dense": lambda assistant: BestSentence(assistant, lambda hit: hit.dense),
+    "citation-64": lambda assistant: CitationEngineBaseline(assistant, 64),
+    "citation-512": lambda assistant: CitationEngineBaseline(assistant, 512),
+}

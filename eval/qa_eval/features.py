@@ -1,0 +1,143 @@
+"""Collects what the evidence step sees, so that its models can be fitted without asking again.
+
+One line a question: every candidate with its retrieval score, vote and probe, and which of them are
+gold. It uses the pipeline's own functions, so what is fitted is what runs.
+
+Example: ``collect(assistant_parts, items, Path("features.jsonl"))``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from qa.conversation import leans_on_history, standalone
+from qa.evidence import Candidate, probe, vote
+from qa.llm.base import ChatModel
+from qa.llm.meter import Meter
+from qa.pipeline import Resources
+from qa.retrieve import retrieve
+from qa.types import Hit
+from qa.words import language
+from qa_eval.data import Item
+
+# More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
+_PROBED = 4
+_CONSIDERED = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One question's candidates, ``gold`` marking those in a gold set, as they are stored."""
+
+    id: str
+    document: str
+    question: str
+    kind: str
+    candidates: tuple[Candidate, ...]
+    gold: tuple[bool, ...]
+    gold_sets: tuple[tuple[tuple[int, int], ...], ...]
+
+    @property
+    def answerable(self) -> bool:
+        """Tell whether the document answers the question."""
+        return not self.kind.startswith("unanswerable")
+
+
+def collect(
+    resources: Resources,
+    model: ChatModel,
+    items: Sequence[Item],
+    path: Path,
+    *,
+    voting: bool,
+    progress: Callable[[str], None] | None = None,
+) -> None:
+    """Append the features of every item that ``path`` does not hold yet."""
+    done = {row["id"] for row in _rows(path)}
+    with path.open("a", encoding="utf-8") as file:
+        for place, item in enumerate(items, start=1):
+            if item.id in done or item.kind == "overview":
+                continue
+            row = _features(resources, Meter(model), item, voting=voting)
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+            file.flush()
+            if progress:
+                progress(f"{place}/{len(items)} {item.id}")
+
+
+def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> dict[str, object]:
+    question, previous = item.question, None
+    if item.history and leans_on_history(question):
+        previous = item.history[-1].question
+        question = standalone(question, item.history, ask, language(question))
+    hits = retrieve(
+        question,
+        resources.store,
+        resources.encoder,
+        top_k=_CONSIDERED,
+        documents=[item.document],
+        history_question=previous,
+    )
+    numbered = resources.held(item.document) if voting else None
+    voted = vote(question, numbered, ask) if numbered else ()
+    gold = {span for gold_set in item.evidence for span in gold_set}
+    return {
+        "id": item.id,
+        "document": item.document,
+        "question": question,
+        "kind": item.kind,
+        "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
+        "candidates": [
+            {
+                "hit": _dump(hit),
+                "voted": (is_voted := hit.sentence.index in voted),
+                "probe": (
+                    probe(question, hit, language(question), ask)
+                    if is_voted or hit.rank <= _PROBED
+                    else None
+                ),
+                "gold": (hit.sentence.start, hit.sentence.end) in gold,
+            }
+            for hit in hits
+        ],
+    }
+
+
+def _dump(hit: Hit) -> dict[str, object]:
+    s = hit.sentence
+    return {
+        "sentence": [s.document, s.index, s.start, s.end, s.text],
+        "scores": [hit.score, hit.rank, hit.dense, hit.lexical],
+    }
+
+
+def _rows(path: Path) -> list[dict[str, object]]:
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def load_samples(path: Path) -> tuple[Sample, ...]:
+    """Read the collected features back."""
+    from qa.types import Sentence
+
+    def candidate(row: dict) -> Candidate:  # type: ignore[type-arg]
+        score, rank, dense, lexical = row["hit"]["scores"]
+        sentence = Sentence(*row["hit"]["sentence"])
+        return Candidate(Hit(sentence, score, rank, dense, lexical), row["probe"], row["voted"])
+
+    return tuple(
+        Sample(
+            id=row["id"],
+            document=row["document"],
+            question=row["question"],
+            kind=row["kind"],
+            candidates=tuple(candidate(c) for c in row["candidates"]),
+            gold=tuple(c["gold"] for c in row["candidates"]),
+            gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
+        )
+        for row in _rows(path)  # type: ignore[arg-type]
+    )

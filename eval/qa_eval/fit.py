@@ -1,0 +1,137 @@
+"""Fits the evidence models on collected features and reports, by cross-validation over documents.
+
+Two logistic regressions (scikit-learn, L2): which candidates are gold, then whether the question
+has an answer. The cut is the one that minimises refused answerable plus answered unanswerable
+questions, each as a share of its side. Figures are of questions whose document was held out of the
+fit.
+
+Example: ``fit_part(samples, SENTENCE_FEATURES, QUESTION_FEATURES, probes=2, sure=1.5)``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+from qa.calibration import Calibration, Logistic
+from qa.evidence import Candidate, decide, policy, question_features, sentence_features
+from qa_eval.features import Sample
+from qa_eval.metrics import auroc, citation_scores, mean
+
+_FOLDS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What one policy would do with one sample, decided by models that did not see its document."""
+
+    sample: Sample
+    confidence: float
+    citation_f1: float  # of the evidence chosen if it answered
+    probes: int
+    answered: bool
+
+
+def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sample:
+    """Return the sample as a cheaper policy would see it."""
+    seen = [replace(c, voted=c.voted and voting) for c in sample.candidates]
+    gold = dict(zip((c.hit.sentence for c in seen), sample.gold, strict=True))
+    asked: list[Candidate] = policy(seen, probes, sure, lambda c: c.probe or 0.0)
+    return replace(sample, candidates=tuple(asked), gold=tuple(gold[c.hit.sentence] for c in asked))
+
+
+def fit_models(
+    samples: Sequence[Sample], sentence_names: Sequence[str], question_names: Sequence[str]
+) -> tuple[Logistic, Logistic]:
+    """Fit the sentence model on answerable questions, then the question model on all."""
+    rows, labels = [], []
+    for sample in samples:
+        if sample.answerable and any(sample.gold):
+            best = max(c.hit.score for c in sample.candidates)
+            for candidate, gold in zip(sample.candidates, sample.gold, strict=True):
+                rows.append(sentence_features(candidate, best))
+                labels.append(gold)
+    sentence = _logistic(rows, labels, sentence_names)
+    questions = [
+        question_features(sample.question, _scored(sample.candidates, sentence))
+        for sample in samples
+    ]
+    return sentence, _logistic(questions, [s.answerable for s in samples], question_names)
+
+
+def _scored(candidates: Sequence[Candidate], model: Logistic) -> list[Candidate]:
+    best = max(c.hit.score for c in candidates)
+    return [replace(c, probability=model(sentence_features(c, best))) for c in candidates]
+
+
+def _logistic(
+    rows: Sequence[dict[str, float]], labels: Sequence[bool], names: Sequence[str]
+) -> Logistic:
+    values = np.array([[row[name] for name in names] for row in rows])
+    model = LogisticRegression(C=1.0, max_iter=1000, class_weight=None).fit(values, labels)
+    weights = {name: round(float(w), 4) for name, w in zip(names, model.coef_[0], strict=True)}
+    return Logistic(weights, round(float(model.intercept_[0]), 4))
+
+
+def cross_validate(
+    samples: Sequence[Sample], fit: Callable[[Sequence[Sample]], Calibration]
+) -> list[Outcome]:
+    """Decide every sample by a fit on the other folds; a document is wholly in one fold."""
+    documents = sorted({s.document.partition(" (without")[0] for s in samples})
+    fold_of = {document: place % _FOLDS for place, document in enumerate(documents)}
+    outcomes = []
+    for fold in range(_FOLDS):
+        inside = [s for s in samples if fold_of[s.document.partition(" (without")[0]] == fold]
+        rest = [s for s in samples if fold_of[s.document.partition(" (without")[0]] != fold]
+        if inside and rest:
+            calibration = fit(rest)
+            outcomes.extend(outcome(sample, calibration) for sample in inside)
+    return outcomes
+
+
+def outcome(sample: Sample, calibration: Calibration) -> Outcome:
+    """Replay one sample under a calibration."""
+    always = replace(calibration, threshold=0.0)
+    selection = decide(sample.question, sample.candidates, always)
+    spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
+    return Outcome(
+        sample,
+        selection.confidence,
+        citation_scores(spans, sample.gold_sets)[2] if sample.gold_sets else 0.0,
+        sum(c.probe is not None for c in sample.candidates),
+        selection.confidence >= calibration.threshold,
+    )
+
+
+def best_threshold(outcomes: Sequence[Outcome]) -> float:
+    """Return the cut with the least over-refusal plus answered-unanswerable share."""
+    yes = [o.confidence for o in outcomes if o.sample.answerable]
+    no = [o.confidence for o in outcomes if not o.sample.answerable]
+    cuts = np.linspace(0.05, 0.95, 91)
+    cost = [mean([c < cut for c in yes]) + mean([c >= cut for c in no]) for cut in cuts]
+    best = min(cost)
+    near = [cut for cut, value in zip(cuts, cost, strict=True) if value <= best + 1e-9]
+    return round(float(near[len(near) // 2]), 3)
+
+
+def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    """Return the figures that the choice of a policy is made by."""
+    gold = [o for o in outcomes if o.sample.answerable]
+    figures = {
+        "citation_f1_always": mean([o.citation_f1 for o in gold]),
+        "citation_f1": mean([o.citation_f1 if o.answered else 0.0 for o in gold]),
+        "over_refusal": mean([float(not o.answered) for o in gold]),
+        "auroc": auroc(
+            [o.confidence for o in gold],
+            [o.confidence for o in outcomes if not o.sample.answerable],
+        ),
+        "probes": mean([float(o.probes) for o in outcomes]),
+    }
+    for kind in sorted({o.sample.kind for o in outcomes}):
+        side = [o for o in outcomes if o.sample.kind == kind]
+        right = [float(o.answered == o.sample.answerable) for o in side]
+        figures[f"right side: {kind}"] = mean(right)
+    return {name: round(value, 3) for name, value in figures.items()}
