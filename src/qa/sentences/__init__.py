@@ -1,0 +1,73 @@
+"""Document → sentences with exact offsets, by rules; ``text[start:end]`` is the sentence.
+
+The rules are in `lines` (what stands together, headings) and `boundaries` (where a sentence ends); the
+words they need are data (`abbreviations`). It knows nothing of files, models or the index.
+
+Example: ``split_text("Il part. « Bien ! » dit-elle.") == ((0, 8), (9, 29))``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from qa.sentences.boundaries import cut_long, sentence_ends
+from qa.sentences.lines import Block, find_blocks
+from qa.types import Document, Sentence
+
+__all__ = ["SPLITTER_VERSION", "split_sentences", "split_text"]
+
+SPLITTER_VERSION = "1"
+"""Part of the index manifest: change it whenever the rules or the word lists change a split."""
+
+_WORD = re.compile(r"\w")
+
+
+def split_text(text: str) -> tuple[tuple[int, int], ...]:
+    """Return the spans of the sentences and headings of ``text``, in order.
+
+    They are disjoint, begin and end with a character that is not white space, and hold every such
+    character.
+    """
+    return tuple((start, end) for start, end, _ in _units(text))
+
+
+def split_sentences(document: Document) -> tuple[Sentence, ...]:
+    """Return the sentences of a document; headings, rules and fences are marked ``heading``.
+
+    A document with any text has at least one sentence that is not a heading.
+    """
+    units = list(_units(document.text))
+    if all(heading for _, _, heading in units):
+        worded = [_WORD.search(document.text, start, end) is not None for start, end, _ in units]
+        citable = worded if any(worded) else [True] * len(units)
+        units = [(*unit[:2], not is_citable) for unit, is_citable in zip(units, citable, strict=True)]
+    return tuple(
+        Sentence(document.id, index, start, end, document.text[start:end], heading)
+        for index, (start, end, heading) in enumerate(units)
+    )
+
+
+def _units(text: str) -> Iterator[tuple[int, int, bool]]:
+    for block in find_blocks(text):
+        heading = block.kind in ("heading", "rule")
+        ends = (block.end,) if heading or block.kind == "table" else _ends(text, block)
+        start = block.start
+        for end in ends:
+            for piece in cut_long(text, start, end):
+                for first, last in _trimmed(text, *piece):
+                    yield first, last, heading
+            start = end
+
+
+def _ends(text: str, block: Block) -> Iterator[int]:
+    return sentence_ends(text, block.start, block.end)
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield the span without the white space around it, or nothing if it is all white space."""
+    piece = text[start:end]
+    stripped = piece.strip()
+    if stripped:
+        first = start + len(piece) - len(piece.lstrip())
+        yield first, first + len(stripped)

@@ -1,0 +1,174 @@
+import tomllib
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa.sentences import split_sentences, split_text
+from qa.sentences.abbreviations import Abbreviations, load_abbreviations
+from qa.sentences.boundaries import MAX_SENTENCE_CHARS
+from qa.types import Document
+
+ROOT = Path(__file__).parents[1]
+DATA = Path(__file__).parent / "data" / "sentences"
+
+
+def _cases(name: str) -> list[dict]:
+    return tomllib.loads((DATA / name).read_text(encoding="utf-8"))["case"]
+
+
+CASES = [*_cases("cases.toml"), *_cases("held_out.toml")]
+
+# Text that meets the rules more often than random characters do.
+TEXTS = st.one_of(
+    st.text(),
+    st.lists(
+        st.sampled_from(
+            """. .. ... … ! ? ?! 。 ؟ » « “ ” " ' ( ) [ ] , ; : — – - * # | \n \n\n \t M. Dr. art. 12 L. J. A
+            1. a) I. etc. le Le The il Il mot Mot MOT https://a.b/?q=1 3,5 你好 كتاب 😀 ¹ [1] é e\u0301
+            ``` === --- U.S. av. J.-C. \u200b \ufeff \u00a0 \u202f \f \u2028 \x85 \r \x00 \x1c""".split(" ")
+        )
+        | st.sampled_from(["\n", " ", "  ", "\n\n", "\u200b", "\u0301"]),
+        max_size=60,
+    ).map("".join),
+    st.lists(st.sampled_from("abé .!?»«\"\n\u00a0—A1。"), max_size=200).map("".join),
+)
+
+
+def _document(text: str) -> Document:
+    return Document(id="essai.txt", title="essai", text=text)
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["rule"])
+def test_hard_case_is_split_as_written(case):
+    sentences = split_sentences(_document(case["text"].replace("‖", "")))
+    assert [s.text for s in sentences] == [unit.strip() for unit in case["text"].split("‖")]
+    assert [s.text for s in sentences if s.heading] == case.get("headings", [])
+
+
+def test_there_are_enough_hard_cases_and_their_names_differ():
+    assert len(CASES) >= 85
+    assert len({case["rule"] for case in CASES}) == len(CASES)
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_spans_are_ordered_disjoint_and_trimmed(text):
+    end_before = 0
+    for start, end in split_text(text):
+        assert end_before <= start < end <= len(text)
+        assert text[start:end] == text[start:end].strip()
+        end_before = end
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS)
+def test_spans_cover_every_character_but_white_space(text):
+    covered = "".join(text[start:end] for start, end in split_text(text))
+    assert "".join(covered.split()) == "".join(text.split())
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS)
+def test_sentences_slice_back_and_keep_something_to_cite(text):
+    sentences = split_sentences(_document(text))
+    for index, sentence in enumerate(sentences):
+        assert sentence.index == index
+        assert text[sentence.start : sentence.end] == sentence.text
+        assert sentence.document == "essai.txt"
+        assert len(sentence.text) <= MAX_SENTENCE_CHARS
+    assert any(not s.heading for s in sentences) == bool(text.strip())
+
+
+@settings(max_examples=200, deadline=None)
+@given(TEXTS, TEXTS)
+def test_a_blank_line_keeps_two_texts_apart(one, two):
+    border = len(one)
+    for start, end in split_text(f"{one}\n\n{two}"):
+        assert end <= border or start >= border
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["rule"])
+def test_a_sentence_on_a_line_of_its_own_is_not_split_again(case):
+    for unit in (" ".join(unit.split()) for unit in case["text"].split("‖")):
+        assert split_text(unit) == ((0, len(unit)),)
+
+
+@pytest.mark.parametrize("text", ["", " ", "\n\n\t", "\u00a0\u202f"])
+def test_text_without_characters_has_no_sentence(text):
+    assert split_text(text) == ()
+    assert split_sentences(_document(text)) == ()
+
+
+def test_first_document_has_twelve_sentences_and_one_heading():
+    path = ROOT / "index" / "documents" / "irak-coalition.txt"
+    if not path.exists():
+        pytest.skip("index/documents/irak-coalition.txt is not here")
+    text = path.read_text(encoding="utf-8")
+    sentences = split_sentences(_document(text))
+    assert [s.text for s in sentences] == text.strip().split("\n")
+    assert [s.text for s in sentences if s.heading] == ["Évaluation de la situation militaire"]
+
+
+def test_long_line_without_a_stop_is_cut_at_semicolons_then_commas_then_spaces():
+    clause = "le bailleur est tenu de délivrer la chose louée"
+    for separator in ("; ", ", ", " "):
+        text = separator.join([clause] * 200)
+        spans = split_text(text)
+        assert max(end - start for start, end in spans) <= MAX_SENTENCE_CHARS
+        assert all(text[end - 1] == separator[0] for _, end in spans[:-1] if separator != " ")
+        assert all(text[end - 1].isalpha() for _, end in spans[:-1] if separator == " ")
+
+
+def test_a_cut_in_a_line_without_spaces_keeps_letters_and_their_accents_together():
+    text = "e\u0301" * 5000
+    spans = split_text(text)
+    assert max(end - start for start, end in spans) <= MAX_SENTENCE_CHARS
+    assert all(text[start] == "e" for start, _ in spans)
+
+
+def test_a_five_megabyte_line_gives_bounded_sentences_that_hold_everything():
+    sentence = "Les États-Unis déploient environ 2500 soldats en Irak, dit M. Dupont (art. 3). "
+    text = sentence * (5_000_000 // len(sentence))
+    spans = split_text(text)
+    assert len(spans) == len(text) // len(sentence)
+    assert sum(end - start for start, end in spans) == len(spans) * len(sentence.strip())
+
+
+@pytest.mark.parametrize("unit", ["! . ", "« ", '"', ".» ", "(((", "\u0301", "😀", "a | "])
+def test_a_long_run_of_marks_is_split_and_loses_nothing(unit):
+    text = unit * 100_000
+    covered = "".join(text[start:end] for start, end in split_text(text))
+    assert "".join(covered.split()) == "".join(text.split())
+
+
+def test_rules_and_fences_are_not_cited():
+    text = "Première partie.\n\n* * *\n\n```python\nprint(1)\n```\n\nFin du texte."
+    headings = [s.text for s in split_sentences(_document(text)) if s.heading]
+    assert headings == ["* * *", "```python", "```"]
+
+
+def test_a_document_of_headings_alone_is_cited():
+    sentences = split_sentences(_document("# Titre\n\n---\n\n## Autre titre"))
+    assert [(s.text, s.heading) for s in sentences] == [
+        ("# Titre", False),
+        ("---", True),
+        ("## Autre titre", False),
+    ]
+
+
+def test_lists_of_the_languages_do_not_contradict_each_other():
+    words = load_abbreviations()
+    kinds = ("always", "numbered", "dated", "final", "weak")
+    for index, kind in enumerate(kinds):
+        for other in kinds[index + 1 :]:
+            assert not getattr(words, kind) & getattr(words, other), (kind, other)
+
+
+def test_every_list_is_read_and_has_no_final_stop():
+    words = load_abbreviations()
+    for kind in Abbreviations.__slots__:
+        entries = getattr(words, kind)
+        assert entries
+        assert not [word for word in entries if word != word.strip() or word.endswith(".")]
