@@ -48,7 +48,7 @@ ORDER = (
 BACK_UP = {("__init__", "assistant"), ("assistant", "engine")}
 KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
 # Modules that start things: they import what a command needs when it runs.
-ENTRY_POINTS = {"__init__", "__main__", "assistant", "cli", "doctor", "ui"}
+ENTRY_POINTS = {"__init__", "__main__", "assistant", "cli", "doctor", "terminal", "ui"}
 HEAVY = {
     "faiss",
     "gradio",

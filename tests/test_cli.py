@@ -119,8 +119,9 @@ class Terminal(io.StringIO):
         return True
 
 
-def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--help"]) == 0
+@pytest.mark.parametrize("arguments", [["--help"], ["-h"], []])
+def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
     for command in ("index", "ask", "chat", "serve", "eval", "bench", "doctor"):
         assert f"\n  {command} " in shown
@@ -280,6 +281,18 @@ def test_a_wrong_setting_is_exit_2_and_named(
     monkeypatch.setenv("QA_PORT", "seven")
     assert cli.main(["ask", "Combien ?"]) == 2
     assert "seven" in capsys.readouterr().err
+
+
+def test_a_path_that_is_not_there_is_exit_2_before_an_index_is_erased(
+    use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assistant = use()
+    (tmp_path / "store.sqlite").write_bytes(b"precious")
+    arguments = ["index", "--rebuild", "--store", str(tmp_path), str(tmp_path / "gone.txt")]
+    assert cli.main(arguments) == 2
+    assert "gone.txt" in capsys.readouterr().err
+    assert (tmp_path / "store.sqlite").exists()
+    assert assistant.opened_on == "not opened"
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:

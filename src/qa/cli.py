@@ -23,8 +23,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 import typer
 
 from qa.errors import InputError, QAError
-from qa.terminal import note, out, prepare_streams, print_report, show, silence_stdout
-from qa.types import Answer, Turn
+from qa.terminal import converse, note, out, prepare_streams, print_report, show, silence_stdout
+from qa.types import Answer
 
 if TYPE_CHECKING:
     from qa.assistant import Assistant
@@ -36,7 +36,6 @@ ANSWERED, INTERNAL, BAD_INPUT, ABSTAINED, STOPPED = 0, 1, 2, 3, 130
 Backend = Literal["auto", "ollama", "embedded", "extractive"]
 
 app = typer.Typer(
-    no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
@@ -74,17 +73,26 @@ def _root(
 @app.command()
 def index(
     context: typer.Context,
-    paths: Annotated[list[Path], typer.Argument(help="Files and folders.")],
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Files and folders (default: index/documents).")
+    ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from an empty index.")] = False,
     store: StoreOption = None,
     backend: BackendOption = None,
 ) -> int:
     """Add, update and remove documents; unchanged ones are skipped."""
     settings = _settings(context, store, backend)
-    with _assistant(settings, paths, rebuild=rebuild) as assistant:
-        print_report(assistant.report)
+    chosen = _existing(paths or _known_roots(settings, rebuild=rebuild))
+    if rebuild:
+        from qa.store import erase
+
+        erase(settings.store)
+    with _assistant(settings, chosen) as assistant:
+        report = assistant.report
+        if report is not None:
+            print_report(report)
         assistant.warm(note)
-    return BAD_INPUT if assistant.report and assistant.report.failed else ANSWERED
+    return BAD_INPUT if report is not None and report.failed else ANSWERED
 
 
 @app.command()
@@ -116,7 +124,8 @@ def chat(context: typer.Context, store: StoreOption = None, backend: BackendOpti
     with _assistant(_settings(context, store, backend)) as assistant:
         assistant.warm(note)
         note(f"{assistant.backend}. Ctrl-C stops an answer, /quit ends.")
-        return _converse(assistant)
+        converse(assistant)
+    return ANSWERED
 
 
 @app.command()
@@ -170,7 +179,7 @@ def doctor(
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line and return its exit code; every error becomes one clear line."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+    arguments = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
     debug = "--debug" in arguments[: _options_end(arguments)]
     if debug:
         arguments = [argument for argument in arguments if argument != "--debug"]
@@ -233,6 +242,26 @@ def _assistant(settings: Settings, paths: list[Path] | None = None) -> Iterator[
         yield assistant
 
 
+def _existing(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        if not path.exists():
+            raise InputError(f"there is no file or folder {str(path)!r}: check the path")
+    return paths
+
+
+def _known_roots(settings: Settings, *, rebuild: bool) -> list[Path]:
+    """Return the documents folders, and when rebuilding also what else the index was made from."""
+    roots = [path for path in settings.documents if path.exists()] or list(settings.documents)
+    if rebuild:
+        from qa.store import Store
+
+        with contextlib.suppress(QAError), Store.open(settings.store) as store:
+            known = {Path(info.root) for info in store.documents()}
+            seen = {root.resolve() for root in roots}
+            roots += sorted(root for root in known if root.exists() and root.resolve() not in seen)
+    return roots
+
+
 def _json(answer: Answer) -> str:
     text = json.dumps(asdict(answer), ensure_ascii=False)
     try:
@@ -246,33 +275,3 @@ def _measure(module: str, context: typer.Context, settings: Settings) -> int:
     if importlib.util.find_spec("qa_eval") is None:
         raise InputError(f"{module!r} is not installed: run it from a checkout, after make setup")
     return int(importlib.import_module(module).main(context.args, settings))
-
-
-def _converse(assistant: Assistant) -> int:
-    history: list[Turn] = []
-    with contextlib.suppress(ImportError):
-        import readline  # noqa: F401  # lines can be edited and called back
-    while True:
-        try:
-            question = input("> " if sys.stdin.isatty() else "").strip()
-        except EOFError:
-            return ANSWERED
-        except KeyboardInterrupt:
-            note("\n/quit ends")
-            continue
-        if question == "/quit":
-            return ANSWERED
-        answer = _turn(assistant, question, history) if question else None
-        if answer:
-            history.append(Turn(question, answer.text))
-
-
-def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:
-    events = assistant.stream(question, history=tuple(history))
-    try:
-        return show(events)
-    except KeyboardInterrupt:
-        note("\nstopped; the conversation goes on")
-    except QAError as error:
-        note(f"\nerror: {error}\nthe question was not answered; the conversation goes on")
-    return None

@@ -15,9 +15,11 @@ import unicodedata
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
-from qa.types import Answer, Citation, Event, Piece, Statement
+from qa.errors import QAError
+from qa.types import Answer, Citation, Event, Piece, Statement, Turn
 
 if TYPE_CHECKING:
+    from qa.assistant import Assistant
     from qa.ingest import Report
 
 
@@ -83,6 +85,37 @@ def print_report(report: Report) -> None:
     }
     totals = ", ".join(f"{count} {what}" for what, count in counts.items() if count)
     out(f"{totals or 'no documents'}; {report.sentences} sentences")
+
+
+def converse(assistant: Assistant) -> None:
+    """Read questions and print answers until /quit or the end of the input."""
+    history: list[Turn] = []
+    with contextlib.suppress(ImportError):
+        import readline  # noqa: F401  # lines can be edited and called back
+    while True:
+        try:
+            question = input("> " if sys.stdin.isatty() else "").strip()
+        except EOFError:
+            return
+        except KeyboardInterrupt:
+            note("\n/quit ends")
+            continue
+        if question == "/quit":
+            return
+        answer = _turn(assistant, question, history) if question else None
+        if answer:
+            history.append(Turn(question, answer.text))
+
+
+def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:
+    events = assistant.stream(question, history=tuple(history))
+    try:
+        return show(events)
+    except KeyboardInterrupt:
+        note("\nstopped; the conversation goes on")
+    except QAError as error:
+        note(f"\nerror: {error}\nthe question was not answered; the conversation goes on")
+    return None
 
 
 def _print_answer(answer: Answer, written: str) -> None:
