@@ -28,7 +28,10 @@ check: .venv/installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
-	$(BIN)/pydoclint src/qa eval/qa_eval
+	@echo "pydoclint: a parameter may go undescribed, but what is described must exist"
+	@$(BIN)/pydoclint --quiet --show-filenames-in-every-violation-message True src/qa eval/qa_eval 2>&1 \
+	  | awk '/^$$/ || /DOC101|DOC201/ || (/DOC103/ && !/the docstring but not/) {next} {print; bad = 1} \
+	    END {exit bad}'
 
 eval: .venv/installed-dev
 	$(BIN)/qa eval $(ARGS)
