@@ -68,6 +68,7 @@ class ScriptedAssistant:
         self.closed = False
         self.backend = "scripted"
         self.opened_on: object = "not opened"
+        self.report: object = None
 
     def open(
         self, paths: object = None, settings: Settings | None = None, progress: object = None
@@ -293,6 +294,52 @@ def test_a_path_that_is_not_there_is_exit_2_before_an_index_is_erased(
     assert "gone.txt" in capsys.readouterr().err
     assert (tmp_path / "store.sqlite").exists()
     assert assistant.opened_on == "not opened"
+
+
+def report(**parts: object) -> types.SimpleNamespace:
+    """Return what an indexing run reports, nothing but what is given."""
+    empty = dict.fromkeys(("added", "updated", "removed", "unchanged", "failed"), ())
+    return types.SimpleNamespace(**{**empty, "sentences": 0, **parts})
+
+
+def test_index_names_what_changed_and_counts_it(
+    use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assistant = use()
+    assistant.report = report(
+        added=("a.txt",), updated=("b.md",), removed=("c.txt",), unchanged=("d", "e"), sentences=41
+    )
+    assert cli.main(["index", str(tmp_path)]) == 0
+    assert assistant.opened_on == [tmp_path]
+    assert capsys.readouterr().out.splitlines() == [
+        "added a.txt",
+        "updated b.md",
+        "removed c.txt",
+        "1 added, 1 updated, 1 removed, 2 unchanged; 41 sentences",
+    ]
+
+
+def test_a_document_that_failed_is_named_and_exit_2_while_the_others_stay(
+    use, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use().report = report(added=("a.txt",), failed=(("b.bin", "b.bin is not text"),), sentences=3)
+    assert cli.main(["index", str(tmp_path)]) == 2
+    shown = capsys.readouterr()
+    assert shown.out == "added a.txt\n1 added, 1 failed; 3 sentences\n"
+    assert "b.bin is not text" in shown.err
+
+
+def test_serve_opens_the_page_where_it_was_told_to(use, monkeypatch: pytest.MonkeyPatch) -> None:
+    assistant = use()
+    served: list[object] = []
+
+    def serve(assistant: object, **options: object) -> None:
+        served.extend([assistant, options])
+
+    monkeypatch.setattr("qa.ui.serve", serve)
+    assert cli.main(["serve", "--port", "7999"]) == 0
+    assert served == [assistant, {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}]
+    assert assistant.closed
 
 
 def type_in(monkeypatch: pytest.MonkeyPatch, *lines: str | type[BaseException]) -> None:
