@@ -57,7 +57,7 @@ def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Bl
                 log = _component("log", log_view((), ()), handlers.server_functions["log"])
                 question, send, stop_button = _question_box()
             with gr.Column(elem_id="qa-side", scale=6, min_width=0):
-                panel = _component("panel", _panel((), None), handlers.server_functions["panel"])
+                panel = _component("panel", _panel((), ()), handlers.server_functions["panel"])
                 upload = gr.UploadButton(
                     translations()("upload"),
                     file_count="multiple",
@@ -115,9 +115,11 @@ def _question_box() -> tuple[gr.Textbox, gr.Button, gr.Button]:
     return question, send, stop_button
 
 
-def _panel(documents: Sequence[View], exchange: Exchange | None, **more: object) -> View:
+def _panel(
+    documents: Sequence[View], exchanges: Sequence[Exchange], **more: object
+) -> View:
     # ``uploads`` are reports on files just sent; ``show`` asks the panel to open a document.
-    return {"documents": documents, "uploads": [], "show": "", **marks_view(exchange), **more}
+    return {"documents": documents, "uploads": [], "show": "", **marks_view(exchanges), **more}
 
 
 def _clean(text: str) -> str:
@@ -187,11 +189,11 @@ class _Handlers:
         session.run = run
         session.exchanges.append(asked)
         shelf = shelf_view(self._assistant.documents())
-        yield self._log(session), _panel(shelf, asked), ""
+        yield self._log(session), _panel(shelf, session.exchanges), ""
         try:
             async for exchange in _grow(asked, run):
                 session.exchanges[-1] = exchange
-                yield self._log(session), _panel(shelf, exchange), gr.skip()
+                yield self._log(session), _panel(shelf, session.exchanges), gr.skip()
         finally:
             run.stop()
             session.run = None
@@ -220,7 +222,7 @@ class _Handlers:
         return log_view(session.exchanges, self._assistant.documents())
 
     def _shelf(self, session: Session, **more: object) -> View:
-        return _panel(shelf_view(self._assistant.documents()), session.latest, **more)
+        return _panel(shelf_view(self._assistant.documents()), session.exchanges, **more)
 
 
 async def _grow(exchange: Exchange, run: Run) -> AsyncIterator[Exchange]:

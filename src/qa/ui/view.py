@@ -32,11 +32,16 @@ def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -
     }
 
 
-def marks_view(exchange: Exchange | None) -> View:
-    """Return the sentences that light up in the document panel for the latest question."""
-    if exchange is None:
-        return {"considered": [], "chosen": []}
+def marks_view(exchanges: Sequence[Exchange]) -> View:
+    """Return the sentences that light up in the document panel for the latest question.
+
+    ``asked`` counts the questions: a new one clears the sentence that a marker showed.
+    """
+    if not exchanges:
+        return {"asked": 0, "considered": [], "chosen": []}
+    exchange = exchanges[-1]
     return {
+        "asked": len(exchanges),
         "considered": [_pointer(citation) for citation in exchange.considered],
         "chosen": [_pointer(citation) for citation in exchange.chosen],
     }

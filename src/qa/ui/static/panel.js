@@ -164,8 +164,13 @@ function report(item) {
 
 let shelf = "";
 let lit = "";
+let asked = 0;
 async function show() {
   const view = props.value;
+  if (view.asked !== asked) {
+    asked = view.asked;
+    await clear();
+  }
   const books = JSON.stringify(view.documents);
   if (books !== shelf || view.show) {
     shelf = books;
