@@ -153,13 +153,14 @@ class SentenceEncoder:
             return self._model
 
     def _hub_folder(self) -> Path:
-        from huggingface_hub import try_to_load_from_cache
+        from transformers.utils.hub import try_to_load_from_cache
 
         self._loaded()
         for name in (self._name, f"sentence-transformers/{self._name}"):
-            found = try_to_load_from_cache(name, "config.json")
-            if isinstance(found, str):
-                return Path(found).parent
+            for file in ("modules.json", "config.json"):
+                found = try_to_load_from_cache(name, file)
+                if isinstance(found, str):
+                    return Path(found).parent
         raise ModelUnavailable(
             f"the files of the encoder {self._name!r} are not in the hub's cache folder: download "
             "it into a folder and set encoder (QA_ENCODER) to that"
@@ -213,8 +214,8 @@ def _load(name: str, *, hub: bool) -> SentenceTransformer:
         except failures as error:
             raise ModelUnavailable(
                 f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, "
-                f"and the hub did not give it ({_first_line(error)}). Connect to the network once, set "
-                f"encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
+                f"and the hub did not give it ({_first_line(error)}). Connect to the network once, "
+                f"set encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
             ) from error
 
 

@@ -126,7 +126,7 @@ def read_model(path: Path) -> Model:
             raise ValueError(f"it has blocks of {block} weights instead of {_BLOCK}")
         vocabulary = _read_vocabulary(cursor)
         return Model(shape, eps, vocabulary, _read_tensors(cursor, shape))
-    except (struct.error, IndexError, KeyError) as error:
+    except (struct.error, IndexError, KeyError, ValueError) as error:
         raise ValueError(f"it is cut or damaged: {error}") from error
 
 

@@ -33,7 +33,7 @@ GGUF_BYTES = 1_117_320_768
 GGUF_SHA256 = "cc324af070c2ecbfd324a30884d2f951a7ff756aba85cb811a6ec436933bb046"
 
 _MAGIC = b"GGUF"
-_PROGRESS_STEPS = 20
+_PROGRESS_STEPS = 10
 
 
 @dataclass(frozen=True, slots=True)
