@@ -1,0 +1,81 @@
+import pytest
+from fakes import HashEncoder
+
+from qa.check import check, clean, quotation
+from qa.types import Citation
+
+
+def cited(text, start=0):
+    return Citation("a.txt", "Essai", None, start, start + len(text), text, 0.9)
+
+
+TROOPS = cited("Les États-Unis déploient environ 2500 soldats en Irak et 900 en Syrie.")
+SPEAKER = cited("Le porte-parole, le général Yahya Rasoul, a parlé à Bagdad.", 100)
+ENCODER = HashEncoder()
+
+
+@pytest.mark.parametrize(
+    ("draft", "support"),
+    [
+        ("2500 soldats.", "supported"),
+        ("2 500", "supported"),
+        ("Environ 2500 soldats sont en Irak.", "supported"),
+        ("3500 soldats.", "quoted"),
+        ("2500 soldats en 2014.", "quoted"),
+        ("2500 soldats au Koweït.", "quoted"),
+        ("Une grande parade militaire nocturne.", "quoted"),
+    ],
+)
+def test_numbers_dates_and_names_must_be_in_the_cited_sentences(draft, support):
+    (statement,) = check(draft, (TROOPS,), ENCODER).statements
+    assert statement.support == support
+    assert statement.citations == (TROOPS,)
+
+
+def test_a_replaced_statement_is_the_sentence_itself_and_is_named():
+    checked = check("9999 soldats.", (TROOPS,), ENCODER)
+    assert checked.statements[0].text == f"« {TROOPS.text} »"
+    assert "9999" in checked.notices[0]
+
+
+def test_each_statement_keeps_only_the_sentences_that_it_needs():
+    checked = check("2500 soldats en Irak. Le général Yahya Rasoul a parlé.", (TROOPS, SPEAKER), ENCODER)
+    assert [statement.citations for statement in checked.statements] == [(TROOPS,), (SPEAKER,)]
+
+
+def test_a_statement_over_two_sentences_cites_both():
+    checked = check("Yahya Rasoul parle des 2500 soldats.", (TROOPS, SPEAKER), ENCODER)
+    assert checked.statements[0].citations == (TROOPS, SPEAKER)
+
+
+@pytest.mark.parametrize(
+    "draft",
+    ["", "   ", "[1]", "Le texte ne contient pas la réponse.", "The text does not say.", "Je ne sais pas."],
+)
+def test_nothing_or_the_writers_own_refusal_gives_no_statement(draft):
+    checked = check(draft, (TROOPS,), ENCODER)
+    assert checked.statements == ()
+    assert checked.refused
+
+
+def test_a_failed_statement_is_quoted_once():
+    checked = check("9999 chars. 8888 avions.", (TROOPS,), ENCODER)
+    assert len(checked.statements) == 1
+
+
+@pytest.mark.parametrize(
+    ("draft", "text"),
+    [
+        ("Réponse : 2500 [1].", "2500."),
+        ("**2500** soldats【1】", "2500 soldats"),
+        ("« 2500 soldats ».", "2500 soldats"),
+        ("Il dit « non » et « oui »", "Il dit « non » et « oui »"),
+    ],
+)
+def test_what_models_put_around_an_answer_is_taken_away(draft, text):
+    assert clean(draft) == text
+
+
+def test_a_quotation_that_holds_quotation_marks_uses_others():
+    inner = cited("Il a dit « non ».")
+    assert quotation(inner).text == "“Il a dit « non ».”"

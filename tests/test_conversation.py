@@ -1,0 +1,55 @@
+import pytest
+from fakes import ScriptedModel
+
+from qa.conversation import leans_on_history, standalone
+from qa.errors import ModelUnavailable
+from qa.llm.meter import Meter
+from qa.types import Turn
+
+HISTORY = (Turn("Combien de soldats américains sont en Irak ?", "2500 soldats."),)
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Et en Syrie ?", "Pourquoi ?", "Quel est son grade ?", "Qui les a tués ?", "And in Syria?",
+     "Où sont-ils ?", "What is its goal?", "Depuis quand ?"],
+)
+def test_questions_that_point_back_lean_on_the_history(question):
+    assert leans_on_history(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Quelle est la capitale du Japon ?",
+        "Combien de soldats sont déployés en Syrie ?",
+        "En quelle année la coalition internationale a-t-elle été formée ?",
+        "Who is the spokesman of the Iraqi army?",
+    ],
+)
+def test_questions_with_their_own_subject_stand_alone(question):
+    assert not leans_on_history(question)
+
+
+def test_a_faithful_rewriting_is_used():
+    model = ScriptedModel(["Combien de soldats américains sont en Syrie ?"])
+    question = standalone("Et en Syrie ?", HISTORY, Meter(model), "fr")
+    assert question == "Combien de soldats américains sont en Syrie ?"
+    assert "2500 soldats." in model.prompts[0].messages[-1].content
+
+
+@pytest.mark.parametrize(
+    "said", ["Il y a 900 soldats.", "Combien de soldats en 1987 ?", "Que fait Napoléon en Syrie ?", ""]
+)
+def test_a_rewriting_that_answers_or_invents_is_not_used(said):
+    question = standalone("Et en Syrie ?", HISTORY, Meter(ScriptedModel([said])), "fr")
+    assert question == "Combien de soldats américains sont en Irak ? Et en Syrie ?"
+
+
+def test_without_a_model_the_last_question_is_put_before():
+    assert standalone("Et en Syrie ?", HISTORY, None, "fr").endswith("Irak ? Et en Syrie ?")
+
+
+def test_a_failing_model_is_the_callers_matter():
+    with pytest.raises(ModelUnavailable):
+        standalone("Et en Syrie ?", HISTORY, Meter(ScriptedModel([ModelUnavailable("gone")])), "fr")

@@ -1,0 +1,130 @@
+import math
+
+import pytest
+from fakes import Reply, ScriptedModel
+
+from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
+from qa.errors import PromptTooLong
+from qa.evidence import log_odds, policy, probe, select, vote
+from qa.llm.meter import Meter
+from qa.prompt import number_document
+from qa.types import Document, Hit, Sentence, TokenLogprob
+
+TEXTS = ("Le maire parle.", "La foule écoute.", "Le préfet part.")
+SENTENCES = tuple(Sentence("a.txt", i, 20 * i, 20 * i + len(t), t) for i, t in enumerate(TEXTS))
+HITS = tuple(Hit(s, 2.0 - i, i + 1, 0.8, 1.0) for i, s in enumerate(SENTENCES))
+RULE = Calibration(
+    Logistic({"score": 0.6, "probe": 1.0, "voted": 1.0}, -2.0),
+    Logistic({"top_probe": 2.0}, 0.0),
+    threshold=0.5,
+    also=0.8,
+    probes=2,
+    sure_probe=3.0,
+    fitted={},
+)
+NUMBERED = number_document(Document("a.txt", "t", " ".join(TEXTS)), SENTENCES, "fr")
+
+
+def says(odds):
+    yes = 1 / (1 + math.exp(-odds))
+    top = (TokenLogprob("O", math.log(yes)), TokenLogprob("Non", math.log(1 - yes)))
+    return Reply("O" if odds > 0 else "Non", top=top)
+
+
+def test_log_odds_add_up_the_beginnings_of_each_word_and_nothing_else():
+    top = (
+        TokenLogprob("O", math.log(0.3)),
+        TokenLogprob(" oui", math.log(0.1)),
+        TokenLogprob("N", math.log(0.05)),
+        TokenLogprob("Non", math.log(0.15)),
+        TokenLogprob("Yes", math.log(0.2)),
+        TokenLogprob("On", math.log(0.1)),
+        TokenLogprob("", math.log(0.05)),
+    )
+    assert log_odds(top, "O", "fr") == pytest.approx(math.log(0.4 / 0.2), abs=1e-6)
+
+
+@pytest.mark.parametrize(("text", "sign"), [("Oui", 1), ("O", 1), ("Non", -1), ("Peut-être", 0)])
+def test_without_logprobs_the_word_itself_decides(text, sign):
+    odds = log_odds((), text, "fr")
+    assert (odds > 0) - (odds < 0) == sign
+
+
+def test_a_vote_outside_the_document_is_dropped():
+    ask = Meter(ScriptedModel(['{"ids": [2, 99, 0]}']))
+    assert vote("Qui écoute ?", NUMBERED, ask) == (1,)
+
+
+def test_a_probe_is_asked_alone_or_after_the_documents_prefix():
+    model = ScriptedModel([says(1.0), says(1.0)])
+    ask = Meter(model)
+    probe("Qui ?", HITS[0], "fr", ask)
+    probe("Qui ?", HITS[0], "fr", ask, inside=NUMBERED)
+    assert "La foule" not in model.prompts[0].messages[0].content
+    assert model.prompts[1].messages[0] == NUMBERED.prefix[0]
+    assert [prompt.slot for prompt in model.prompts] == ["probe", "document"]
+
+
+def test_the_voted_and_probed_sentence_beats_the_first_hit():
+    model = ScriptedModel(['{"ids":[2]}', says(2.5), says(-2.0)])
+    selection = select("Qui écoute ?", HITS, RULE, Meter(model), numbered=NUMBERED)
+    assert [hit.sentence.text for hit in selection.chosen] == ["La foule écoute."]
+    assert selection.confidence > 0.9
+
+
+def test_a_voted_sure_first_hit_is_probed_alone():
+    model = ScriptedModel(['{"ids":[1]}', says(4.0)])
+    selection = select("Qui parle ?", HITS, RULE, Meter(model), numbered=NUMBERED)
+    assert len(model.prompts) == 2
+    assert selection.chosen[0].sentence.text == "Le maire parle."
+
+
+def test_low_probes_abstain():
+    model = ScriptedModel([says(-3.0), says(-4.0)])
+    selection = select("Où est Tokyo ?", HITS, RULE, Meter(model))
+    assert selection.chosen == ()
+    assert selection.confidence < 0.1
+
+
+def test_two_sure_sentences_are_both_chosen():
+    model = ScriptedModel(['{"ids":[1,2]}', says(6.0), says(6.0)])
+    selection = select("Qui parle et qui écoute ?", HITS, RULE, Meter(model), numbered=NUMBERED)
+    assert {hit.sentence.index for hit in selection.chosen} == {0, 1}
+
+
+def test_without_a_model_retrieval_decides_and_no_hit_abstains():
+    assert select("Qui ?", (), RULE, None).chosen == ()
+    assert select("Qui ?", HITS, RULE, None).candidates[0].probe is None
+
+
+def test_a_document_that_was_cut_costs_the_vote_and_is_named():
+    model = ScriptedModel([PromptTooLong("read 100 of 900"), says(3.0), says(-1.0)])
+    selection = select("Qui parle ?", HITS, RULE, Meter(model), numbered=NUMBERED)
+    assert selection.chosen[0].sentence.index == 0
+    assert "read 100 of 900" in selection.notices[0]
+
+
+def test_the_policy_probes_votes_and_the_best_hits_only():
+    asked = []
+    candidates = [*select("Qui ?", HITS, RULE, None).candidates]
+
+    def ask(candidate):
+        asked.append(candidate.hit.rank)
+        return 0.0
+
+    policy(sorted(candidates, key=lambda c: c.hit.rank), 2, 9.0, ask)
+    assert asked == [1, 2]
+
+
+def test_the_shipped_models_name_known_features_and_say_where_they_come_from():
+    for name, part in load_calibrations().items():
+        assert part.fitted, name
+        assert 0 < part.threshold < 1
+        selection = select("Qui parle ?", HITS, part, None)
+        assert 0 <= selection.confidence <= 1
+
+
+def test_a_model_that_nothing_was_fitted_on_gets_the_conservative_rule():
+    assert not is_fitted("some other model")
+    assert calibration_for("some other model") is load_calibrations()["conservative"]
+    assert calibration_for(None) is load_calibrations()["extractive"]
