@@ -76,7 +76,10 @@ def tokens(text: str) -> list[str]:
 
 
 def stems(text: str) -> list[str]:
-    """Return the stems of the content words: Snowball on the accented words, then folded."""
+    """Return the stems of the content words: Snowball on the accented words, then folded.
+
+    An English word gets its English stem besides, so that both languages can share one index.
+    """
     return [
         _stem(word)
         for word in _words(text)
@@ -119,9 +122,10 @@ _stemmers_lock: Final = threading.Lock()  # one Stemmer serves one call at a tim
 
 @lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
-    french, _ = _stemmers
+    # The French stemmer leaves English endings («attacked»), the English one French stems.
+    french, english = _stemmers
     with _stemmers_lock:
-        return fold(french.stemWord(word))
+        return str(english.stemWord(fold(french.stemWord(word))))
 
 
 def plain_text(text: str) -> str:

@@ -1,0 +1,217 @@
+"""Files → store: what is new is added, what changed replaced, what is gone removed.
+
+It knows nothing of questions or models other than the encoder.
+
+Example: ``sync([Path("index/documents")], store, encoder, max_bytes=50 << 20).added``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+
+from qa.chunks import make_chunks
+from qa.documents import Source, find_sources, read_document
+from qa.embed import Encoder
+from qa.errors import InputError
+from qa.sentences import SPLITTER_VERSION, split_sentences
+from qa.store import DocumentInfo, Origin, Store, Vectors
+from qa.types import Chunk, Document, Sentence
+from qa.words import WORDS_VERSION
+
+Progress = Callable[[str], None]
+
+# Raised when the way in which a sentence's vector is made changes.
+_VECTOR_VERSION: Final = 1
+_RECIPE: Final = f"splitter {SPLITTER_VERSION}, words {WORDS_VERSION}, vectors {_VECTOR_VERSION}"
+# Sentences a commit: what an interruption can cost, against writing the vector file more often.
+_COMMIT_SENTENCES: Final = 2048
+# A file that changed this recently may change again within one tick of the file system's clock,
+# with the same size and time: it is read again the next time ("racily clean", as in git).
+_FRESH_NS: Final = 2_000_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a synchronisation did, by document id; ``failed`` has (path, message)."""
+
+    added: tuple[str, ...] = ()
+    updated: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    unchanged: tuple[str, ...] = ()
+    failed: tuple[tuple[str, str], ...] = ()
+    sentences: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """A document that was read and waits to be encoded."""
+
+    document: Document
+    origin: Origin
+    sentences: tuple[Sentence, ...]
+    chunks: tuple[Chunk, ...]
+
+
+@dataclass(slots=True)
+class _Work:
+    """What is known of the store and done so far in one synchronisation."""
+
+    store: Store
+    encoder: Encoder
+    known: dict[str, DocumentInfo]
+    waiting: list[_Reading] = field(default_factory=list)
+    moved: dict[str, Origin] = field(default_factory=dict)
+    added: list[str] = field(default_factory=list)
+    updated: list[str] = field(default_factory=list)
+    unchanged: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    sentences: int = 0
+
+
+def sync(
+    paths: Sequence[Path],
+    store: Store,
+    encoder: Encoder,
+    *,
+    max_bytes: int,
+    progress: Progress | None = None,
+) -> Report:
+    """Bring the store in step with the files under ``paths``; documents of other paths stay.
+
+    A file that fails is reported and the others go on; if it was indexed before, that version
+    stays. An interruption keeps all that was committed, a document whole or not at all.
+
+    :param paths: files and folders.
+    :param store: what is brought in step.
+    :param encoder: the one that the store was made with.
+    :param max_bytes: larger files fail.
+    :param progress: is told what is being done.
+    :raises InputError: a path does not exist.
+    :raises QAError: the store cannot be written.
+    """
+    sources = find_sources(paths)
+    work = _Work(store, encoder, {info.id: info for info in store.documents()})
+    for number, source in enumerate(sources, start=1):
+        try:
+            _take(source, work, max_bytes)
+        except InputError as error:
+            stays = " (its earlier version stays in the index)" if source.id in work.known else ""
+            work.failed.append((str(source.path), f"{error}{stays}"))
+        if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
+            _commit(work, progress, f"{number} of {len(sources)} documents")
+    gone = _gone(paths, {source.id for source in sources}, work)
+    _commit(work, progress, f"{len(sources)} of {len(sources)} documents", gone)
+    return Report(
+        added=tuple(work.added),
+        updated=tuple(work.updated),
+        removed=tuple(gone),
+        unchanged=tuple(work.unchanged),
+        failed=tuple(work.failed),
+        sentences=work.sentences,
+    )
+
+
+def _take(source: Source, work: _Work, max_bytes: int) -> None:
+    """Read a file if it has to be, and queue what was read."""
+    known = work.known.get(source.id)
+    try:
+        origin, same = _look(source, known, max_bytes)
+    except OSError as error:
+        raise InputError(f"{source.path.name!r} cannot be read ({error.strerror})") from error
+    if known is not None:
+        _refuse_namesake(known, origin)
+        if same:
+            work.unchanged.append(source.id)
+            if origin != known.origin:
+                work.moved[source.id] = origin
+            return
+    document = read_document(source, max_bytes)
+    sentences = split_sentences(document)
+    chunks = make_chunks(document, sentences)
+    work.waiting.append(_Reading(document, origin, tuple(sentences), tuple(chunks)))
+
+
+def _look(source: Source, known: DocumentInfo | None, max_bytes: int) -> tuple[Origin, bool]:
+    """Return the file's state, and whether the store has it so: by size and time, else by bytes."""
+    stat = source.path.stat()
+    fresh = time.time_ns() - stat.st_mtime_ns < _FRESH_NS
+    origin = Origin(
+        root=str(source.root.resolve()),
+        path=str(source.path.resolve()),
+        size=stat.st_size,
+        mtime_ns=0 if fresh else stat.st_mtime_ns,
+        recipe=_RECIPE,
+    )
+    before = known.origin if known else Origin()
+    if not fresh and replace(origin, sha256=before.sha256, root=before.root) == before:
+        return replace(origin, sha256=before.sha256), True
+    if stat.st_size > max_bytes:
+        return origin, False  # reading it is what fails, with the right message
+    with source.path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return replace(origin, sha256=digest), (digest, _RECIPE) == (before.sha256, before.recipe)
+
+
+def _refuse_namesake(known: DocumentInfo, origin: Origin) -> None:
+    if known.origin.path != origin.path and Path(known.origin.path).exists():
+        raise InputError(
+            f"{origin.path!r} would have the id {known.id!r}, which {known.origin.path!r} has "
+            f"already: rename one, or index their common folder instead"
+        )
+
+
+def _gone(paths: Sequence[Path], present: set[str], work: _Work) -> list[str]:
+    """Return the known documents of the given paths whose files are not there any more."""
+    roots = {str(path.resolve()) for path in paths}
+    return sorted(
+        info.id
+        for info in work.known.values()
+        if info.id not in present and info.origin.root in roots
+    )
+
+
+def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[str] = ()) -> None:
+    """Encode what waits and make one commit of it all; without anything to do, none."""
+    if not (work.waiting or work.moved or gone):
+        return
+    waiting, moved = work.waiting, work.moved
+    work.waiting, work.moved = [], {}
+    vectors = _encode([chunk for one in waiting for chunk in one.chunks], work.encoder, progress)
+    with work.store.writing():
+        work.store.remove(gone)
+        for document_id, origin in moved.items():
+            work.store.touch(document_id, origin)
+        start = 0
+        for one in waiting:
+            end = start + len(one.chunks)
+            work.store.put(one.document, one.origin, one.sentences, one.chunks, vectors[start:end])
+            start = end
+    for one in waiting:
+        known = one.document.id in work.known
+        (work.updated if known else work.added).append(one.document.id)
+    work.sentences += len(vectors)
+    if progress:
+        progress(f"indexed {done}, {work.sentences} sentences")
+
+
+def _encode(chunks: Sequence[Chunk], encoder: Encoder, progress: Progress | None) -> Vectors:
+    """Return (n, dim) float32 rows of length 1: each the sum of a sentence alone and in context.
+
+    On PIAF the sum finds the right sentence more often than either text (design, row "chunks").
+    """
+    if not chunks:
+        return np.empty((0, encoder.dim), dtype=np.float32)
+    alone = [chunk.sentence.text for chunk in chunks]
+    read = [f"{chunk.context} {chunk.sentence.text}".strip() for chunk in chunks]
+    both = encoder.encode([*alone, *read], progress=progress)
+    vectors = both[: len(chunks)] + both[len(chunks) :]
+    # Opposite vectors, which no real encoder gives, would leave nothing to normalise.
+    lengths = np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-9)
+    return np.asarray(vectors / lengths, dtype=np.float32)

@@ -1,0 +1,111 @@
+"""Question → hits: dense and lexical search fused, best first, in a deterministic order.
+
+It knows nothing of prompts or models. Headings are never found: they are not citable.
+
+Example: ``retrieve("Où est Bagdad ?", store, encoder, top_k=8)[0].sentence.text``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from qa.embed import Encoder
+from qa.store import Store, Vectors, fuse
+from qa.types import Hit
+from qa.words import stems
+
+# Up to this many sentences every one is scored, so that z-scores are those of the whole set.
+_SCORE_ALL: Final = 2000
+# Of a larger set, how many each search contributes.
+_CANDIDATES: Final = 200
+# Equal texts get equal scores whatever else is in the index; float noise is below this.
+_DECIMALS: Final = 6
+
+
+def retrieve(
+    question: str,
+    store: Store,
+    encoder: Encoder,
+    *,
+    top_k: int,
+    documents: Collection[str] | None = None,
+    history_question: str | None = None,
+) -> tuple[Hit, ...]:
+    """Return the ``top_k`` best sentences; none for an empty question or an empty store.
+
+    :param question: as it was asked.
+    :param store: what is searched.
+    :param encoder: the one that the store was made with.
+    :param top_k: how many hits.
+    :param documents: ids to search; None searches all.
+    :param history_question: for a follow-up, the question before it: scores are then the mean of
+        those of ``question`` and of both questions joined.
+    """
+    texts = [question] if question.strip() else []
+    if texts and history_question and history_question.strip():
+        texts.append(f"{history_question} {question}")
+    if not texts or top_k <= 0 or not store.size(documents):
+        return ()
+    vectors = encoder.encode(texts, query=True)
+    with store.reading():
+        searches = [
+            _Search(text, vector, store, documents)
+            for text, vector in zip(texts, vectors, strict=True)
+        ]
+        return _best(searches, store, top_k)
+
+
+class _Search:
+    """The scores of one question's text on one commit of the store, by row."""
+
+    def __init__(
+        self, text: str, vector: Vectors, store: Store, documents: Collection[str] | None
+    ) -> None:
+        size = store.size(documents)
+        top_k = size if size <= _SCORE_ALL else _CANDIDATES
+        dense = store.search_dense(vector, top_k, documents)
+        lexical = store.search_lexical(set(stems(text)), top_k, documents)
+        self.dense = dict(dense)
+        self.lexical = dict(lexical)
+        self.fused = fuse(dense, lexical, size=size, top_k=top_k)
+
+
+def _best(searches: list[_Search], store: Store, top_k: int) -> tuple[Hit, ...]:
+    mean = _mean([search.fused for search in searches])
+    sentences = store.sentences_at(_leading(mean, top_k))
+    ranked = sorted(
+        ((mean[row], sentence, row) for row, sentence in sentences.items()),
+        key=lambda found: (-found[0], found[1].document, found[1].index),
+    )
+    return tuple(
+        Hit(
+            sentence,
+            score,
+            rank,
+            dense=max(search.dense.get(row, 0.0) for search in searches),
+            lexical=max(search.lexical.get(row, 0.0) for search in searches),
+        )
+        for rank, (score, sentence, row) in enumerate(ranked[:top_k], start=1)
+    )
+
+
+def _mean(scores: list[dict[int, float]]) -> dict[int, float]:
+    """Return the mean score of every row; one that a search lacks counts as its lowest there."""
+    lowest = [min(one.values()) for one in scores]
+    return {
+        row: round(
+            sum(one.get(row, floor) for one, floor in zip(scores, lowest, strict=True))
+            / len(scores),
+            _DECIMALS,
+        )
+        for row in set().union(*scores)
+    }
+
+
+def _leading(scores: dict[int, float], top_k: int) -> list[int]:
+    """Return the rows of the best scores, and all that equal the last of them."""
+    if len(scores) <= top_k:
+        return list(scores)
+    last = sorted(scores.values(), reverse=True)[top_k - 1]
+    return [row for row, score in scores.items() if score >= last]

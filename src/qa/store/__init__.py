@@ -1,0 +1,12 @@
+"""The local store: one folder with SQLite as the truth and FAISS derived from it.
+
+`Store` is used as it is; `qa.store.llama` offers it as a LlamaIndex vector store.
+"""
+
+from qa.store.fuse import fuse
+from qa.store.local import Store, erase
+from qa.store.records import DocumentInfo, Origin
+from qa.store.schema import Manifest
+from qa.store.vectors import Vectors
+
+__all__ = ["DocumentInfo", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse"]

@@ -1,0 +1,124 @@
+"""Connections to the store's SQLite file: one a thread, explicit transactions, our errors.
+
+It knows nothing of what the tables mean.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import weakref
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from qa.errors import QAError
+from qa.store.faults import translated
+
+DATABASE: Final = "store.sqlite"
+
+
+class _Connection(sqlite3.Connection):
+    """A connection that can be referred to weakly: it goes when its thread goes."""
+
+
+class Database:
+    """The SQLite file of an index folder. Safe to use from several threads."""
+
+    def __init__(self, folder: Path, wait_s: float) -> None:
+        self._folder = folder
+        self._wait_s = wait_s
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
+        self._closed = False
+
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """The connection of this thread; transactions are begun by hand."""
+        if self._closed:
+            raise QAError(f"the index in {str(self._folder)!r} is closed; open it again")
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = self._connect()
+        return connection
+
+    def _connect(self) -> _Connection:
+        with translated(self._folder):
+            connection = sqlite3.connect(
+                self._folder / DATABASE,
+                timeout=self._wait_s,
+                isolation_level=None,
+                check_same_thread=False,  # `close` may come from another thread
+                factory=_Connection,
+            )
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA foreign_keys = ON")
+        with self._lock:
+            self._connections.add(connection)
+        return connection
+
+    def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
+        """Execute one statement and return all of its rows."""
+        connection = self.connection
+        with translated(self._folder):
+            return connection.execute(sql, values).fetchall()
+
+    def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
+        """Execute one statement for each row of values and return how many rows it changed."""
+        connection = self.connection
+        with translated(self._folder):
+            return connection.executemany(sql, rows).rowcount
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Let all that this thread reads inside come from one commit."""
+        if self.connection.in_transaction:
+            yield
+            return
+        self.run("BEGIN")
+        try:
+            yield
+        finally:
+            if self.connection.in_transaction:
+                self.run("ROLLBACK")  # nothing was written
+
+    @contextmanager
+    def writing(self) -> Iterator[None]:
+        """Commit all changes made inside, or on any error none."""
+        self.run("BEGIN IMMEDIATE")
+        try:
+            yield
+            self.run("COMMIT")
+        finally:
+            # An interrupt may come after the commit went through: then nothing is left to undo.
+            if self.connection.in_transaction:
+                self.run("ROLLBACK")
+
+    @contextmanager
+    def writing_at_once(self) -> Iterator[bool]:
+        """Like :meth:`writing`, but yield False when another connection is writing already."""
+        self.run("PRAGMA busy_timeout = 0")
+        try:
+            self.connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError:
+            yield False
+            return
+        finally:
+            self.run(f"PRAGMA busy_timeout = {int(self._wait_s * 1000)}")
+        try:
+            yield True
+            self.run("COMMIT")
+        finally:
+            if self.connection.in_transaction:
+                self.run("ROLLBACK")
+
+    def close(self) -> None:
+        """Close the connections of all threads; calling it twice is fine."""
+        self._closed = True
+        with self._lock:
+            for connection in list(self._connections):
+                connection.close()
+            self._connections.clear()

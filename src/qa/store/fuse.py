@@ -1,0 +1,41 @@
+"""Dense and lexical scores → one score, by the sum of their z-scores over the candidates."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+# Of the lexical z-score, the dense one counting 1.
+LEXICAL_WEIGHT: Final = 1.0
+
+Scored = Sequence[tuple[int, float]]
+
+
+def fuse(dense: Scored, lexical: Scored, *, size: int, top_k: int) -> dict[int, float]:
+    """Return row → fused score, higher better, for every row that either search found.
+
+    A row that only one search found gets the other's lowest score if that search was cut off at
+    ``top_k``, since it may be anywhere below; else it shares no word with the question (0).
+
+    :param dense: (row, cosine), best first.
+    :param lexical: (row, BM25), best first.
+    :param size: how many sentences were searched.
+    :param top_k: how many each search was asked for.
+    """
+    rows = sorted({row for row, _ in dense} | {row for row, _ in lexical})
+    if not rows:
+        return {}
+    lowest = dense[-1][1] if dense and top_k < size else 0.0
+    floor = lexical[-1][1] if len(lexical) == top_k < size else 0.0
+    fused = _z(rows, dict(dense), lowest) + LEXICAL_WEIGHT * _z(rows, dict(lexical), floor)
+    return dict(zip(rows, fused.tolist(), strict=True))
+
+
+def _z(rows: list[int], scores: dict[int, float], missing: float) -> npt.NDArray[np.float64]:
+    values = np.array([scores.get(row, missing) for row in rows])
+    spread = values.std()
+    # Float noise among equal scores is no spread.
+    return (values - values.mean()) / spread if spread > 1e-6 else np.zeros(len(rows))
