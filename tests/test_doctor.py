@@ -65,7 +65,7 @@ def ollama(*models: str, template: str = TEMPLATE) -> Iterator[str]:
     answers = {
         "/api/version": {"version": "0.32.15"},
         "/api/tags": {"models": listed},
-        "/api/show": {"template": template, "modelfile": "", "capabilities": ["completion"]},
+        "/api/show": {"template": template, "modelfile": "", "model_info": {}},
     }
 
     class Answering(BaseHTTPRequestHandler):

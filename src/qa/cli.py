@@ -82,7 +82,7 @@ def index(
 ) -> int:
     """Add, update and remove documents; unchanged ones are skipped."""
     settings = _settings(context, store, backend)
-    chosen = _existing(paths or _known_roots(settings, rebuild=rebuild))
+    chosen = _existing(paths or _known_paths(settings, rebuild=rebuild))
     if rebuild:
         from qa.store import erase
 
@@ -249,17 +249,19 @@ def _existing(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _known_roots(settings: Settings, *, rebuild: bool) -> list[Path]:
+def _known_paths(settings: Settings, *, rebuild: bool) -> list[Path]:
     """Return the documents folders, and when rebuilding also what else the index was made from."""
-    roots = [path for path in settings.documents if path.exists()] or list(settings.documents)
-    if rebuild:
-        from qa.store import Store
+    folders = [path for path in settings.documents if path.exists()] or list(settings.documents)
+    if not rebuild:
+        return folders
+    from qa.store import Store
 
-        with contextlib.suppress(QAError), Store.open(settings.store) as store:
-            known = {Path(info.root) for info in store.documents()}
-            seen = {root.resolve() for root in roots}
-            roots += sorted(root for root in known if root.exists() and root.resolve() not in seen)
-    return roots
+    files: list[Path] = []
+    with contextlib.suppress(QAError), Store.open(settings.store) as store:
+        files = [Path(info.origin.path) for info in store.documents()]
+    known = [folder.resolve() for folder in folders]
+    others = [file for file in files if not any(file.is_relative_to(folder) for folder in known)]
+    return folders + [file for file in others if file.exists()]
 
 
 def _json(answer: Answer) -> str:
