@@ -7,6 +7,7 @@ values that a template shows, so no template shows any.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from importlib import resources
@@ -24,7 +25,7 @@ from qa.ui.stream import Run
 from qa.ui.view import View, document_view, log_view, marks_view, shelf_view
 from qa.ui.warmup import Warmup
 
-_log = logging.getLogger(__name__)
+_logger = logging.getLogger(__name__)
 
 # More people than this wait in line; each answer holds a thread, and the model serves them in turn.
 CONCURRENT_ANSWERS = 8
@@ -54,10 +55,10 @@ def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Bl
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
         with gr.Row(elem_id="qa-page", equal_height=False):
             with gr.Column(elem_id="qa-chat", scale=5, min_width=0):
-                log = _component("log", log_view((), ()), handlers.server_functions["log"])
+                log = _component("log", _log(Session()), handlers.server_functions["log"])
                 question, send, stop_button = _question_box()
             with gr.Column(elem_id="qa-side", scale=6, min_width=0):
-                panel = _component("panel", _panel((), ()), handlers.server_functions["panel"])
+                panel = _component("panel", _panel(Session()), handlers.server_functions["panel"])
                 upload = gr.UploadButton(
                     translations()("upload"),
                     file_count="multiple",
@@ -115,11 +116,18 @@ def _question_box() -> tuple[gr.Textbox, gr.Button, gr.Button]:
     return question, send, stop_button
 
 
-def _panel(
-    documents: Sequence[View], exchanges: Sequence[Exchange], **more: object
-) -> View:
+def _log(session: Session) -> View:
+    return log_view(session.exchanges, session.documents)
+
+
+def _panel(session: Session, uploads: Sequence[View] = (), show: str = "") -> View:
     # ``uploads`` are reports on files just sent; ``show`` asks the panel to open a document.
-    return {"documents": documents, "uploads": [], "show": "", **marks_view(exchanges), **more}
+    return {
+        "documents": shelf_view(session.documents),
+        "uploads": list(uploads),
+        "show": show,
+        **marks_view(session.exchanges),
+    }
 
 
 def _clean(text: str) -> str:
@@ -159,7 +167,8 @@ class _Handlers:
     def load(self, request: gr.Request) -> tuple[View, View]:
         """Fill a page that was just opened."""
         session = self._sessions.get(request.session_hash)
-        return self._log(session), self._shelf(session)
+        session.documents = tuple(self._assistant.documents())
+        return _log(session), _panel(session)
 
     def unload(self, request: gr.Request) -> None:
         """Forget a page that was closed."""
@@ -185,15 +194,16 @@ class _Handlers:
             return
         asked = Exchange(_clean(question.strip()))
         turns = history(session.exchanges)
+        if not session.documents:  # the page is older than the server
+            session.documents = tuple(await asyncio.to_thread(self._assistant.documents))
         run = Run(lambda: self._assistant.stream(asked.question, turns))
         session.run = run
         session.exchanges.append(asked)
-        shelf = shelf_view(self._assistant.documents())
-        yield self._log(session), _panel(shelf, session.exchanges), ""
         try:
+            yield _log(session), _panel(session), ""
             async for exchange in _grow(asked, run):
                 session.exchanges[-1] = exchange
-                yield self._log(session), _panel(shelf, session.exchanges), gr.skip()
+                yield _log(session), _panel(session), gr.skip()
         finally:
             run.stop()
             session.run = None
@@ -212,17 +222,12 @@ class _Handlers:
                 uploads.append({"name": path.name, "added": False, "message": str(error)})
             except Exception:
                 # One file must not lose the others; the page says that it failed, the log says why.
-                _log.exception("adding a file failed: %r", path.name)
+                _logger.exception("adding a file failed: %r", path.name)
                 uploads.append({"name": path.name, "added": False, "message": ""})
         if show:
             self._warmup.start()
-        return self._shelf(session, uploads=uploads, show=show), self._log(session)
-
-    def _log(self, session: Session) -> View:
-        return log_view(session.exchanges, self._assistant.documents())
-
-    def _shelf(self, session: Session, **more: object) -> View:
-        return _panel(shelf_view(self._assistant.documents()), session.exchanges, **more)
+        session.documents = tuple(self._assistant.documents())
+        return _panel(session, uploads=uploads, show=show), _log(session)
 
 
 async def _grow(exchange: Exchange, run: Run) -> AsyncIterator[Exchange]:

@@ -57,18 +57,18 @@ class ChatAssistant(Protocol):
         """Return the indexed documents."""
         ...
 
-    def document(self, id: str) -> Document:
+    def document(self, id: str, /) -> Document:
         """Return a document with its canonical text."""
         ...
 
-    def sentences(self, id: str) -> Sequence[Sentence]:
+    def sentences(self, id: str, /) -> Sequence[Sentence]:
         """Return a document's sentences in the order of the text."""
         ...
 
-    def add_file(self, path: Path) -> str:
+    def add_file(self, path: Path, /) -> str:
         """Copy a file into the documents folder, index it and return its id."""
         ...
 
-    def warm(self, progress: Callable[[str], None]) -> object:
+    def warm(self, progress: Callable[[str], None], /) -> object:
         """Read the document into the model; ``progress`` gets a line to show."""
         ...

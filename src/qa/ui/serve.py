@@ -91,6 +91,9 @@ def serve(
 ) -> None:
     """Serve the chat page until Ctrl-C.
 
+    :param assistant: what is asked.
+    :param host: the address to listen on; only this machine reaches the default.
+    :param max_file_mb: the largest file that may be uploaded.
     :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
     :param announce: gets the lines for the person who started it; by default they go to stdout.
     :raises InputError: no port could be opened.
@@ -107,10 +110,7 @@ def start(
     max_file_mb: int = 50,
     announce: Callable[[str], None] | None = None,
 ) -> Page:
-    """Build the page, open its port and begin to warm the model; see :func:`serve`.
-
-    :return: the page, which listens already and answers once it runs.
-    """
+    """Build the page, open its port and begin to warm the model: :func:`serve` without the wait."""
     announce = announce or _say
     listener = listen(host, port)
     taken = int(listener.getsockname()[1])
@@ -129,10 +129,7 @@ def _shown(host: str) -> str:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens on the first free port from ``port`` on.
-
-    :raises InputError: the address is not this machine's, or a hundred ports are taken.
-    """
+    """Return a socket that listens on the first free port from ``port`` on, or raise InputError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     for candidate in [0] if port == 0 else range(port, min(port + _PORTS, 65536)):
         listener = socket.socket(family, socket.SOCK_STREAM)

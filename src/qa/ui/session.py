@@ -6,13 +6,15 @@ import threading
 from dataclasses import dataclass, field
 
 from qa.ui.exchange import Exchange
+from qa.ui.protocol import DocumentInfo
 from qa.ui.stream import Run
 
 
 @dataclass(slots=True)
 class Session:
-    """One open page. ``exchanges`` is its conversation, oldest first."""
+    """One open page: its conversation, oldest first, and the documents it was last shown."""
 
+    documents: tuple[DocumentInfo, ...] = ()
     exchanges: list[Exchange] = field(default_factory=list)
     run: Run | None = None
 

@@ -1,0 +1,323 @@
+"""What the chat page shows, without a browser: numbers, whole texts, ports, hosts, the end."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.errors import InputError, ModelUnavailable
+from qa.types import Citation, Document, Event, Evidence, Piece, Sentence, Statement
+from qa.ui import start
+from qa.ui.exchange import Exchange, advance, fail, history, numbered, stop
+from qa.ui.labels import LABELS, examples
+from qa.ui.serve import listen
+from qa.ui.view import document_view, log_view, marks_view
+from qa.ui.warmup import Warmup
+from scripted import ScriptedAssistant, split
+
+TEXT = "Il pleut. Il vente.\n\nTitre\nIl neige à Paris."
+HOSTILE = "<script>${alert(1)}</script> [x](http://example.org) \u202etxet"
+
+
+def silent(assistant: ScriptedAssistant, question: str) -> Iterator[Event]:
+    yield assistant.answer(question, "Rien.")
+
+
+@pytest.fixture
+def assistant() -> ScriptedAssistant:
+    return ScriptedAssistant({"temps.txt": TEXT}, silent, headings=("Titre",))
+
+
+def grown(*events: Event) -> Exchange:
+    exchange = Exchange("Quel temps ?")
+    for event in events:
+        exchange = advance(exchange, event)
+    return exchange
+
+
+def joined(view: dict) -> str:
+    return "".join(
+        "".join(piece["text"] for piece in paragraph["pieces"]) + paragraph["gap"]
+        for paragraph in view["paragraphs"]
+    )
+
+
+def test_citations_are_numbered_in_first_use_order(assistant) -> None:
+    rain, wind, snow = (assistant.cite("temps.txt", part) for part in ("pleut", "vente", "neige"))
+    statements = (
+        Statement("a", (wind, rain), "supported"),
+        Statement("b", (rain, snow), "supported"),
+    )
+    assert numbered(statements) == (wind, rain, snow)
+    view = log_view([grown(*statements)], ())["exchanges"][0]
+    numbers = [[c["number"] for c in statement["citations"]] for statement in view["statements"]]
+    assert numbers == [[1, 2], [2, 3]]
+
+
+def test_numbers_start_anew_in_each_answer(assistant) -> None:
+    rain, snow = (assistant.cite("temps.txt", part) for part in ("pleut", "neige"))
+    exchanges = [
+        grown(Statement("a", (rain,), "supported")),
+        grown(Statement("b", (snow,), "quoted")),
+    ]
+    views = log_view(exchanges, ())["exchanges"]
+    assert [view["statements"][0]["citations"][0]["number"] for view in views] == [1, 1]
+
+
+def test_evidence_under_consideration_gives_way_to_the_chosen_sentences(assistant) -> None:
+    rain, snow = (assistant.cite("temps.txt", part) for part in ("pleut", "neige"))
+    exchange = grown(Evidence((rain, snow), chosen=False))
+    assert [one["start"] for one in marks_view([exchange])["considered"]] == [
+        rain.start,
+        snow.start,
+    ]
+    exchange = advance(exchange, Evidence((snow,), chosen=True))
+    marks = marks_view([exchange])
+    assert marks["considered"] == []
+    assert [one["start"] for one in marks["chosen"]] == [snow.start]
+
+
+def test_a_checked_statement_replaces_its_draft(assistant) -> None:
+    exchange = grown(Piece("Il pleut. Il n"), Statement("Il pleut.", (), "supported"))
+    assert exchange.draft == " Il n"
+    exchange = advance(exchange, Piece("eige."))
+    exchange = advance(exchange, Statement("« Il neige à Paris. »", (), "quoted"))
+    assert exchange.draft == ""
+    assert [statement.text for statement in exchange.statements] == [
+        "Il pleut.",
+        "« Il neige à Paris. »",
+    ]
+
+
+def test_the_answer_decides_what_stays(assistant) -> None:
+    kept = Statement("Il pleut.", (assistant.cite("temps.txt", "pleut"),), "supported")
+    dropped = Statement("Il grêle.", (), "partly")
+    exchange = grown(
+        Piece("Il pleut. Il grêle."),
+        kept,
+        dropped,
+        assistant.answer("q", "Il pleut.", statements=(kept,), citations=kept.citations),
+    )
+    view = log_view([exchange], ())
+    assert [one["text"] for one in view["exchanges"][0]["statements"]] == ["Il pleut."]
+    assert view["exchanges"][0]["text"] == ""
+    assert not view["busy"]
+
+
+def test_a_running_answer_is_busy_and_an_ended_one_is_not() -> None:
+    running = grown(Piece("Il"))
+    assert log_view([running], ())["busy"]
+    assert not log_view([stop(running)], ())["busy"]
+    assert not log_view([fail(running, "died")], ())["busy"]
+
+
+def test_what_was_written_stays_when_an_answer_stops_or_fails() -> None:
+    running = grown(Piece("Il pl"))
+    assert stop(running).draft == "Il pl"
+    assert fail(running, "died").draft == "Il pl"
+
+
+def test_stopping_a_finished_answer_changes_nothing(assistant) -> None:
+    done = grown(assistant.answer("q", "Rien."))
+    assert stop(done) == done
+
+
+def test_history_holds_finished_exchanges_only(assistant) -> None:
+    done = grown(assistant.answer("q", "Il pleut."))
+    turns = history([done, stop(grown(Piece("Il"))), fail(Exchange("x"), "died")])
+    assert [(turn.question, turn.answer) for turn in turns] == [("Quel temps ?", "Il pleut.")]
+
+
+def test_a_rewritten_question_is_shown_and_the_same_one_is_not(assistant) -> None:
+    same = grown(assistant.answer(" Quel  temps ? ", "x"))
+    other = grown(assistant.answer("Quel temps à Paris ?", "x"))
+    asked = [one["asked"] for one in log_view([same, other], ())["exchanges"]]
+    assert asked == ["", "Quel temps à Paris ?"]
+
+
+def test_the_panel_gets_the_whole_text_with_its_paragraphs(assistant) -> None:
+    view = document_view(assistant.document("temps.txt"), assistant.sentences("temps.txt"))
+    assert joined(view) == TEXT
+    assert [paragraph["gap"] for paragraph in view["paragraphs"]] == ["\n\n", "\n", ""]
+    headings = [p["text"] for block in view["paragraphs"] for p in block["pieces"] if p["heading"]]
+    assert headings == ["Titre"]
+
+
+def test_text_outside_sentences_is_kept() -> None:
+    document = Document("d", "d", "\n  --- \nIl pleut. ***\n")
+    sentence = Sentence("d", 0, 8, 17, "Il pleut.")
+    assert joined(document_view(document, [sentence])) == document.text
+
+
+@given(st.text(alphabet="ab. \n\t🙂é\u202e", max_size=60))
+def test_no_character_of_a_document_is_lost(text: str) -> None:
+    document = Document("d", "d", text)
+    view = document_view(document, split(document))
+    assert joined(view) == text
+    for paragraph in view["paragraphs"]:
+        for piece in paragraph["pieces"]:
+            if piece["end"] is not None:
+                assert text[piece["start"] : piece["end"]] == piece["text"]
+
+
+def test_a_long_run_of_blanks_is_cut_in_linear_time() -> None:
+    document = Document("d", "d", " " * 2_000_000)
+    assert joined(document_view(document, ())) == document.text
+
+
+def test_text_is_sent_as_it_is_and_never_as_html(assistant) -> None:
+    cited = Citation("d", HOSTILE, None, 0, len(HOSTILE), HOSTILE, 1.0)
+    statement = Statement(HOSTILE, (cited,), "supported")
+    exchange = grown(
+        assistant.answer(
+            "q", HOSTILE, statements=(statement,), nearest=(cited,), notices=(HOSTILE,)
+        )
+    )
+    view = json.loads(json.dumps(log_view([exchange], ())))["exchanges"][0]
+    assert view["statements"][0]["text"] == HOSTILE
+    assert view["nearest"][0]["text"] == HOSTILE
+    assert view["notices"] == [HOSTILE]
+
+
+@pytest.mark.parametrize("name", ["log.html", "panel.html"])
+def test_templates_show_no_value(name: str) -> None:
+    # Gradio evaluates ${…} in the values that a template shows, escaped or not.
+    template = (Path(__file__).parents[1] / "src/qa/ui/static" / name).read_text("utf-8")
+    assert "$" not in template
+    assert "{{" not in template
+
+
+@pytest.mark.parametrize("name", ["dom.js", "log.js", "panel.js"])
+def test_scripts_never_write_html(name: str) -> None:
+    script = (Path(__file__).parents[1] / "src/qa/ui/static" / name).read_text("utf-8")
+    for way in (
+        "innerHTML",
+        "outerHTML",
+        "insertAdjacentHTML",
+        "document.write",
+        "eval(",
+        "srcdoc",
+    ):
+        assert way not in script
+
+
+def test_both_languages_have_the_same_labels() -> None:
+    assert LABELS["fr"].keys() == LABELS["en"].keys()
+    assert LABELS["fr"]["question"] == LABELS["en"]["question"] == "Question"
+
+
+def test_examples_fit_the_documents(assistant) -> None:
+    assert examples(()) == {"fr": [], "en": []}
+    assert all(len(questions) == 3 for questions in examples(assistant.documents()).values())
+    assistant.texts = {"irak-coalition.txt": "Il pleut."}
+    assert "soldats" in examples(assistant.documents())["fr"][0]
+
+
+def test_the_state_of_warming_ends_ready_or_with_the_reason(assistant) -> None:
+    ended = threading.Event()
+
+    class Failing(ScriptedAssistant):
+        def warm(self, progress) -> None:
+            progress("lecture")
+            ended.set()
+            raise ModelUnavailable("no server at 'x'; start it")
+
+    warmup = Warmup(Failing({}, silent))
+    warmup.start()
+    assert ended.wait(10)
+    for thread in threading.enumerate():
+        if thread.name == "qa-warm":
+            thread.join(10)
+    assert (warmup.state, warmup.message) == ("failed", "no server at 'x'; start it")
+
+
+def test_a_taken_port_gives_way_to_the_next_free_one(assistant) -> None:
+    said: list[str] = []
+    with listen("127.0.0.1", 0) as taken:
+        port = taken.getsockname()[1]
+        page = start(assistant, port=port, announce=said.append)
+        page.close()
+    used = int(page.url.rsplit(":", 1)[1])
+    assert used > port
+    assert said[0] == f"Port {port} is taken; using {used} instead."
+    assert page.url in said[1]
+
+
+def test_an_address_of_another_machine_is_a_clear_error() -> None:
+    with pytest.raises(InputError, match=r"'192\.0\.2\.1'"):
+        listen("192.0.2.1", 0)
+
+
+def fetch(url: str, host: str | None = None) -> http.client.HTTPResponse:
+    address = url.removeprefix("http://")
+    connection = http.client.HTTPConnection(address, timeout=30)
+    connection.request("GET", "/", headers={"Host": host or address})
+    return connection.getresponse()
+
+
+def test_the_page_answers_its_own_address_only(assistant) -> None:
+    page = start(assistant, port=0, announce=lambda line: None)
+    page.run_in_thread()
+    try:
+        assert fetch(page.url).status == 200
+        assert fetch(page.url, host="rebound.example.org").status == 400
+    finally:
+        page.close()
+
+
+def test_the_browser_may_load_nothing_from_elsewhere(assistant) -> None:
+    page = start(assistant, port=0, announce=lambda line: None)
+    page.run_in_thread()
+    try:
+        policy = fetch(page.url).headers["Content-Security-Policy"]
+    finally:
+        page.close()
+    assert policy.startswith("default-src 'self'")
+    assert "http:" not in policy
+    assert "*" not in policy
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
+def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from qa.ui import serve\n"
+        "from scripted import ScriptedAssistant\n"
+        "serve(ScriptedAssistant({'a.txt': 'Il pleut.'}, None), port=0)\n"
+        "print('ended')\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", code, str(Path(__file__).parent)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+    )
+    line = process.stdout.readline()
+    url = line.split()[4]
+    assert fetch(url).status == 200
+    process.send_signal(signal.SIGINT)
+    out, errors = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert out == "ended\n"
+    assert "Traceback" not in errors
+    assert list(tmp_path.glob("qa-uploads-*")) == []
+    with socket.socket() as again:
+        assert again.connect_ex(("127.0.0.1", int(url.rsplit(":", 1)[1]))) != 0
+
+
+def test_importing_the_page_does_not_load_gradio() -> None:
+    code = "import sys, qa.ui; sys.exit('gradio' in sys.modules or 'fastapi' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
