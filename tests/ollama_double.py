@@ -14,6 +14,7 @@ Example::
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import functools
 import json
@@ -318,6 +319,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     double: OllamaDouble
+
+    def handle(self) -> None:
+        """Serve a connection until either side closes it."""
+        with contextlib.suppress(ConnectionError):
+            super().handle()
 
     def log_message(self, *_arguments: object) -> None:
         """Stay silent."""
