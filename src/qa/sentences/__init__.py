@@ -1,7 +1,8 @@
 """Document → sentences with exact offsets, by rules; ``text[start:end]`` is the sentence.
 
-The rules are in `lines` (what stands together, headings) and `boundaries` (where a sentence ends); the
-words they need are data (`abbreviations`). It knows nothing of files, models or the index.
+The rules are in `lines` (what stands together, headings), `boundaries` and `full_stops` (where a
+sentence ends); the words they need are data (`abbreviations`). It knows nothing of files, models or
+the index.
 
 Example: ``split_text("Il part. « Bien ! » dit-elle.") == ((0, 8), (9, 29))``.
 """
@@ -41,7 +42,9 @@ def split_sentences(document: Document) -> tuple[Sentence, ...]:
     if all(heading for _, _, heading in units):
         worded = [_WORD.search(document.text, start, end) is not None for start, end, _ in units]
         citable = worded if any(worded) else [True] * len(units)
-        units = [(*unit[:2], not is_citable) for unit, is_citable in zip(units, citable, strict=True)]
+        units = [
+            (*unit[:2], not is_citable) for unit, is_citable in zip(units, citable, strict=True)
+        ]
     return tuple(
         Sentence(document.id, index, start, end, document.text[start:end], heading)
         for index, (start, end, heading) in enumerate(units)

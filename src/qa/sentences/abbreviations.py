@@ -1,38 +1,39 @@
-"""The words that decide whether a full stop ends a sentence, read from ``data/abbreviations/*.toml``.
+"""The words that decide whether a full stop ends a sentence: ``data/abbreviations/*.toml``.
 
 One file per language; all languages are used together, since documents mix them and a file does not
 say which it is in. A test keeps the languages from contradicting each other.
 
-Example: ``"art" in load_abbreviations().numbered``.
+Example: ``load_abbreviations().kind("art") == "numbered"``.
 """
 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Literal
+
+Kind = Literal["always", "numbered", "dated", "final", "weak"]
+
+_KINDS: tuple[Kind, ...] = ("always", "numbered", "dated", "final", "weak")
 
 
 @dataclass(frozen=True, slots=True)
 class Abbreviations:
     """The lists of every language as one; ``fr.toml`` says what each list means."""
 
-    always: frozenset[str]
-    numbered: frozenset[str]
-    dated: frozenset[str]
-    final: frozenset[str]
-    weak: frozenset[str]
+    kinds: Mapping[str, Kind]
     starters: frozenset[str]
     particles: frozenset[str]
     lettered: frozenset[str]
     divisions: frozenset[str]
     after_ordinal: frozenset[str]
 
-
-def is_listed(form: str, kind: frozenset[str]) -> bool:
-    """Return whether ``form`` is in ``kind``, as written or as an entry in lower case."""
-    return form in kind or form.lower() in kind
+    def kind(self, form: str) -> Kind | None:
+        """Return the kind of an abbreviation, written as it is listed or with other capitals."""
+        return self.kinds.get(form) or self.kinds.get(form.lower())
 
 
 @cache
@@ -41,14 +42,18 @@ def load_abbreviations() -> Abbreviations:
     folder = files("qa").joinpath("data", "abbreviations")
     languages = [
         tomllib.loads(entry.read_text(encoding="utf-8"))
-        for entry in folder.iterdir()
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name)
         if entry.name.endswith(".toml")
     ]
+
+    def words(name: str) -> frozenset[str]:
+        return frozenset(word for language in languages for word in language.get(name, ()))
+
     return Abbreviations(
-        **{
-            field.name: frozenset(
-                word for language in languages for word in language.get(field.name, ())
-            )
-            for field in fields(Abbreviations)
-        }
+        kinds={word: kind for kind in _KINDS for word in words(kind)},
+        starters=words("starters"),
+        particles=words("particles"),
+        lettered=words("lettered"),
+        divisions=words("divisions"),
+        after_ordinal=words("after_ordinal"),
     )

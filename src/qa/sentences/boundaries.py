@@ -1,8 +1,9 @@
 """Where sentences end inside one block of text (a paragraph, a list item).
 
 It knows nothing of lines, headings or documents; it is given a stretch of text and yields offsets.
-The policy: sentences inside quotation marks are sentences; a closing quotation mark or bracket belongs
-to the sentence it closes; « Fini ! » a-t-il crié is one sentence, because it goes on in lower case.
+The policy: sentences inside quotation marks are sentences; a closing quotation mark or bracket
+belongs to the sentence it closes; « Fini ! » a-t-il crié is one sentence, because it goes on in
+lower case.
 
 Example: ``list(sentence_ends("Oui. Non.", 0, 9)) == [4, 9]``.
 """
@@ -11,18 +12,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from qa.sentences.abbreviations import Abbreviations, is_listed, load_abbreviations
+from qa.sentences.abbreviations import Abbreviations, load_abbreviations
+from qa.sentences.full_stops import Stop, goes_on, is_starter
 
 MAX_SENTENCE_CHARS = 1200
 """A longer stretch without a stop is cut, so that no prompt meets an unbounded sentence."""
 
 _MIN_PIECE_CHARS = 400
 """A forced cut looks for a good place after this many characters."""
-
-_ABBREVIATION_CHARS = 40
-"""How far back the word before a full stop is looked for."""
 
 _SPACE = "[ \u00a0\u202f\u2009]"
 _ZERO_WIDTH = "[\u200b-\u200f\u2060\ufeff]"
@@ -52,45 +50,9 @@ _NEXT = re.compile(
 _SPACED_QUOTE = re.compile(rf'{_SPACE}"(?=\s|$)')
 _WORD = re.compile(r"\w")
 _CONTINUES = frozenset(",;:.!?…)]}»%”/=|<>")
-_ELISION = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=.)", re.IGNORECASE)
-_INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
-_ACRONYM = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,2}")
-_ROMAN = re.compile(r"[IVXLCDM]+\b")
-_CODE = re.compile(rf"(?:\d|[A-Z]{{1,2}}\.?{_SPACE}?-?\d)")
-_ENUMERATOR = re.compile(
-    r"[(\[«“\"*_]*(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[IVX]{1,6}|[ivx]{1,4})\.[)*_]*"
-)
-_DIVISION = re.compile(r"[*_]*(?P<name>[^\W\d_]{2,12})\.?\s(?:\d{1,4}(?:[.-]\d+)*(?:er)?|[IVXLC]+)\.")
 _CJK_LETTER = re.compile("[\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\uff66-\uff9f]")
 _UNSPACED = re.compile(r"[^\W\d_]{3,}|.*[»”)\]]")
 _OMISSION = re.compile(r"[\[(](?:\.{3}|…)[\])]")
-
-
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """A place where a sentence might end, and what stands around it."""
-
-    text: str
-    start: int  # of the sentence that might end here
-    at: int  # of the stop
-    end: int  # after what closes the sentence
-    mark: str
-    tail: str
-    gap: str
-    openers: str
-    word: str
-    first: str  # the first character after the gap and the openers; "" at the end
-    first_at: int
-
-    @property
-    def before(self) -> list[str]:
-        """Return up to three words before the stop, without opening quotation marks; the last may be ''."""
-        window = self.text[max(self.start, self.at - _ABBREVIATION_CHARS) : self.at]
-        words = [word.lstrip("([{«“„\"'‘*_—–-") for word in window.split()]
-        if not window or window[-1].isspace():
-            words.append("")
-        words[-1] = _ELISION.sub("", words[-1], count=1)
-        return words[-3:]
 
 
 def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
@@ -115,7 +77,7 @@ def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
 
 
 def cut_long(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield ``text[start:end]`` in pieces of at most `MAX_SENTENCE_CHARS`, cut where it hurts least."""
+    """Yield ``text[start:end]`` in bounded pieces, cut where it hurts least."""
     while end - start > MAX_SENTENCE_CHARS:
         cut = _best_cut(text, start, start + MAX_SENTENCE_CHARS)
         yield start, cut
@@ -136,11 +98,11 @@ def _best_cut(text: str, start: int, limit: int) -> int:
     return cut if cut > lowest else limit
 
 
-def _stop(text: str, sentence: int, match: re.Match[str], cut: int, end: int) -> _Stop:
+def _stop(text: str, sentence: int, match: re.Match[str], cut: int, end: int) -> Stop:
     after = _NEXT.match(text, cut, end)
     assert after is not None  # every part of the pattern is optional
     first_at = after.end("openers")
-    return _Stop(
+    return Stop(
         text=text,
         start=sentence,
         at=match.start(),
@@ -155,7 +117,7 @@ def _stop(text: str, sentence: int, match: re.Match[str], cut: int, end: int) ->
     )
 
 
-def _is_boundary(stop: _Stop, abbreviations: Abbreviations, lower_only: bool) -> bool:
+def _is_boundary(stop: Stop, abbreviations: Abbreviations, lower_only: bool) -> bool:
     if not stop.first:
         return False
     if stop.mark[-1] in _SCRIPT_STOPS:
@@ -167,13 +129,20 @@ def _is_boundary(stop: _Stop, abbreviations: Abbreviations, lower_only: bool) ->
         return True
     if stop.first in _CONTINUES or _is_bracketed(stop):
         return False
-    if stop.first.islower() and not lower_only:
-        return any(quote in stop.openers for quote in "«“„\"")
-    return stop.mark != "." or not _goes_on(stop, abbreviations)
+    if stop.first.islower() and not (lower_only and _ends_lower_case(stop)):
+        return any(quote in stop.openers for quote in '«“„"')
+    if len(stop.mark) > 3 and stop.mark[0] == "." and stop.first.isdigit():  # a table of contents
+        return False
+    return stop.mark != "." or not goes_on(stop, abbreviations)
 
 
-def _starts_unspaced(stop: _Stop, abbreviations: Abbreviations) -> bool:
-    """Return whether a sentence starts right after a stop without a space (a typing error, or Chinese)."""
+def _ends_lower_case(stop: Stop) -> bool:
+    """Return whether text without capitals ends here: at no ellipsis, not in "c. à café"."""
+    return stop.mark[-1] in "!?" or (stop.mark == "." and len(stop.before[-1]) > 2)
+
+
+def _starts_unspaced(stop: Stop, abbreviations: Abbreviations) -> bool:
+    """Return whether a sentence starts without a space: a typing error, or Chinese."""
     last = stop.text[stop.at - 1 : stop.at]
     if _CJK_LETTER.match(stop.first) and _CJK_LETTER.match(last):
         return stop.mark[-1] in ".!?"
@@ -181,99 +150,16 @@ def _starts_unspaced(stop: _Stop, abbreviations: Abbreviations) -> bool:
     return (
         not stop.openers
         and stop.first.isupper()
-        and _is_starter(stop, abbreviations)
+        and is_starter(stop, abbreviations)
         and (stop.word[-1] in "'’" or not rest.isalnum())
         and _UNSPACED.fullmatch(stop.before[-1] + stop.tail) is not None
     )
 
 
-def _is_bracketed(stop: _Stop) -> bool:
+def _is_bracketed(stop: Stop) -> bool:
     """Return whether the stop is a remark of its own: [...], (!), (sic !) is not one."""
     return (
         stop.text[stop.at - 1 : stop.at] in ("(", "[")
         and stop.tail[:1] in (")", "]")
         and not any(mark in stop.tail for mark in ".!?…")
     )
-
-
-def _goes_on(stop: _Stop, abbreviations: Abbreviations) -> bool:
-    """Return whether the single full stop belongs to an abbreviation, an initial or a list number."""
-    head = stop.text[stop.start : stop.end].strip() if stop.end - stop.start < 30 else ""
-    if _ENUMERATOR.fullmatch(head) and not (set(stop.tail) & set("»”\"")):
-        return True
-    if (division := _DIVISION.fullmatch(head)) and division["name"].lower() in abbreviations.divisions:
-        return True
-    words = stop.before
-    token = words[-1]
-    pairs = [token] if len(words) < 2 else [f"{words[-2]} {token}", token]
-    if not token or any(mark in stop.tail for mark in "»”\".!?"):
-        return False
-    for form in pairs:
-        known = _abbreviation_goes_on(stop, form, abbreviations)
-        if known is not None:
-            return known
-    if token[-1].isdigit():
-        return _number_goes_on(stop, words, abbreviations)
-    return _initial_goes_on(stop, words, abbreviations)
-
-
-def _abbreviation_goes_on(stop: _Stop, form: str, abbreviations: Abbreviations) -> bool | None:
-    """Return whether a listed abbreviation goes on; None if ``form`` is not listed."""
-    bracket = stop.tail[:1] in (")", "]")
-    if is_listed(form, abbreviations.always):
-        return True
-    if is_listed(form, abbreviations.final):
-        return bracket
-    numbered = is_listed(form, abbreviations.numbered)
-    if numbered or is_listed(form, abbreviations.dated):
-        if bracket or _is_number(stop, roman=numbered):
-            return True
-        return None if len(form) == 1 and form.isupper() else False
-    if is_listed(form, abbreviations.weak):
-        return bracket or not _is_starter(stop, abbreviations)
-    pair = f"{form}. {stop.word}"  # the first half of "z. B."
-    if is_listed(pair, abbreviations.always) or is_listed(pair, abbreviations.weak):
-        return True
-    return None
-
-
-def _is_number(stop: _Stop, *, roman: bool) -> bool:
-    if stop.first.isdigit():
-        return True
-    if not roman:
-        return False
-    if _CODE.match(stop.text, stop.first_at):
-        return True
-    numeral = _ROMAN.match(stop.text, stop.first_at)
-    if numeral is None:
-        return False
-    # "modern art. I think" is English, not Roman.
-    following = stop.text[numeral.end() : numeral.end() + 2].strip()
-    return numeral[0] != "I" or not following[:1].islower()
-
-
-def _is_starter(stop: _Stop, abbreviations: Abbreviations) -> bool:
-    return stop.word.lower().replace("’", "'") in abbreviations.starters
-
-
-def _number_goes_on(stop: _Stop, words: list[str], abbreviations: Abbreviations) -> bool:
-    number = words[-1]
-    if len(number) > 3 or not number.isdigit():
-        return False
-    lead = words[-2][-1:] if len(words) > 1 else ""
-    inline_item = lead == ";" or (lead == ":" and number == "1")
-    return inline_item or stop.word in abbreviations.after_ordinal
-
-
-def _initial_goes_on(stop: _Stop, words: list[str], abbreviations: Abbreviations) -> bool:
-    token = words[-1]
-    if _INITIALS.fullmatch(token) is None or token[-1].islower():
-        return _ACRONYM.fullmatch(token) is not None and not _is_starter(stop, abbreviations)
-    if len(words) > 1 and words[-2].lower().strip(",") in abbreviations.lettered:
-        return False
-    if not _is_starter(stop, abbreviations):
-        return True
-    if stop.word.lower().replace("’", "'") not in abbreviations.particles:
-        return False
-    rest = stop.text[stop.first_at + len(stop.word) : stop.first_at + len(stop.word) + 2].strip()
-    return rest[:1].isupper()

@@ -1,9 +1,9 @@
-"""Lines → blocks: what stands together (wrapped lines), and which blocks are headings.
+r"""Lines → blocks: what stands together (wrapped lines), and which blocks are headings.
 
-A line is a block, unless it was broken only because it was full; a blank line always ends a block.
+A line is a block, unless it was broken only because it was full; a blank line always ends one.
 A heading is context for what follows, so in doubt a block is not one: a fact must stay citable.
 
-Example: ``[b.kind for b in find_blocks("Titre\\n\\nUne phrase entière.")] == ["heading", "text"]``.
+Example: ``[b.kind for b in find_blocks("Titre\n\nUne phrase entière.")] == ["heading", "text"]``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Literal
 
 from qa.sentences.abbreviations import load_abbreviations
@@ -55,7 +55,7 @@ _TERMINAL = frozenset(".!?…:;‽。！？｡؟۔।॥։።။：；؛")
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """A stretch of text without leading or trailing white space; ``gap``: a blank line before it."""
+    """A stretch of text without white space around it. ``gap``: a blank line before it."""
 
     start: int
     end: int
@@ -65,7 +65,7 @@ class Block:
 
 
 def find_blocks(text: str) -> list[Block]:
-    """Return the blocks of ``text`` in order; together they hold every character but white space."""
+    """Return the blocks of ``text`` in order; together they hold all but white space."""
     lines = list(_find_lines(text))
     paragraphs = groupby(_paragraph_numbers(lines), key=lambda pair: pair[0])
     blocks = [
@@ -116,7 +116,7 @@ def _paragraph_numbers(lines: Sequence[Block]) -> Iterator[tuple[int, Block]]:
 def _join(text: str, lines: list[Block]) -> Iterator[Block]:
     """Yield the blocks of a paragraph: its lines, put together where they were wrapped."""
     width = max(line.end - line.start for line in lines)
-    pairs = list(zip(lines, lines[1:], strict=False))
+    pairs = list(pairwise(lines))
     full = [_is_full(text, one, two, width) for one, two in pairs]
     flows = [_flows_on(text, one, two) for one, two in pairs]
     wrapped = width <= _MAX_WIDTH and any(flows) and sum(full) >= _FULL_SHARE * len(full)
@@ -139,7 +139,10 @@ def _is_full(text: str, line: Block, following: Block, width: int) -> bool:
 def _flows_on(text: str, line: Block, following: Block) -> bool:
     """Return whether a sentence plainly runs over the line's end."""
     words = text[max(line.start, line.end - 40) : line.end].split()
-    if words[-1].endswith(".") and words[-1][:-1].lstrip("(«“\"") in load_abbreviations().always:
+    if (
+        words[-1].endswith(".")
+        and load_abbreviations().kind(words[-1][:-1].lstrip('(«“"')) == "always"
+    ):
         return line.end - line.start >= _WRAP_CHARS
     return (
         text[following.start].islower()
@@ -149,7 +152,7 @@ def _flows_on(text: str, line: Block, following: Block) -> bool:
 
 
 def _ends_in(text: str, block: Block, marks: frozenset[str]) -> bool:
-    """Return whether the block's last character is a mark or », quotation marks and brackets aside."""
+    """Return whether the block ends with » or a mark, quotation marks and brackets aside."""
     tail = text[max(block.start, block.end - 6) : block.end]
     return tail[-1] == "»" or tail.rstrip(_CLOSERS)[-1:] in marks
 
@@ -161,7 +164,11 @@ def _mark_headings(text: str, blocks: list[Block]) -> list[Block]:
     marked = list(blocks)
     chain = 0  # headings by shape alone that follow each other
     for index in range(len(blocks) - 2, -1, -1):
-        block, before, after = blocks[index], blocks[index - 1] if index else None, marked[index + 1]
+        block, before, after = (
+            blocks[index],
+            blocks[index - 1] if index else None,
+            marked[index + 1],
+        )
         if block.kind not in ("text", "item") or block.lines > 1:
             chain = 0
             continue

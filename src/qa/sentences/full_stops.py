@@ -1,0 +1,145 @@
+"""Whether a full stop belongs to an abbreviation, an initial or a number and ends no sentence.
+
+It is given one stop with what stands around it, and reads nothing further than a few words away.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from qa.sentences.abbreviations import Abbreviations
+
+_ABBREVIATION_CHARS = 40
+"""How far back the word before a full stop is looked for."""
+
+_SPACE = "[ \u00a0\u202f\u2009]"
+_ELISION = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=.)", re.IGNORECASE)
+_INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
+_ACRONYM = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,2}")
+_VOWELLESS = re.compile(r"[B-DF-HJ-NP-TV-XZ][b-df-hj-np-tv-xz]{1,4}")  # Cn., Phl.
+_ROMAN = re.compile(r"[IVXLCDM]+\b")
+_CODE = re.compile(rf"(?:\d|[A-Z]{{1,2}}\.?{_SPACE}?-?\d)")
+_ENUMERATOR = re.compile(
+    r"[(\[«“\"*_]*(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[IVX]{1,6}|[ivx]{1,4})\.[)*_]*"
+)
+_DIVISION = re.compile(
+    r"[*_]*(?P<name>[^\W\d_]{2,12})\.?\s(?:\d{1,4}(?:[.-]\d+)*(?:er)?|[IVXLC]+)\."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A place where a sentence might end, and what stands around it."""
+
+    text: str
+    start: int  # of the sentence that might end here
+    at: int  # of the stop
+    end: int  # after what closes the sentence
+    mark: str
+    tail: str
+    gap: str
+    openers: str
+    word: str
+    first: str  # the first character after the gap and the openers; "" at the end
+    first_at: int
+
+    @property
+    def before(self) -> list[str]:
+        """Return up to three words before the stop, without opening marks; the last may be ""."""
+        window = self.text[max(self.start, self.at - _ABBREVIATION_CHARS) : self.at]
+        words = [word.lstrip("([{«“„\"'‘*_—–-") for word in window.split()]
+        if not window or window[-1].isspace():
+            words.append("")
+        words[-1] = _ELISION.sub("", words[-1], count=1)
+        return words[-3:]
+
+
+def goes_on(stop: Stop, abbreviations: Abbreviations) -> bool:
+    """Return whether a single full stop does not end the sentence."""
+    if _is_enumerator(stop, abbreviations):
+        return True
+    words = stop.before
+    token = words[-1]
+    if not token or any(mark in stop.tail for mark in '»”".!?'):
+        return False
+    for form in [" ".join((words[-2] if len(words) > 1 else "", token)), token]:
+        known = _abbreviation_goes_on(stop, form, abbreviations)
+        if known is not None:
+            return known
+    if token[-1].isdigit():
+        return _number_goes_on(stop, words, abbreviations)
+    return _initial_goes_on(stop, words, abbreviations)
+
+
+def _is_enumerator(stop: Stop, abbreviations: Abbreviations) -> bool:
+    """Return whether the sentence so far is only the number of what follows: "1.", "Article 3."."""
+    if stop.end - stop.start > 30:
+        return False
+    head = stop.text[stop.start : stop.end].strip()
+    if _ENUMERATOR.fullmatch(head):
+        return not set(stop.tail) & set('»”"')
+    division = _DIVISION.fullmatch(head)
+    return division is not None and division["name"].lower() in abbreviations.divisions
+
+
+def _abbreviation_goes_on(stop: Stop, form: str, abbreviations: Abbreviations) -> bool | None:
+    """Return whether a listed abbreviation goes on; None if ``form`` is not listed."""
+    bracket = stop.tail[:1] in (")", "]")
+    match abbreviations.kind(form):
+        case "always":
+            return True
+        case "final":
+            return bracket
+        case "weak":
+            return bracket or not is_starter(stop, abbreviations)
+        case "numbered" | "dated" as kind:
+            if bracket or _is_number(stop, roman=kind == "numbered"):
+                return True
+            return None if len(form) == 1 and form.isupper() else False
+    # The first half of "z. B."
+    return abbreviations.kind(f"{form}. {stop.word}") in ("always", "weak") or None
+
+
+def _is_number(stop: Stop, *, roman: bool) -> bool:
+    if stop.first.isdigit():
+        return True
+    if not roman:
+        return False
+    if _CODE.match(stop.text, stop.first_at):
+        return True
+    numeral = _ROMAN.match(stop.text, stop.first_at)
+    if numeral is None:
+        return False
+    # "modern art. I think" is English, not Roman.
+    following = stop.text[numeral.end() : numeral.end() + 2].strip()
+    return numeral[0] != "I" or not following[:1].islower()
+
+
+def is_starter(stop: Stop, abbreviations: Abbreviations) -> bool:
+    """Return whether the word after the stop is one that often begins a sentence."""
+    return stop.word.lower().replace("’", "'") in abbreviations.starters
+
+
+def _number_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) -> bool:
+    number = words[-1]
+    if len(number) > 3 or not number.isdigit():
+        return False
+    lead = words[-2][-1:] if len(words) > 1 else ""
+    inline_item = lead == ";" or (lead == ":" and number == "1")
+    return inline_item or stop.word in abbreviations.after_ordinal
+
+
+def _initial_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) -> bool:
+    token = words[-1]
+    if _INITIALS.fullmatch(token) is None or token[-1].islower():
+        short = _ACRONYM.fullmatch(token) or _VOWELLESS.fullmatch(token)
+        return short is not None and not is_starter(stop, abbreviations)
+    if len(words) > 1 and words[-2].lower().strip(",") in abbreviations.lettered:
+        return False
+    if not is_starter(stop, abbreviations):
+        return True
+    if stop.word.lower().replace("’", "'") not in abbreviations.particles:
+        return False
+    rest = stop.text[stop.first_at + len(stop.word) : stop.first_at + len(stop.word) + 2].strip()
+    return rest[:1].isupper()
