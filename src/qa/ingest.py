@@ -66,6 +66,7 @@ class _Work:
     store: Store
     encoder: Encoder
     known: dict[str, DocumentInfo]
+    paths: frozenset[str]
     waiting: list[_Reading] = field(default_factory=list)
     moved: dict[str, Origin] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
@@ -97,7 +98,8 @@ def sync(
     :raises QAError: the store cannot be written.
     """
     sources = find_sources(paths)
-    work = _Work(store, encoder, {info.id: info for info in store.documents()})
+    known = {info.id: info for info in store.documents()}
+    work = _Work(store, encoder, known, frozenset(_place(source.path) for source in sources))
     for number, source in enumerate(sources, start=1):
         try:
             _take(source, work, max_bytes)
@@ -126,7 +128,7 @@ def _take(source: Source, work: _Work, max_bytes: int) -> None:
     except OSError as error:
         raise InputError(f"{source.path.name!r} cannot be read ({error.strerror})") from error
     if known is not None:
-        _refuse_namesake(known, origin)
+        _refuse_namesake(known, origin, work.paths)
         if same:
             work.unchanged.append(source.id)
             if origin != known.origin:
@@ -143,8 +145,8 @@ def _look(source: Source, known: DocumentInfo | None, max_bytes: int) -> tuple[O
     stat = source.path.stat()
     fresh = time.time_ns() - stat.st_mtime_ns < _FRESH_NS
     origin = Origin(
-        root=str(source.root.resolve()),
-        path=str(source.path.resolve()),
+        root=_place(source.root),
+        path=_place(source.path),
         size=stat.st_size,
         mtime_ns=0 if fresh else stat.st_mtime_ns,
         recipe=_RECIPE,
@@ -159,22 +161,26 @@ def _look(source: Source, known: DocumentInfo | None, max_bytes: int) -> tuple[O
     return replace(origin, sha256=digest), (digest, _RECIPE) == (before.sha256, before.recipe)
 
 
-def _refuse_namesake(known: DocumentInfo, origin: Origin) -> None:
-    if known.origin.path != origin.path and Path(known.origin.path).exists():
+def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str]) -> None:
+    if known.path not in (given | {origin.path, ""}) and Path(known.path).exists():
         raise InputError(
-            f"{origin.path!r} would have the id {known.id!r}, which {known.origin.path!r} has "
-            f"already: rename one, or index their common folder instead"
+            f"{origin.path!r} would have the id {known.id!r}, which {known.path!r} has "
+            f"already: index both paths in one command, or rename one"
         )
 
 
 def _gone(paths: Sequence[Path], present: set[str], work: _Work) -> list[str]:
-    """Return the known documents of the given paths whose files are not there any more."""
-    roots = {str(path.resolve()) for path in paths}
+    """Return the known documents whose files are gone from the paths, or have another id now."""
+    roots = {_place(path) for path in paths}
     return sorted(
         info.id
         for info in work.known.values()
-        if info.id not in present and info.origin.root in roots
+        if info.id not in present and (info.root in roots or info.path in work.paths)
     )
+
+
+def _place(path: Path) -> str:
+    return str(path.resolve())
 
 
 def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[str] = ()) -> None:

@@ -89,13 +89,20 @@ class Database:
     def writing(self) -> Iterator[None]:
         """Commit all changes made inside, or on any error none."""
         self.run("BEGIN IMMEDIATE")
+        self._local.is_writing = True
         try:
             yield
             self.run("COMMIT")
         finally:
+            self._local.is_writing = False
             # An interrupt may come after the commit went through: then nothing is left to undo.
             if self.connection.in_transaction:
                 self.run("ROLLBACK")
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether this thread has a commit under way."""
+        return getattr(self._local, "is_writing", False)
 
     @contextmanager
     def writing_at_once(self) -> Iterator[bool]:

@@ -8,13 +8,20 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-# Of the lexical z-score, the dense one counting 1.
-LEXICAL_WEIGHT: Final = 1.0
+# Of the dense and of the lexical z-score.
+WEIGHTS: Final = (1.0, 1.0)
 
 Scored = Sequence[tuple[int, float]]
 
 
-def fuse(dense: Scored, lexical: Scored, *, size: int, top_k: int) -> dict[int, float]:
+def fuse(
+    dense: Scored,
+    lexical: Scored,
+    *,
+    size: int,
+    top_k: int,
+    weights: tuple[float, float] = WEIGHTS,
+) -> dict[int, float]:
     """Return row → fused score, higher better, for every row that either search found.
 
     A row that only one search found gets the other's lowest score if that search was cut off at
@@ -24,13 +31,15 @@ def fuse(dense: Scored, lexical: Scored, *, size: int, top_k: int) -> dict[int, 
     :param lexical: (row, BM25), best first.
     :param size: how many sentences were searched.
     :param top_k: how many each search was asked for.
+    :param weights: of the dense and the lexical z-score.
     """
     rows = sorted({row for row, _ in dense} | {row for row, _ in lexical})
     if not rows:
         return {}
     lowest = dense[-1][1] if dense and top_k < size else 0.0
     floor = lexical[-1][1] if len(lexical) == top_k < size else 0.0
-    fused = _z(rows, dict(dense), lowest) + LEXICAL_WEIGHT * _z(rows, dict(lexical), floor)
+    of_dense, of_lexical = weights
+    fused = of_dense * _z(rows, dict(dense), lowest) + of_lexical * _z(rows, dict(lexical), floor)
     return dict(zip(rows, fused.tolist(), strict=True))
 
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import shutil
 import threading
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
@@ -27,8 +27,8 @@ from qa.store import schema
 from qa.store.database import DATABASE
 from qa.store.faults import REBUILD, translated
 from qa.store.read import Reader
-from qa.store.records import PUT_DOCUMENT, Origin, document_values, to_rows
-from qa.store.vectors import VectorFile, VectorIndex, Vectors, load, remove_others
+from qa.store.records import PUT_DOCUMENT, Label, Origin, document_values, to_rows
+from qa.store.vectors import VectorFile, VectorIndex, Vectors, load, remove_older, remove_others
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)
@@ -123,7 +123,9 @@ class Store(Reader):
         rows = np.fromiter(pending.added, dtype=np.int64)
         vectors = np.array(list(pending.added.values()), dtype=np.float32)
         generation = self.generation + 1
-        index = self._vectors().changed(pending.removed, rows, vectors)
+        before = self._committed()
+        # What SQLite has, it has with the changes.
+        index = before.changed(pending.removed, rows, vectors) if before else self._computed()
         with translated(self.folder):
             file = index.save(self.folder, generation)
         self._record(file)
@@ -143,17 +145,16 @@ class Store(Reader):
         with self._lock:
             self._index = (file.generation, index)
         with suppress(OSError):  # what is left is removed at the next opening
-            remove_others(self.folder, [file.name])
+            remove_older(self.folder, file.name)
 
     def _clean(self) -> None:
         """Remove what an interrupted commit left, and mend the vector file."""
         file = self._vector_file()
         with translated(self.folder):
             remove_others(self.folder, [file.name] if file else [])
-            if file and (index := load(self.folder, file)) is None:
+            if file and load(self.folder, file) is None:
                 log.warning("%s is missing or damaged: computed again", file.name)
-                index = self._computed()
-                self._record(index.save(self.folder, file.generation))
+                self._record(self._computed().save(self.folder, file.generation))
 
     def put(
         self,
@@ -225,6 +226,15 @@ class Store(Reader):
                 if pending.added.pop(row, None) is None:
                     pending.removed.add(row)
         return removed
+
+    def label(self, document_id: str, labels: Mapping[int, Label]) -> None:
+        """Give sentences, by their index, the names that another program knows them by."""
+        with self.writing():
+            self._db.run_many(
+                "INSERT INTO labels SELECT row, ?, ? FROM sentences "
+                "WHERE document = ? AND place = ?",
+                [(one.id, one.metadata, document_id, index) for index, one in labels.items()],
+            )
 
     def touch(self, document_id: str, origin: Origin) -> None:
         """Note where an unchanged document comes from now; nothing that is found changes."""

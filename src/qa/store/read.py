@@ -19,7 +19,7 @@ from qa.errors import IndexMismatch, InputError
 from qa.store import schema
 from qa.store.database import Database
 from qa.store.faults import REBUILD
-from qa.store.records import INFO_COLUMNS, DocumentInfo, to_document, to_info, to_sentence
+from qa.store.records import INFO_COLUMNS, DocumentInfo, Label, to_document, to_info, to_sentence
 from qa.store.schema import Manifest
 from qa.store.vectors import Rows, VectorFile, VectorIndex, Vectors, load
 from qa.store.verify import problems
@@ -31,6 +31,7 @@ _Value = TypeVar("_Value")
 _CONTEXT_WEIGHT: Final = 0.35
 _VALUES_HELD: Final = 32
 _OF_DOCUMENTS: Final = "document IN (SELECT value FROM json_each(?))"
+_OF_ROWS: Final = "row IN (SELECT value FROM json_each(?))"
 _SCOPE: Final = f"AND +rowid IN (SELECT row FROM sentences WHERE {_OF_DOCUMENTS})"
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices FROM documents WHERE id = ?"
@@ -119,10 +120,31 @@ class Reader:
         """Return the sentences of rows that a search found; rows that are gone are left out."""
         with self.reading():
             found = self._db.run(
-                f"SELECT row, document, {_SENTENCE} WHERE row IN (SELECT value FROM json_each(?))",
+                f"SELECT row, document, {_SENTENCE} WHERE {_OF_ROWS}",
                 json.dumps(list(rows)),
             )
             return {row: to_sentence(tuple(rest), self.document(of)) for row, of, *rest in found}
+
+    def rows(self, documents: Collection[str]) -> list[int]:
+        """Return the rows of the sentences of some documents, headings too, in order."""
+        sql = f"SELECT row FROM sentences WHERE {_OF_DOCUMENTS} ORDER BY document, place"
+        return [row for (row,) in self._db.run(sql, _ids(documents))]
+
+    def labels_at(self, rows: Collection[int]) -> dict[int, Label]:
+        """Return the labels of the rows that have one."""
+        sql = f"SELECT row, id, metadata FROM labels WHERE {_OF_ROWS}"
+        return {row: Label(*rest) for row, *rest in self._db.run(sql, json.dumps(list(rows)))}
+
+    def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
+        """Return the contexts that the rows' sentences are read in."""
+        sql = f"SELECT row, context FROM sentences WHERE {_OF_ROWS}"
+        return dict(self._db.run(sql, json.dumps(list(rows))))
+
+    def vectors_at(self, rows: Collection[int]) -> dict[int, Vectors]:
+        """Return the (dim,) float32 vectors of the rows that have one."""
+        sql = f"SELECT row, vector FROM vectors WHERE {_OF_ROWS}"
+        found = self._db.run(sql, json.dumps(list(rows)))
+        return {row: np.frombuffer(vector, dtype="<f4") for row, vector in found}
 
     def _unknown(self, document_id: str) -> InputError:
         known = [info.id for info in self.documents()]
@@ -188,14 +210,22 @@ class Reader:
 
     def _vectors(self) -> VectorIndex:
         """Return the vectors of the commit that this thread sees."""
+        return self._committed() or self._keep(self.generation, self._computed())
+
+    def _committed(self) -> VectorIndex | None:
+        """Return the vectors without the changes of a commit under way, if their file is whole."""
         generation = self.generation
         with self._lock:
             if self._index and self._index[0] == generation:
                 return self._index[1]
         file = self._vector_file()
-        index = (load(self.folder, file) if file else None) or self._computed()
+        index = load(self.folder, file) if file else None
+        return index and self._keep(generation, index)
+
+    def _keep(self, generation: int, index: VectorIndex) -> VectorIndex:
         with self._lock:
-            if self._index is None or self._index[0] < generation:
+            newest = self._index is None or self._index[0] < generation
+            if newest and not self._db.is_writing:
                 self._index = (generation, index)
         return index
 

@@ -29,6 +29,14 @@ class Origin:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """A sentence's id in another program, and what else that keeps of it, as JSON."""
+
+    id: str
+    metadata: str
+
+
+@dataclass(frozen=True, slots=True)
 class DocumentInfo:
     """What the index knows of a document, without its text."""
 
@@ -43,6 +51,11 @@ class DocumentInfo:
     def root(self) -> str:
         """The file or folder that was given when the document was indexed."""
         return self.origin.root
+
+    @property
+    def path(self) -> str:
+        """The file that the document was read from."""
+        return self.origin.path
 
 
 INFO_COLUMNS: Final = (

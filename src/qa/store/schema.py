@@ -32,6 +32,10 @@ CREATE TABLE sentences (
     context TEXT NOT NULL, UNIQUE (document, place)
 );
 CREATE TABLE vectors (row INTEGER PRIMARY KEY REFERENCES sentences (row), vector BLOB NOT NULL);
+CREATE TABLE labels (
+    row INTEGER PRIMARY KEY REFERENCES sentences (row) ON DELETE CASCADE, id TEXT NOT NULL UNIQUE,
+    metadata TEXT NOT NULL
+);
 CREATE TABLE vector_files (
     name TEXT PRIMARY KEY, generation INTEGER NOT NULL, vectors INTEGER NOT NULL,
     size INTEGER NOT NULL, sha256 TEXT NOT NULL

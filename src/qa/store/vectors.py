@@ -54,6 +54,9 @@ class VectorIndex:
         index.add_with_ids(np.ascontiguousarray(vectors), rows)
         return cls(index)
 
+    def __bool__(self) -> bool:
+        return True  # an empty index is one, too
+
     def __len__(self) -> int:
         return int(self._index.ntotal)
 
@@ -142,12 +145,19 @@ def damage(folder: Path, file: VectorFile, *, deep: bool) -> str:
 
 
 def remove_others(folder: Path, kept: Iterable[str]) -> None:
-    """Delete vector files and unfinished ones that no commit refers to."""
+    """Delete vector files and unfinished ones that no commit refers to, while nobody writes."""
     names = set(kept)
     for pattern in (_PATTERN, _PATTERN + _TEMPORARY):
         for path in folder.glob(pattern):
             if path.name not in names:
                 path.unlink(missing_ok=True)
+
+
+def remove_older(folder: Path, name: str) -> None:
+    """Delete the vector files of generations before that of ``name``; later ones are others' work."""
+    for path in folder.glob(_PATTERN):
+        if path.name < name:
+            path.unlink(missing_ok=True)
 
 
 def sync_folder(folder: Path) -> None:

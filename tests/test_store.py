@@ -1,0 +1,503 @@
+"""The store: commits, searches, damage, several readers and writers, and LlamaIndex's interface."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fakes import HashEncoder
+from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
+from qa.store import Origin, Store, erase, fuse
+from qa.types import Chunk, Document, Page, Sentence
+from qa.words import stems
+
+ENCODER = HashEncoder()
+NOWHERE = Origin()
+IRAK = (
+    "Coalition",
+    "Les États-Unis déploient environ 2500 soldats en Irak.",
+    "Trois soldats américains ont été tués en Jordanie.",
+)
+CUISINE = ("Faites fondre le beurre doucement.", "Ajoutez trois œufs et la farine.")
+
+
+def made(
+    document_id: str, lines: Sequence[str], title: str = ""
+) -> tuple[Document, tuple[Sentence, ...]]:
+    """Return a document of one sentence a line; a line without a full stop is a heading."""
+    text, sentences = "\n".join(lines), []
+    for index, line in enumerate(lines):
+        start = sum(len(before) + 1 for before in lines[:index])
+        heading = not line.endswith(".")
+        sentences.append(Sentence(document_id, index, start, start + len(line), line, heading))
+    return Document(document_id, title or document_id, text), tuple(sentences)
+
+
+def put(store: Store, document_id: str, lines: Sequence[str], origin: Origin = NOWHERE) -> None:
+    document, sentences = made(document_id, lines)
+    chunks = [Chunk(sentence, "") for sentence in sentences if not sentence.heading]
+    vectors = ENCODER.encode([chunk.sentence.text for chunk in chunks])
+    store.put(document, origin, sentences, chunks, vectors)
+
+
+def dense(store: Store, question: str, top_k: int = 5, documents: Sequence[str] | None = None):
+    [vector] = ENCODER.encode([question], query=True)
+    return named(store, store.search_dense(vector, top_k, documents))
+
+
+def lexical(store: Store, question: str, top_k: int = 5, documents: Sequence[str] | None = None):
+    return named(store, store.search_lexical(stems(question), top_k, documents))
+
+
+def named(store: Store, found: list[tuple[int, float]]) -> list[tuple[str, float]]:
+    sentences = store.sentences_at([row for row, _ in found])
+    return [(sentences[row].text, score) for row, score in found]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as opened:
+        yield opened
+
+
+@pytest.fixture
+def filled(store: Store) -> Store:
+    with store.writing():
+        put(store, "irak.txt", IRAK)
+        put(store, "cuisine.txt", CUISINE)
+    return store
+
+
+def reopened(folder: Path) -> Store:
+    return Store.open(folder, ENCODER.id, ENCODER.dim)
+
+
+# What goes in comes out
+
+
+def test_document_and_sentences_come_back_as_they_were(store: Store) -> None:
+    document, sentences = made("irak.txt", IRAK, "Irak")
+    document = Document(
+        document.id, document.title, document.text, (Page(1, 0, 9), Page(2, 9, 999)), ("cp1252",)
+    )
+    store.put(document, Origin(), sentences, [], np.empty((0, 64), np.float32))
+    assert store.document("irak.txt") == document
+    assert store.sentences("irak.txt") == sentences
+
+
+def test_every_sentence_slices_out_of_its_document(filled: Store) -> None:
+    for info in filled.documents():
+        text = filled.document(info.id).text
+        assert all(text[one.start : one.end] == one.text for one in filled.sentences(info.id))
+
+
+def test_documents_are_listed_by_id_with_their_counts_and_origin(store: Store) -> None:
+    origin = Origin("/docs", "/docs/irak.txt", "ab", 7, 8, "r1")
+    put(store, "irak.txt", IRAK, origin)
+    put(store, "cuisine.txt", CUISINE)
+    cuisine, irak = store.documents()
+    assert (cuisine.id, irak.id, irak.title) == ("cuisine.txt", "irak.txt", "irak.txt")
+    assert (irak.sentences, irak.chars, irak.origin) == (3, len("\n".join(IRAK)), origin)
+    assert (irak.root, irak.path) == ("/docs", "/docs/irak.txt")
+
+
+def test_unknown_document_is_an_error_that_names_the_nearest(filled: Store) -> None:
+    with pytest.raises(InputError, match=r"'irak\.tx'.*'irak\.txt'"):
+        filled.document("irak.tx")
+
+
+def test_headings_are_kept_but_never_found(filled: Store) -> None:
+    assert filled.sentences("irak.txt")[0].heading
+    assert filled.size() == 4
+    assert lexical(filled, "coalition") == []
+    assert "Coalition" not in [text for text, _ in dense(filled, "Coalition", 9)]
+
+
+def test_unpaired_surrogate_is_refused_and_nothing_is_kept(store: Store) -> None:
+    with pytest.raises(InputError, match="surrogate"):
+        put(store, "bad.txt", ["a\ud800b."])
+    assert store.documents() == ()
+    assert store.generation == 0
+
+
+def test_vectors_of_another_dimension_are_refused(store: Store) -> None:
+    document, sentences = made("irak.txt", CUISINE)
+    chunks = [Chunk(sentence, "") for sentence in sentences]
+    with pytest.raises(IndexMismatch, match="64 dimensions"):
+        store.put(document, Origin(), sentences, chunks, np.ones((2, 3), np.float32))
+
+
+# Searches
+
+
+def test_dense_search_ranks_by_cosine_and_scores_every_sentence_when_asked(filled: Store) -> None:
+    found = dense(filled, IRAK[1], filled.size())
+    assert found[0] == (IRAK[1], pytest.approx(1.0, abs=1e-5))
+    assert len(found) == 4
+    assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
+
+
+def test_lexical_search_knows_stems_accents_elisions_and_numbers(filled: Store) -> None:
+    assert lexical(filled, "l’Americaine, un SOLDAT")[0][0] == IRAK[2]
+    assert [text for text, _ in lexical(filled, "oeuf")] == [CUISINE[1]]
+    assert [text for text, _ in lexical(filled, "2 500")] == [IRAK[1]]
+    assert all(score > 0 for _, score in lexical(filled, "soldats"))
+
+
+def test_words_of_the_context_count_less_than_words_of_the_sentence(store: Store) -> None:
+    document, sentences = made("a.txt", ["Le beurre fond.", "Le lait bout."])
+    chunks = [Chunk(sentences[0], "Recettes."), Chunk(sentences[1], "Le beurre fond.")]
+    store.put(document, Origin(), sentences, chunks, ENCODER.encode(["x", "y"]))
+    (first, high), (second, low) = lexical(store, "beurre")
+    assert (first, second) == ("Le beurre fond.", "Le lait bout.")
+    assert high > low > 0
+
+
+@pytest.mark.parametrize("question", ["", "le la les", "« ? »", '" OR terms : *', "NEAR(a b)"])
+def test_questions_without_known_words_find_nothing_and_break_nothing(
+    filled: Store, question: str
+) -> None:
+    assert lexical(filled, question) == []
+
+
+def test_searches_stay_inside_the_documents_asked_for(filled: Store) -> None:
+    assert {text for text, _ in dense(filled, "trois", 9, ["cuisine.txt"])} == set(CUISINE)
+    assert [text for text, _ in lexical(filled, "trois", 9, ["cuisine.txt"])] == [CUISINE[1]]
+    assert dense(filled, "trois", 9, []) == lexical(filled, "trois", 9, []) == []
+    assert filled.size(["cuisine.txt", "none.txt"]) == 2
+
+
+def test_an_empty_store_answers_searches_with_nothing(store: Store) -> None:
+    assert store.size() == 0
+    assert dense(store, "soldats") == lexical(store, "soldats") == []
+
+
+def test_scripts_without_spaces_are_found(store: Store) -> None:
+    put(store, "ja.txt", ["日本の首都は東京です."])
+    assert lexical(store, "首都はどこ")
+
+
+def test_fused_score_is_the_sum_of_z_scores() -> None:
+    # Cosines .9 and .7: z = +1, -1. BM25 0 (not found) and 4: z = -1, +1, so both are even at 0.
+    fused = fuse([(1, 0.9), (2, 0.7)], [(2, 4.0)], size=2, top_k=2)
+    assert fused == {1: pytest.approx(0.0), 2: pytest.approx(0.0)}
+    assert fuse([], [], size=0, top_k=5) == {}
+
+
+def test_what_a_cut_search_left_out_counts_as_its_lowest_score() -> None:
+    fused = fuse([(1, 0.9), (2, 0.7)], [(3, 4.0), (2, 1.0)], size=9, top_k=2)
+    # Dense .9 .7 .7, lexical 1 1 4: the means of z are zero, and 1 and 3 are each best once.
+    assert fused[1] == pytest.approx(fused[3]) == pytest.approx(2**0.5 - 2**-0.5)
+    assert fused[2] == pytest.approx(-(2**0.5))
+
+
+# Changes
+
+
+def test_putting_a_document_again_replaces_it(filled: Store) -> None:
+    put(filled, "irak.txt", ["Deux avions ont décollé."])
+    assert lexical(filled, "soldats") == []
+    assert [text for text, _ in dense(filled, "avions", 9, ["irak.txt"])] == [
+        "Deux avions ont décollé."
+    ]
+    assert filled.size() == 3
+    assert filled.check(deep=True) == []
+
+
+def test_a_removed_document_is_found_by_no_search(filled: Store) -> None:
+    assert filled.remove(["irak.txt", "never.txt"]) == 1
+    assert lexical(filled, "soldats") == []
+    assert {text for text, _ in dense(filled, "soldats", 9)} == set(CUISINE)
+    with pytest.raises(InputError):
+        filled.document("irak.txt")
+    assert filled.check(deep=True) == []
+
+
+def test_a_batch_is_one_commit_and_an_empty_one_is_none(store: Store) -> None:
+    with store.writing():
+        put(store, "irak.txt", IRAK)
+        put(store, "cuisine.txt", CUISINE)
+        put(store, "irak.txt", IRAK[:2])
+    assert store.generation == 1
+    with store.writing():
+        store.remove(["never.txt"])
+    assert store.generation == 1
+    assert store.size() == 3
+
+
+def test_noting_where_a_document_comes_from_changes_no_search(filled: Store) -> None:
+    before = filled.generation
+    filled.touch("irak.txt", Origin("/new", "/new/irak.txt", "cd", 1, 2, "r2"))
+    assert filled.generation == before
+    assert next(info for info in filled.documents() if info.id == "irak.txt").root == "/new"
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_error_inside_a_batch_undoes_all_of_it(
+    filled: Store, folder: Path, error: type[BaseException]
+) -> None:
+    before = dense(filled, "soldats", 9)
+
+    def break_off() -> None:
+        with filled.writing():
+            filled.remove(["irak.txt"])
+            put(filled, "neu.txt", ["Ein neuer Satz."])
+            raise error
+
+    with pytest.raises(error):
+        break_off()
+    assert dense(filled, "soldats", 9) == before
+    assert [info.id for info in filled.documents()] == ["cuisine.txt", "irak.txt"]
+    put(filled, "b.txt", ["Encore une phrase."])
+    assert filled.check(deep=True) == []
+
+
+def test_results_are_the_same_after_reopening(filled: Store, folder: Path) -> None:
+    before = dense(filled, "soldats américains", 9), lexical(filled, "soldats américains", 9)
+    filled.close()
+    with reopened(folder) as again:
+        assert (
+            dense(again, "soldats américains", 9),
+            lexical(again, "soldats américains", 9),
+        ) == before
+
+
+def test_only_the_newest_vector_file_is_kept(filled: Store, folder: Path) -> None:
+    put(filled, "c.txt", ["Une phrase de plus."])
+    assert [path.name for path in folder.glob("vectors*")] == ["vectors-00000002.faiss"]
+
+
+# Crashes, damage and full disks
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+import qa.store.local as local
+from test_store import CUISINE, ENCODER, put
+store = local.Store.open(Path({folder!r}), ENCODER.id, ENCODER.dim)
+save = local.VectorIndex.save
+def save_and_die(index, folder, generation):
+    if {early!r}:
+        (folder / f"vectors-{{generation:08d}}.faiss.part").write_bytes(b"half")
+    else:
+        save(index, folder, generation)
+    os._exit(9)
+local.VectorIndex.save = save_and_die
+with store.writing():
+    store.remove(["irak.txt"])
+    put(store, "cuisine.txt", CUISINE)
+"""
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["half a vector file", "before the commit"])
+def test_a_process_killed_in_a_commit_leaves_the_state_before_it(
+    store: Store, folder: Path, early: bool
+) -> None:
+    put(store, "irak.txt", IRAK)
+    before = dense(store, "soldats", 9), lexical(store, "soldats")
+    store.close()
+    code = CRASH.format(tests=str(Path(__file__).parent), folder=str(folder), early=early)
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert died.returncode == 9, died.stderr
+    assert len(list(folder.glob("vectors*"))) == 2
+    with reopened(folder) as again:
+        assert (dense(again, "soldats", 9), lexical(again, "soldats")) == before
+        assert again.check(deep=True) == []
+        assert len(list(folder.glob("vectors*"))) == 1
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
+def test_a_harmed_vector_file_is_noticed_and_made_anew_from_sqlite(
+    filled: Store, folder: Path, harm: str
+) -> None:
+    before = dense(filled, "soldats", 9)
+    [path] = folder.glob("vectors*.faiss")
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    if harm == "remove":
+        path.unlink()
+    else:
+        path.write_bytes(content if harm == "flip" else content[:100])
+    assert filled.check(deep=True) != []
+    filled.close()
+    with reopened(folder) as again:
+        assert dense(again, "soldats", 9) == before
+        assert again.check(deep=True) == []
+
+
+def test_a_file_that_is_no_database_is_an_error_that_says_how_to_repair(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "store.sqlite").write_bytes(b"not a database at all" * 200)
+    with pytest.raises(IndexMismatch, match=r"qa index --rebuild"):
+        reopened(folder)
+
+
+def test_deep_check_finds_a_text_that_was_changed(filled: Store, folder: Path) -> None:
+    filled.close()
+    with sqlite3.connect(folder / "store.sqlite") as raw:
+        raw.execute("UPDATE documents SET text = replace(text, '2500', '9999')")
+    with reopened(folder) as again:
+        assert again.check() == []
+        assert "'irak.txt'" in again.check(deep=True)[0]
+
+
+def test_a_full_disk_is_an_error_and_the_index_stays_as_it_was(filled: Store) -> None:
+    before = dense(filled, "soldats", 9), filled.generation
+    pages = filled._db.run("PRAGMA page_count")[0][0]
+    filled._db.run(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(QAError, match="no space"):
+        put(filled, "big.txt", [f"Phrase numéro {number} du grand texte." for number in range(400)])
+    assert (dense(filled, "soldats", 9), filled.generation) == before
+    assert filled.check(deep=True) == []
+    filled._db.run("PRAGMA max_page_count = 1000000")
+    put(filled, "big.txt", ["Maintenant il y a de la place."])
+    assert filled.size(["big.txt"]) == 1
+
+
+def test_an_unwritable_vector_file_is_an_error_and_undoes_the_commit(
+    filled: Store, folder: Path
+) -> None:
+    (folder / "vectors-00000002.faiss").mkdir()
+    (folder / "vectors-00000002.faiss" / "x").touch()
+    with pytest.raises(QAError, match="index in"):
+        put(filled, "c.txt", ["Une phrase."])
+    assert filled.generation == 1
+    assert lexical(filled, "soldats")
+
+
+# Manifest
+
+
+def test_another_encoder_is_refused_naming_both_and_the_repair(filled: Store, folder: Path) -> None:
+    with pytest.raises(IndexMismatch, match=r"'hash-64' \(64.*'other' \(32.*qa index --rebuild"):
+        Store.open(folder, "other", 32)
+    with pytest.raises(IndexMismatch):
+        Store.open(folder, ENCODER.id, 32)
+
+
+def test_a_newer_format_is_refused(filled: Store, folder: Path) -> None:
+    filled.close()
+    with sqlite3.connect(folder / "store.sqlite") as raw:
+        raw.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    with pytest.raises(IndexMismatch, match=r"format 99.*newer.*qa index --rebuild"):
+        reopened(folder)
+
+
+def test_a_damaged_manifest_is_refused(filled: Store, folder: Path) -> None:
+    filled.close()
+    with sqlite3.connect(folder / "store.sqlite") as raw:
+        raw.execute("DELETE FROM meta WHERE key = 'dim'")
+    with pytest.raises(IndexMismatch, match="manifest"):
+        reopened(folder)
+
+
+def test_opening_without_an_encoder_takes_what_is_there_and_makes_nothing(
+    filled: Store, folder: Path, tmp_path: Path
+) -> None:
+    with Store.open(folder) as seen:
+        assert (seen.manifest.encoder_id, seen.manifest.dim) == (ENCODER.id, 64)
+    with pytest.raises(IndexMissing, match="qa index"):
+        Store.open(tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+def test_a_folder_that_cannot_be_made_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(QAError, match="--store"):
+        Store.open(tmp_path / "file" / "store", ENCODER.id, ENCODER.dim)
+
+
+def test_erasing_deletes_the_index_and_nothing_else(filled: Store, folder: Path) -> None:
+    (folder / "mine.txt").write_text("mine")
+    filled.prefixes.mkdir()
+    filled.close()
+    erase(folder)
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+    with Store.open(folder, "other", 32) as anew:
+        assert anew.documents() == ()
+
+
+def test_a_closed_store_says_so(filled: Store) -> None:
+    filled.close()
+    filled.close()
+    with pytest.raises(QAError, match="closed"):
+        filled.documents()
+
+
+# Several at once
+
+
+def test_another_store_on_the_folder_sees_each_commit(filled: Store, folder: Path) -> None:
+    with reopened(folder) as reader:
+        assert reader.size() == 4
+        put(filled, "c.txt", ["Un drone a survolé la base."])
+        assert (
+            dense(reader, "Un drone a survolé la base.", 1)[0][0] == "Un drone a survolé la base."
+        )
+        filled.remove(["c.txt"])
+        assert reader.size() == 4
+
+
+def test_inside_reading_everything_comes_from_one_commit(filled: Store, folder: Path) -> None:
+    with reopened(folder) as reader, reader.reading():
+        before = dense(reader, "soldats", 9), lexical(reader, "soldats")
+        put(filled, "irak.txt", ["Tout a changé."])
+        put(filled, "c.txt", ["Des soldats, encore."])
+        assert (dense(reader, "soldats", 9), lexical(reader, "soldats")) == before
+        assert reader.document("irak.txt").text == "\n".join(IRAK)
+
+
+def test_inside_reading_a_first_search_after_a_commit_is_still_of_the_old_one(
+    filled: Store, folder: Path
+) -> None:
+    with reopened(folder) as reader, reader.reading():
+        assert reader.generation == 1
+        filled.remove(["irak.txt"])
+        assert {text for text, _ in dense(reader, "soldats", 9)} == {*IRAK[1:], *CUISINE}
+
+
+def test_a_second_writer_waits_a_while_and_then_gets_a_clear_error(
+    filled: Store, folder: Path
+) -> None:
+    with Store.open(folder, ENCODER.id, ENCODER.dim, wait_s=0.2) as second:
+        with filled.writing(), pytest.raises(QAError, match="another program is writing"):
+            put(second, "c.txt", ["Une phrase."])
+        put(second, "c.txt", ["Une phrase."])
+    assert filled.size() == 5
+
+
+def test_threads_read_and_write_one_store(store: Store) -> None:
+    failures: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for turn in range(5):
+                put(store, f"{name}.txt", [f"Le soldat {name} marche {turn}.", "Il pleut."])
+                found = lexical(store, "soldat", 50, [f"{name}.txt"])
+                assert found[0][0] == f"Le soldat {name} marche {turn}."
+                assert dense(store, found[0][0], 1, [f"{name}.txt"])[0][0] == found[0][0]
+        except BaseException as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in ("a", "b", "c", "d")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.size() == 8
+    assert store.check(deep=True) == []
