@@ -1,9 +1,9 @@
 """Prompt beginnings that were read once, kept as files: found, written atomically, checked, capped.
 
-A file ``<key>.bin`` holds a model's cache after reading a prefix; ``<key>.json`` beside it says how many
-bytes it has and their checksum. The key names everything that the bytes depend on. These files are
-derived: deleting any of them costs only the time to read the prefix again. What the bytes mean is
-known to the server that writes and reads them alone.
+A file ``<key>.bin`` holds a model's cache after reading a prefix; ``<key>.json`` beside it says how
+many bytes it has and their checksum. The key names everything that the bytes depend on. These files
+are derived: deleting any of them costs only the time to read the prefix again. What the bytes mean
+is known to the server that writes and reads them alone.
 
 Example: ``SavedPrefixes.open(folder, limit_bytes).find(key)``.
 """
@@ -14,6 +14,7 @@ import hashlib
 import json
 import logging
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ from pathlib import Path
 log = logging.getLogger(__name__)
 
 _FORMAT = 1
+_ABANDONED_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +46,8 @@ class SavedPrefixes:
             return None
         return cls(folder.resolve(), limit_bytes)
 
-    def file_name(self, key: str) -> str:
+    @staticmethod
+    def file_name(key: str) -> str:
         """Return the name, inside the folder, of the file for ``key``."""
         return f"{key}.bin"
 
@@ -96,6 +99,7 @@ class SavedPrefixes:
         return self.folder / f"{key}.bin", self.folder / f"{key}.json"
 
     def _shrink(self, keep: Path) -> None:
+        self._sweep()
         files = [(path.stat(), path) for path in self.folder.glob("*.bin")]
         total = sum(stat.st_size for stat, _ in files)
         for stat, path in sorted(files, key=lambda entry: (entry[0].st_mtime_ns, entry[1].name)):
@@ -104,6 +108,12 @@ class SavedPrefixes:
             if path != keep:
                 _delete(path, path.with_suffix(".json"))
                 total -= stat.st_size
+
+    def _sweep(self) -> None:
+        """Delete what interrupted processes left half written."""
+        for path in self.folder.glob("*.part*"):
+            if time.time() - path.stat().st_mtime > _ABANDONED_S:
+                _delete(path)
 
 
 def _fits(file: Path, sidecar: Path, key: str) -> bool:
