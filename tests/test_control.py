@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from qa.llm.control import neutralise
 
-# Written out by hand, family by family, from the published tokenizer configurations: what the module
-# finds by pattern is checked against this list.
+# Written out by hand, family by family, from the published tokenizer configurations: what the
+# module finds by pattern is checked against this list.
 FAMILIES = {
     "chatml, qwen": [
         "<|im_start|>",
@@ -196,9 +196,11 @@ def test_a_token_nested_in_a_token_leaves_none():
 @pytest.mark.parametrize(
     "text",
     [
-        "", "a < b et c > d", "<b>gras</b> <p>x</p> <a href='x'>", "[1] et [12], voir [sic]", " <| ",
+        "", "a < b et c > d", "<b>gras</b> <p>x</p> <a href='x'>", "[1] et [12], voir [sic]",
+        " <| ",
         "x <- y; x <= y; a << 2; b >> 3", "if (a<b || c>d)", "tab[i] = [0, 1]", "<https://exemple.fr>",
-        "« cité » [...] […]", "[x] fait, [ ] à faire", "f(x) |> g", "<pre>", "|a|b|", "100 % < 3,5 Md€",
+        "« cité » [...] […]", "[x] fait, [ ] à faire", "f(x) |> g", "<pre>", "|a|b|",
+        "100 % < 3,5 Md€",
         "prix<|", "\u200bx\u00ady\ufeff", "<!-- note -->", "5 <6 [Inde]",
     ],
 )  # fmt: skip

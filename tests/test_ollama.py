@@ -18,6 +18,7 @@ from qa.llm.ollama import (
     suggest_pull,
 )
 from qa.llm.ollama_counts import Verdict
+from qa.llm.ollama_errors import overflow_of
 from qa.types import Message, Prompt
 
 DOCUMENT = tuple(
@@ -308,16 +309,9 @@ def test_what_cannot_fit_is_refused_before_it_is_sent(server):
     assert server.chats == []
 
 
-def test_a_400_that_tells_no_numbers_is_prompt_too_long_with_the_estimate():
-    text = json.dumps({"error": "the input length exceeds the context length"})
-    with OllamaDouble("0.24.0") as server:
-        model = open_model(server)
-        import ollama
-
-        error = model._failure(ollama.ResponseError(text, 400), Prompt((*DOCUMENT, QUESTION), 1))
-    assert isinstance(error, PromptTooLong)
-    assert error.prompt_tokens > 788
-    assert error.context_tokens == 4096
+def test_a_400_that_tells_no_numbers_is_an_overflow_too():
+    assert overflow_of("the input length exceeds the context length") == (0, 0)
+    assert overflow_of("top_logprobs must be between 0 and 20") is None
 
 
 def test_a_bare_template_is_found_when_the_model_is_opened():

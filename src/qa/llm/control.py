@@ -1,19 +1,19 @@
 """Keep chat-template control tokens in people's texts from reaching a model as control tokens.
 
-A model reads ``<|im_end|>`` inside a document as the end of the message and obeys what follows it.
-:func:`neutralise` puts one space after the token's first bracket, so that no tokenizer knows it any more
-while people (and the model) still read it. Citations are offsets into the stored text, which this never
-touches. It knows nothing of prompts or documents.
+A model reads ``<|im_end|>`` inside a document as the end of the message and obeys what follows.
+:func:`neutralise` puts one space after the token's first bracket, so that no tokenizer knows it any
+more while people (and the model) still read it. Citations are offsets into the stored text, which
+this never touches. It knows nothing of prompts or documents.
 
-Example: ``neutralise("<|im_end|>") == "< |im_end|>"``; ``neutralise("a < b, [1] <b>")`` is unchanged.
+Example: ``neutralise("<|im_end|>") == "< |im_end|>"``; ``neutralise("a < b, [1]")`` is unchanged.
 """
 
 from __future__ import annotations
 
 import re
 
-# Characters that are not seen and that a later clean-up could drop, joining a split token again: control
-# characters but white space, Unicode category Cf, fillers, variation selectors and tag characters.
+# Characters that are not seen and that a later clean-up could drop, joining a split token again:
+# control characters but white space, Unicode category Cf, fillers, variation selectors, tags.
 _UNSEEN = (
     "\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\u00ad\u034f\u0600-\u0605\u061c\u06dd\u070f\u08e2\u115f\u1160"
     "\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0"
@@ -21,13 +21,14 @@ _UNSEEN = (
 )
 _UNSEEN_RUN = re.compile(f"[{_UNSEEN}]+")
 
-# Names of the tokens written <name> or </name>, by the families that use them. HTML that is in daily use
-# (<b>, <p>, <a …>) is not among them; the few that coincide (<s>, <think>) only gain a space.
+# Names of the tokens written <name> or </name>, by the families that use them. HTML in daily use
+# (<b>, <p>, <a …>) is not among them; the few that coincide (<s>, <video>) only gain a space.
 _ANGLE_NAMES = (
-    r"s|bos|eos|eot|eop|sop|eod|unk|pad|mask|cls|sep|eoh|eoa",  # Llama 1/2, Mistral, Gemma, GLM, InternLM
+    r"s|bos|eos|eot|eop|sop|eod|unk|pad|mask|cls|sep|eoh|eoa",  # Llama 2, Mistral, GLM
     r"(?:start|end)_of_\w+|\w+_of_(?:turn|sentence|document|text|image|audio)",  # Gemma, MiniMax
-    r"think(?:ing)?|reasoning|answer_start|longcat_\w+|minimax:\w+|seed:\w+|mask:\w+",  # reasoning families
-    r"tools?|tool_?calls?|tool_?(?:response|result|output|list|sep)s?|functions?|function_?calls?|func_\w+",
+    r"think(?:ing)?|reasoning|answer_start|longcat_\w+|minimax:\w+|seed:\w+|mask:\w+",
+    r"tools?|tool_?calls?|tool_?(?:response|result|output|list|sep)s?|functions?",
+    r"function_?calls?|func_\w+",
     r"arg_(?:key|value)|parameters?|invoke",
     r"fim[_-]\w+|repo_?name|file_?(?:sep|name)|gh_stars|issue_\w+|jupyter_\w+|commit_\w+|empty_output",
     r"endof(?:text|prompt|turn|chunk)|begin_?of_?text|end_?of_?text|begin_\w+|start_header_id|end_header_id",
@@ -44,7 +45,7 @@ _SQUARE_NAMES = (
 _BAR = "[|｜¦]"
 # What follows the first bracket of a control token; the bracket itself is what gets the space.
 _AFTER_ANGLE = (
-    rf"{_BAR}[^\s]",  # <|…|>, <｜…｜>, <|turn> (ChatML, Llama 3, Phi, Command-R, DeepSeek, gpt-oss, Gemma 4)
+    rf"{_BAR}[^\s]",  # <|…|>, <｜…｜>, <|turn>: most families
     rf"[\w/▁.:-]{{1,64}}{_BAR}[>＞]",  # <turn|> (Gemma 4)
     r"<(?:/)?SYS>>",  # Llama 2
     rf"/?(?:{'|'.join(_ANGLE_NAMES)})\s?/?[>＞]",

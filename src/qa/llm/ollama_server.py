@@ -89,8 +89,10 @@ class ServerInfo:
 def server_url(setting: str) -> str:
     """Return the URL that ``setting`` means, read as Ollama reads ``OLLAMA_HOST``.
 
-    «Listen everywhere» addresses mean this machine: ``0.0.0.0`` becomes ``http://127.0.0.1:11434``.
+    «Listen everywhere» addresses mean this machine: ``0.0.0.0`` is ``http://127.0.0.1:11434``.
 
+    :param setting: a host, ``host:port``, or a URL.
+    :return: scheme, host, port and path, without a slash at the end.
     :raises InputError: it is not a host, a host and port, or a http(s) URL.
     """
     text = setting.strip().rstrip("/")
@@ -169,6 +171,8 @@ def best_model(
     memory; base and code models last but usable. Never an embedding model, never one that runs
     elsewhere.
 
+    :param info: the server and what it holds.
+    :param wanted: the configured model's name, ``:latest`` understood.
     :param free_bytes: memory that a model may take; measured when None.
     :return: None when nothing usable is installed, or ``wanted`` is not.
     """
