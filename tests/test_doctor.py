@@ -201,7 +201,7 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
         sync([text], store, encoder, max_bytes=1_000_000)
     check = find(examine(settings), "Index")
     assert check.status == "ok"
-    assert "1 documents, 2 sentences" in check.detail
+    assert "documents 1, sentences 2" in check.detail
     assert encoder.id in check.detail
     for path in settings.store.rglob("*"):
         if path.is_file():

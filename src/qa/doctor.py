@@ -295,7 +295,7 @@ def _index(settings: Settings, *, deep: bool) -> Check:
         return Check(name, "problem", str(error), "qa index --rebuild PATH")
     sentences = sum(info.sentences for info in documents)
     detail = (
-        f"{folder!r}: {len(documents)} documents, {sentences} sentences, "
+        f"{folder!r}: documents {len(documents)}, sentences {sentences}, "
         f"{size_bytes / 1e6:.1f} MB, made with {made_for}"
     )
     if faults:
