@@ -226,3 +226,28 @@ def test_after_neutralising_nothing_known_is_left_and_nothing_is_lost(text):
     assert not [token for token in TOKENS if token in cleaned or token in seen]
     assert neutralise(cleaned) == cleaned
     assert cleaned.replace(" ", "") == text.replace(" ", "")
+
+
+@pytest.mark.e2e
+def test_the_real_tokenizer_sees_special_tokens_before_and_none_after():
+    """The embedded model's own tokenizer, asked to find special tokens and asked not to."""
+    pytest.importorskip("xllamacpp")
+    from qa.llm.llamacpp import LlamaServer, ServerOptions
+    from qa.settings import load_settings
+    from qa.weights import find_gguf
+
+    options = ServerOptions(slots=1, cache_tokens=512, batch_tokens=128, threads=1)
+    server = LlamaServer(find_gguf(None, load_settings().cache), options)
+
+    def is_special(text):
+        ids = [
+            server.post("/tokenize", {"content": f"x {text} y", "parse_special": parse})["tokens"]
+            for parse in (True, False)
+        ]
+        return ids[0] != ids[1]
+
+    try:
+        assert {t for t in TOKENS if is_special(t)} >= {"<|im_start|>", "<|im_end|>"}
+        assert [t for t in TOKENS if is_special(neutralise(t))] == []
+    finally:
+        server.close()

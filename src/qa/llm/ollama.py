@@ -110,6 +110,7 @@ class OllamaModel:
         self._verdict_file = verdict_file(folder, *key)
         self._verdict = recall(self._verdict_file)
         self._counts = TokenCounts()
+        self._warmed: dict[tuple[Message, ...], tuple[float, Usage]] = {}
 
     @property
     def name(self) -> str:
@@ -176,8 +177,20 @@ class OllamaModel:
         usage = self._verified_usage(prompt, last)
         yield Token(rest, usage=usage, finish="length" if last.done_reason == "length" else "stop")
 
+    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
+        """Tell whether this object warmed ``prefix`` and the server should still have it cached.
+
+        A server that keeps one prompt only has the last one warmed; any server forgets when it
+        unloads the model, so a prefix counts for :data:`_BELIEVED_S` after its last use.
+        """
+        if prefix not in self._warmed:
+            return False
+        used, _ = self._warmed[prefix]
+        is_last = next(reversed(self._warmed)) == prefix
+        return time.monotonic() - used < _BELIEVED_S and (is_last or self.keeps_prefixes)
+
     def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
-        """Make ``prefix`` cached and calibrate the token counts with it.
+        """Make ``prefix`` cached and calibrate the token counts with it; nothing if it is held.
 
         The first time for a server and model it also measures, with two short prompts of its own,
         whether another prompt in between loses the cache, and how fast a prompt is read.
@@ -189,6 +202,10 @@ class OllamaModel:
         :raises PromptTooLong: the prefix does not fit the window.
         :raises ModelUnavailable: as for :meth:`stream`.
         """
+        if self.has_prefix(prefix):
+            _, read = self._warmed.pop(prefix)
+            self._warmed[prefix] = (time.monotonic(), read)
+            return Usage(prompt_tokens=read.prompt_tokens)
         say = progress or (lambda _line: None)
         asked = prefix and prefix[-1].role == "user"
         messages = prefix if asked else (*prefix, Message("user", "."))
@@ -202,6 +219,8 @@ class OllamaModel:
         for token in self.stream(Prompt(messages, max_tokens=1, slot="document")):
             usage = token.usage or usage
         self._counts.calibrate(prefix, usage.prompt_tokens)
+        self._warmed.pop(prefix, None)
+        self._warmed[prefix] = (time.monotonic(), usage)
         return usage
 
     def count_tokens(self, text: str) -> int:

@@ -68,6 +68,7 @@ class ChatClient:
     def show(self) -> ollama.ShowResponse:
         """Return what the server tells about the model.
 
+        :return: its template, Modelfile, capabilities and weights' facts.
         :raises ModelUnavailable: the server or the model is not there.
         """
         import ollama
@@ -83,6 +84,8 @@ class ChatClient:
 
         ``think: false`` is added until the server refuses it. A full queue is waited for once.
 
+        :param request: the fields of ``/api/chat`` but for model, stream and think.
+        :yield: the lines, the last one with the counts.
         :raises Overflow: the server says that the prompt did not fit.
         :raises ModelUnavailable: the server is not there, refused, or broke off.
         """

@@ -118,6 +118,8 @@ def template_problems(name: str, shown: ollama.ShowResponse) -> tuple[str, ...]:
     ``template`` is what the server uses; the Modelfile's TEMPLATE line may show less (0.32 reads it
     from the GGUF). A RENDERER line means that no template is used at all.
 
+    :param name: the model's name, for the message.
+    :param shown: what ``/api/show`` answered.
     :return: what is wrong and how to repair it; empty when the template is whole.
     """
     template, modelfile = shown.template or "", shown.modelfile or ""

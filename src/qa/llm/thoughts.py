@@ -1,6 +1,6 @@
 """Tells a model's thoughts from its answer while it streams; it knows no server.
 
-Example: ``Thoughts().without("<think>Hmm.</think>\\n\\nOui") == "\\n\\nOui"``.
+Example: ``Thoughts().without("<think>Hmm.</think> Oui") == " Oui"``.
 """
 
 from __future__ import annotations
