@@ -24,6 +24,9 @@ __all__ = ["SUFFIXES", "Source", "document_from_text", "find_sources", "read_doc
 def read_document(source: Source, max_bytes: int) -> Document:
     """Read a file as a document; what had to be guessed or repaired is said in its notices.
 
+    :param source: the file, as `find_sources` returns it.
+    :param max_bytes: the largest file that is read.
+    :return: the document, under the source's id.
     :raises InputError: the file is missing, too large, empty, or not text.
     """
     reading = read_format(source.path, _read_bytes(source.path, max_bytes))
@@ -31,8 +34,12 @@ def read_document(source: Source, max_bytes: int) -> Document:
 
 
 def document_from_text(text: str, id: str, title: str | None = None) -> Document:
-    """Return ``text`` as a document; without ``title`` it is found in the text or made from ``id``.
+    """Return ``text`` as a document.
 
+    :param text: any string; it is made canonical.
+    :param id: the document's name in citations.
+    :param title: without one it is found in the text or made from ``id``.
+    :return: the document.
     :raises InputError: there is nothing but white space.
     """
     return _document(text, id, id, title, ())

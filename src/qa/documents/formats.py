@@ -81,10 +81,7 @@ def _read_other(data: bytes) -> Reading:
 
 
 def _checked(reading: Reading, path: Path, control_share: float) -> Reading:
-    """Return the reading if it is text.
-
-    :raises InputError: it is a binary file.
-    """
+    """Return the reading if it is text, and refuse a binary file."""
     head = reading.text[:8].encode("utf-8", errors="replace")
     kind = next((name for mark, name in _SIGNATURES.items() if head.startswith(mark)), None)
     controls = len(_CONTROL.findall(reading.text))
@@ -111,6 +108,9 @@ SUFFIXES: tuple[str, ...] = tuple(_READERS)
 def read_format(path: Path, data: bytes) -> Reading:
     """Return what the reader for the file's suffix finds in its bytes.
 
+    :param path: names the reader, and the file in errors.
+    :param data: the file's bytes.
+    :return: the text as it stands in the file.
     :raises InputError: there is no reader, or the bytes are not what it reads.
     """
     reader = _READERS.get(path.suffix.lower())

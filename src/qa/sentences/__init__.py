@@ -1,6 +1,6 @@
 """Document → sentences with exact offsets, by rules; ``text[start:end]`` is the sentence.
 
-The rules are in `lines` (what stands together, headings), `boundaries` and `full_stops` (where a
+The rules are in `lines` (what stands together), `headings`, `boundaries` and `full_stops` (where a
 sentence ends); the words they need are data (`abbreviations`). It knows nothing of files, models or
 the index.
 
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterator
 
 from qa.sentences.boundaries import cut_long, sentence_ends
+from qa.sentences.headings import mark_headings
 from qa.sentences.lines import Block, find_blocks
 from qa.types import Document, Sentence
 
@@ -52,7 +53,7 @@ def split_sentences(document: Document) -> tuple[Sentence, ...]:
 
 
 def _units(text: str) -> Iterator[tuple[int, int, bool]]:
-    for block in find_blocks(text):
+    for block in mark_headings(text, find_blocks(text)):
         heading = block.kind in ("heading", "rule")
         ends = (block.end,) if heading or block.kind == "table" else _ends(text, block)
         start = block.start

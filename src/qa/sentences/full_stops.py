@@ -6,7 +6,7 @@ It is given one stop with what stands around it, and reads nothing further than 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from qa.sentences.abbreviations import Abbreviations
 
@@ -28,8 +28,7 @@ _DIVISION = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(NamedTuple):  # a tuple: a large file has millions of stops
     """A place where a sentence might end, and what stands around it."""
 
     text: str
