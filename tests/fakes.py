@@ -137,6 +137,11 @@ class ScriptedModel:
             self.stopped += not finished
             raise
 
+    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
+        """Tell whether ``prefix`` was warmed and, for one that keeps a single one, is the last."""
+        last = self.warmed[-1:] == [prefix]
+        return last or (self.keeps_prefixes and prefix in self.warmed)
+
     def warm(
         self, prefix: tuple[Message, ...], progress: Callable[[str], None] | None = None
     ) -> Usage:

@@ -39,7 +39,9 @@ def test_a_replaced_statement_is_the_sentence_itself_and_is_named():
 
 
 def test_each_statement_keeps_only_the_sentences_that_it_needs():
-    checked = check("2500 soldats en Irak. Le général Yahya Rasoul a parlé.", (TROOPS, SPEAKER), ENCODER)
+    checked = check(
+        "2500 soldats en Irak. Le général Yahya Rasoul a parlé.", (TROOPS, SPEAKER), ENCODER
+    )
     assert [statement.citations for statement in checked.statements] == [(TROOPS,), (SPEAKER,)]
 
 
@@ -50,7 +52,14 @@ def test_a_statement_over_two_sentences_cites_both():
 
 @pytest.mark.parametrize(
     "draft",
-    ["", "   ", "[1]", "Le texte ne contient pas la réponse.", "The text does not say.", "Je ne sais pas."],
+    [
+        "",
+        "   ",
+        "[1]",
+        "Le texte ne contient pas la réponse.",
+        "The text does not say.",
+        "Je ne sais pas.",
+    ],
 )
 def test_nothing_or_the_writers_own_refusal_gives_no_statement(draft):
     checked = check(draft, (TROOPS,), ENCODER)

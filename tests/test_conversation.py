@@ -11,8 +11,16 @@ HISTORY = (Turn("Combien de soldats américains sont en Irak ?", "2500 soldats."
 
 @pytest.mark.parametrize(
     "question",
-    ["Et en Syrie ?", "Pourquoi ?", "Quel est son grade ?", "Qui les a tués ?", "And in Syria?",
-     "Où sont-ils ?", "What is its goal?", "Depuis quand ?"],
+    [
+        "Et en Syrie ?",
+        "Pourquoi ?",
+        "Quel est son grade ?",
+        "Qui les a tués ?",
+        "And in Syria?",
+        "Où sont-ils ?",
+        "What is its goal?",
+        "Depuis quand ?",
+    ],
 )
 def test_questions_that_point_back_lean_on_the_history(question):
     assert leans_on_history(question)
@@ -39,7 +47,8 @@ def test_a_faithful_rewriting_is_used():
 
 
 @pytest.mark.parametrize(
-    "said", ["Il y a 900 soldats.", "Combien de soldats en 1987 ?", "Que fait Napoléon en Syrie ?", ""]
+    "said",
+    ["Il y a 900 soldats.", "Combien de soldats en 1987 ?", "Que fait Napoléon en Syrie ?", ""],
 )
 def test_a_rewriting_that_answers_or_invents_is_not_used(said):
     question = standalone("Et en Syrie ?", HISTORY, Meter(ScriptedModel([said])), "fr")

@@ -17,14 +17,20 @@ SENTENCES = (
     Sentence("a.txt", 1, 6, 21, "Le maire parle."),
     Sentence("a.txt", 2, 22, 38, "La foule écoute."),
 )
-NAMES = [f"{name}.{language}" for name in ("vote", "probe", "write", "rewrite") for language in ("fr", "en")]
+NAMES = [
+    f"{name}.{language}"
+    for name in ("vote", "probe", "write", "rewrite")
+    for language in ("fr", "en")
+]
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_shipped_template_declares_just_what_it_uses(name):
     template = load_template(name)
     values = {variable: "x" for variable in template.variables}
-    assert all("{" not in message.content.replace('{"ids"', "") for message in fill(template, values))
+    assert all(
+        "{" not in message.content.replace('{"ids"', "") for message in fill(template, values)
+    )
 
 
 def test_a_missing_or_extra_variable_is_an_error_that_names_it():

@@ -12,8 +12,10 @@ import random
 import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 
+from qa import Assistant
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval import corpus, report
@@ -86,8 +88,12 @@ def _drawn(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, .
     return tuple(random.Random(seed).sample(list(items), limit))
 
 
-def _fit(assistant, items, out, options) -> int:  # type: ignore[no-untyped-def]  # noqa: ANN001
-    from qa_eval.features import collect
+def _fit(
+    assistant: Assistant, items: Sequence[Item], out: Path, options: argparse.Namespace
+) -> int:
+    """Collect features, fit every part, print cross-validated figures, write ``evidence.json``."""
+    from qa_eval.features import collect, load_samples
+    from qa_eval.fit import PARTS, as_data, fit_part, summary
 
     resources = assistant.resources()
     if resources.model is None:
@@ -95,10 +101,25 @@ def _fit(assistant, items, out, options) -> int:  # type: ignore[no-untyped-def]
     voting = len({item.document for item in items}) <= options.read
     if voting:
         assistant.warm(_note)
-    collect(
-        resources, resources.model, items, out / "features.jsonl", voting=voting, progress=_note
-    )
-    _note(f"features in {out / 'features.jsonl'}")
+    path = out / "features.jsonl"
+    collect(resources, resources.model, items, path, voting=voting, progress=_note)
+    own, more = load_samples(path), [s for extra in options.also_fit for s in load_samples(extra)]
+    target = Path(str(files("qa") / "data" / "evidence.json"))
+    data = json.loads(target.read_text(encoding="utf-8"))
+    fitted = {
+        "model": resources.model.identity,
+        "encoder": resources.encoder.id,
+        "date": datetime.now(UTC).date().isoformat(),
+        "command": "qa eval " + " ".join(sys.argv[2:]),
+    }
+    for part in PARTS:
+        samples = own if part.voting else (*own, *more)
+        calibration, outcomes = fit_part(part, samples)
+        figures = summary(outcomes)
+        data[part.name] = as_data(calibration, {**fitted, "questions": len(samples), **figures})
+        print(part.name, json.dumps(figures))
+    target.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    _note(f"written to {target}")
     return 0
 
 

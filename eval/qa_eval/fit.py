@@ -135,3 +135,83 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
         right = [float(o.answered == o.sample.answerable) for o in side]
         figures[f"right side: {kind}"] = mean(right)
     return {name: round(value, 3) for name, value in figures.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one part of the calibration is fitted: what it sees and what it may ask."""
+
+    name: str
+    sentence_features: tuple[str, ...]
+    question_features: tuple[str, ...]
+    probes: int
+    sure: float
+    also: float
+    voting: bool
+
+
+PARTS = (
+    Part(
+        "vote",
+        ("score", "behind", "probe", "probed", "voted"),
+        ("probe", "top_probe", "score", "voted", "coverage", "missing"),
+        probes=2,
+        sure=1.0,
+        also=0.6,
+        voting=True,
+    ),
+    Part(
+        "probe",
+        ("score", "behind", "probe", "probed"),
+        ("probe", "top_probe", "score", "coverage", "missing"),
+        probes=3,
+        sure=99.0,
+        also=0.7,
+        voting=False,
+    ),
+    Part(
+        "extractive",
+        ("score", "behind"),
+        ("score", "cosine", "coverage", "missing"),
+        probes=0,
+        sure=99.0,
+        also=0.95,
+        voting=False,
+    ),
+)
+
+
+def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
+    """Fit one part; the threshold comes from questions whose document was held out."""
+    seen = [
+        replayed(sample, part.probes, part.sure, voting=part.voting)
+        for sample in samples
+        if sample.candidates
+    ]
+
+    def fit(some: Sequence[Sample]) -> Calibration:
+        sentence, answerable = fit_models(some, part.sentence_features, part.question_features)
+        return Calibration(sentence, answerable, 0.5, part.also, part.probes, part.sure, {})
+
+    threshold = best_threshold(cross_validate(seen, fit))
+    outcomes = cross_validate(seen, lambda some: replace(fit(some), threshold=threshold))
+    return replace(fit(seen), threshold=threshold), outcomes
+
+
+def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, object]:
+    """Return a part as it is stored in ``evidence.json``."""
+    return {
+        "fitted": fitted,
+        "sentence": {
+            "weights": dict(calibration.sentence.weights),
+            "intercept": calibration.sentence.intercept,
+        },
+        "answerable": {
+            "weights": dict(calibration.answerable.weights),
+            "intercept": calibration.answerable.intercept,
+        },
+        "threshold": calibration.threshold,
+        "also": calibration.also,
+        "probes": calibration.probes,
+        "sure_probe": calibration.sure_probe,
+    }

@@ -134,6 +134,13 @@ class EmbeddedModel:
                     self._held = tokens  # an event means that the prompt was read to its end
                 yield _token(event)
 
+    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
+        """Tell whether the document slot begins with ``prefix``, or it is saved for this model."""
+        tokens = self._load().renderer.shared(prefix)
+        if self._held[: len(tokens)] == tokens:
+            return True
+        return self._saved is not None and self._saved.find(self._prefix_key(tokens))
+
     def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
         """Make ``prefix`` what the document slot begins with: kept, restored, or read and saved."""
         tokens = self._load().renderer.shared(prefix)

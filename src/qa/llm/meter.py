@@ -47,7 +47,8 @@ class Meter:
         :return: the whole text, and the first generated token's alternatives (empty without
             logprobs).
         """
-        text, top = "", ()
+        text = ""
+        top: tuple[TokenLogprob, ...] = ()
         for token in self.stream(prompt):
             top = top or token.top
             text += token.text

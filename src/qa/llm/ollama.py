@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import time
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,6 +54,7 @@ _MAX_TOP_LOGPROBS = 20  # more is a 400
 _LOGPROBS_SINCE = (0, 12, 11)
 _KEEPS_PREFIXES_SINCE = (0, 30)  # llama.cpp's server inside; believed only until it is measured
 _PROBE_TIMEOUT_S = 5.0
+_BELIEVED_S = 1500.0  # shorter than the 30 minutes that a model stays loaded after a call
 _MOST_LETTERS_A_TOKEN = 40  # a text with fewer tokens than this says has nothing to answer from
 # A reading that is too short is a cut one if the estimate comes near the window, else messages are
 # dropped, whatever is sent.
