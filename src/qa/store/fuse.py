@@ -11,6 +11,9 @@ import numpy.typing as npt
 # Of the dense and of the lexical z-score.
 WEIGHTS: Final = (1.0, 1.0)
 
+# FTS5 scores words of half the sentences or more in millionths, and their order still counts.
+_NO_SPREAD: Final = 1e-12
+
 Scored = Sequence[tuple[int, float]]
 
 
@@ -46,5 +49,4 @@ def fuse(
 def _z(rows: list[int], scores: dict[int, float], missing: float) -> npt.NDArray[np.float64]:
     values = np.array([scores.get(row, missing) for row in rows])
     spread = values.std()
-    # Float noise among equal scores is no spread.
-    return (values - values.mean()) / spread if spread > 1e-6 else np.zeros(len(rows))
+    return (values - values.mean()) / spread if spread > _NO_SPREAD else np.zeros(len(rows))

@@ -27,6 +27,9 @@ _TEMPORARY: Final = ".part"
 # Below this a file's checksum is verified whenever it is loaded, above by a deep check only.
 _VERIFIED_BYTES: Final = 64 << 20
 
+# Equal texts have equal cosines whatever else is searched: float32 noise is below this.
+_DECIMALS: Final = 6
+
 
 @dataclass(frozen=True, slots=True)
 class VectorFile:
@@ -84,7 +87,7 @@ class VectorIndex:
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         cosines, rows = self._index.search(query, top_k, params=_only(within))
         found = [
-            (int(row), float(cosine))
+            (int(row), round(float(cosine), _DECIMALS))
             for row, cosine in zip(rows[0], cosines[0], strict=True)
             if row >= 0
         ]
@@ -154,7 +157,7 @@ def remove_others(folder: Path, kept: Iterable[str]) -> None:
 
 
 def remove_older(folder: Path, name: str) -> None:
-    """Delete the vector files of generations before that of ``name``; later ones are others' work."""
+    """Delete the vector files of generations before that of ``name``; a later one may be in use."""
     for path in folder.glob(_PATTERN):
         if path.name < name:
             path.unlink(missing_ok=True)

@@ -168,7 +168,7 @@ def decimal(number: str) -> str:
 _CAPITALISED: Final = re.compile(rf"{_DOTTED}|[^\W\d_][^\W_]*")
 # What may stand between the end of a sentence (a colon, a line) and the next one's first word.
 _SENTENCE_START: Final = re.compile(
-    r"(?:^|[.!?…:][\"'»”)\]]*(?=[\s\"'«“(\[])|\n)\s*(?:[-–—•*]\s+)?[\"'«“(\[\s]*$"
+    r"(?:^|[.!?…:][\s\"'»”)\]]*[\s\"'«“(\[]|\n)\s*(?:[-–—•*]\s+)?[\"'«“(\[\s]*$"
 )
 _ABBREVIATION: Final = re.compile(
     r"\b(?:MM?|Mmes?|Mlles?|Drs?|Prs?|Mes?|Stes?|St|Gal|Gén|Col|Mr|Mrs|Ms|Sen|Rep|Gov|Gen|[A-Z])\.\s*$"

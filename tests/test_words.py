@@ -1,0 +1,167 @@
+"""Words: what counts as the same word, number or name."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa.words import content_words, fold, language, names, numbers, stems, tokens
+
+
+@pytest.mark.parametrize(
+    ("text", "folded"),
+    [
+        ("Élève", "eleve"),
+        ("E\u0301le\u0300ve", "eleve"),
+        ("L’Œuvre", "l'oeuvre"),
+        ("ﬁn", "fin"),
+        ("STRASSE Straße", "strasse strasse"),
+        ("हिन्दी", "हिन्दी"),
+    ],
+)
+def test_folding_drops_case_accents_and_typography(text: str, folded: str) -> None:
+    assert fold(text) == folded
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("L'après-midi, jusqu’à l’aube", "apres midi a aube"),
+        ("Qu’a-t-il dit aujourd'hui ?", "a il dit aujourdhui"),
+        ("les États-Unis", "les etats unis"),
+        ("John's don't O'Brien I'd", "john dont obrien i"),
+        ("the U.S. Army", "the us army"),
+        ("G20, 1er, 20h30, 2500¹ m²", "g20 1er 20h30 2500 m"),
+        ("日本の", "日本 本の"),
+        ("", ""),
+    ],
+)
+def test_tokens_split_elisions_and_hyphens(text: str, words: str) -> None:
+    assert tokens(text) == words.split()
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("1 200,50", "1200.50"),
+        ("1\u202f200,50 €", "1200.50"),
+        ("1\u00a0200\u00a0000", "1200000"),
+        ("1,200.50", "1200.50"),
+        ("2.500", "2500"),
+        ("3,5", "3.5"),
+        ("0,125", "0.125"),
+        ("٢٥٠٠", "2500"),
+    ],
+)
+def test_a_number_is_one_token_however_it_is_grouped(text: str, number: str) -> None:
+    assert tokens(text) == [number]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("américaines", "americain"),
+        ("l'armée irakienne", "armées irakiennes"),
+        ("soldats", "SOLDAT"),
+        ("attacked", "attacks"),
+        ("the soldiers", "soldier"),
+        ("chevaux", "cheval"),
+    ],
+)
+def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
+    assert stems(one) == stems(other) != []
+
+
+def test_function_words_have_no_stem_and_numbers_keep_theirs() -> None:
+    assert stems("Combien de soldats ont-ils dans les 2 500 ?") == ["soldat", "2500"]
+    assert content_words("Combien de soldats ont-ils dans les 2 500 ?") == {"soldat"}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("trois soldats", "3"),
+        ("vingt et un", "21"),
+        ("twenty-one", "21"),
+        ("soixante et onze ; quatre-vingts ; quatre-vingt-dix-sept", "71 80 97"),
+        ("dix-sept", "17"),
+        ("deux cent cinquante mille", "250000"),
+        ("two hundred and five", "205"),
+        ("mille neuf cent quatre-vingt-quatre", "1984"),
+        ("deux ou trois, quatre", "2 3 4"),
+        ("quatre et cinq", "4 5"),
+        ("3,50 M€ et 2,5 Md€", "3500000 2500000000"),
+        ("3 millions de 7 personnes", "3000000 7"),
+        ("un million", "1000000"),
+        ("10 pour cent, dix pour cent", "10"),
+        ("20h30", "20 30"),
+        ("2e étage, 1er rang", "1 2"),
+        ("article 121-3", "121 3"),
+        ("version 1.2.3", "1.2.3"),
+        ("12,0", "12"),
+        ("une attaque au G20", ""),
+        ("9" * 40, "9" * 40),
+    ],
+)
+def test_numbers_in_figures_and_words_are_written_the_same(text: str, found: str) -> None:
+    assert numbers(text) == set(found.split())
+
+
+@pytest.mark.parametrize(
+    "text", ["le 12 mars 2024", "12/03/2024", "2024-03-12", "March 12, 2024", "12 March 2024"]
+)
+def test_a_date_has_the_same_parts_however_it_is_written(text: str) -> None:
+    assert numbers(text) == {"12", "month 3", "2024"}
+
+
+def test_a_month_without_a_day_or_year_is_no_number() -> None:
+    assert numbers("en janvier dernier, it may be") == set()
+
+
+@given(st.integers(0, 10**12))
+def test_grouped_figures_read_back(value: int) -> None:
+    grouped = f"{value:,}"
+    for text in (str(value), grouped, grouped.replace(",", "\u202f"), grouped.replace(",", " ")):
+        assert numbers(f"Il y a {text} lignes.") == {str(value)}
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Le général Yahya Rasoul a parlé.", "yahya rasoul"),
+        ("Bagdad a parlé. Washington aussi.", ""),
+        ("L’Irak et les États-Unis", "irak etats unis"),
+        ("OTAN et ONU", "otan onu"),
+        ("M. Dupont part.", "dupont"),
+        ("Il lit « Le Monde ».", "monde"),
+        ("Il dit : « Venez. » Paul vient.", ""),
+        ("- Un\n- Deux mots à Rome", "rome"),
+    ],
+)
+def test_names_are_capitalised_words_inside_sentences_and_acronyms(text: str, found: str) -> None:
+    assert names(text) == set(found.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("Combien de soldats sont en Irak ?", "fr"),
+        ("How many soldiers are in Iraq?", "en"),
+        ("Where is the capital?", "en"),
+        ("Capitale du Japon ?", "fr"),
+        ("Bagdad", "fr"),
+        ("", "fr"),
+    ],
+)
+def test_language_is_told_by_function_words_and_is_french_when_undecided(
+    text: str, code: str
+) -> None:
+    assert language(text) == code
+
+
+@given(st.text())
+def test_any_text_is_taken(text: str) -> None:
+    assert all(fold(token) == token and token for token in tokens(text))
+    assert all(stems(text))
+    assert all(isinstance(one, str) for one in numbers(text) | names(text))
