@@ -171,6 +171,26 @@ def test_several_threads_get_their_own_rows(encoder: SentenceEncoder) -> None:
     assert all(np.allclose(found[n], expected[n], atol=1e-6) for n in range(6))
 
 
+@pytest.mark.parametrize(("threads", "expected"), [(None, [1, 3]), (2, [1, 2])])
+def test_a_question_takes_one_thread_and_the_rest_those_that_were_given(
+    folder: Path, tmp_path: Path, threads: int | None, expected: list[int]
+) -> None:
+    import torch
+
+    encoder = load_encoder(str(folder), tmp_path, threads)
+    used: list[int] = []
+    encoder._loaded().register_forward_pre_hook(lambda *_: used.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    try:
+        torch.set_num_threads(3)
+        encoder.encode(["le chat dort ?"], query=True)
+        encoder.encode(["le chat dort " * 9] * 9)
+        assert torch.get_num_threads() == 3
+    finally:
+        torch.set_num_threads(before)
+    assert used == expected
+
+
 def test_the_id_names_the_model_and_follows_its_weights(folder: Path, tmp_path: Path) -> None:
     copy = tmp_path / folder.name
     shutil.copytree(folder, copy)

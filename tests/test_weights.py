@@ -295,13 +295,13 @@ def test_the_installed_parts_are_the_declared_ones() -> None:
 @pytest.fixture
 def packed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PackedEncoder:
     """An installed package that holds a tiny encoder."""
-    folder = tmp_path / "site" / "tiny_e5"
+    folder = tmp_path / "site" / "packed_encoder"
     folder.mkdir(parents=True)
     (folder / "__init__.py").write_text("raise ImportError('must not be imported')")
     (folder / "tiny.bin").write_bytes(tiny_e5())
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     return PackedEncoder(
-        package="tiny_e5",
+        package="packed_encoder",
         file="tiny.bin",
         sha256=hashlib.sha256(tiny_e5()).hexdigest(),
         install="pip install tiny-e5",
@@ -349,7 +349,7 @@ def test_the_encoder_is_unpacked_once(packed: PackedEncoder, cache: Path, tmp_pa
     folder = find_encoder(cache, lines.append, source=packed)
     assert folder == cache / "models" / "multilingual-e5-small"
     made = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
-    (tmp_path / "site" / "tiny_e5" / "tiny.bin").unlink()
+    (tmp_path / "site" / "packed_encoder" / "tiny.bin").unlink()
     assert find_encoder(cache, lines.append, source=packed) == folder
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == made
     assert lines == ["unpacking the sentence encoder, once"]
@@ -414,7 +414,7 @@ def test_a_copied_folder_is_accepted_by_its_bytes(
     folder = find_encoder(cache, source=packed)
     for path in folder.rglob("*.json"):
         os.utime(path, (1, 1))
-    (tmp_path / "site" / "tiny_e5" / "tiny.bin").unlink()
+    (tmp_path / "site" / "packed_encoder" / "tiny.bin").unlink()
     assert find_encoder(cache, source=packed) == folder
     assert verify_encoder(cache) == []
 
@@ -434,16 +434,16 @@ def test_verifying_the_encoder_names_the_damaged_files(packed: PackedEncoder, ca
 def test_a_missing_encoder_package_is_named(packed: PackedEncoder, cache: Path) -> None:
     from dataclasses import replace
 
-    missing = replace(packed, package="tiny_e5_not_there")
+    missing = replace(packed, package="packed_encoder_not_there")
     assert not encoder_available(cache, source=missing)
-    with pytest.raises(ModelUnavailable, match=r"'tiny_e5_not_there'.*pip install tiny-e5"):
+    with pytest.raises(ModelUnavailable, match=r"'packed_encoder_not_there'.*pip install tiny-e5"):
         find_encoder(cache, source=missing)
 
 
 def test_a_damaged_encoder_package_is_an_error(
     packed: PackedEncoder, cache: Path, tmp_path: Path
 ) -> None:
-    (tmp_path / "site" / "tiny_e5" / "tiny.bin").write_bytes(tiny_e5() + b"!")
+    (tmp_path / "site" / "packed_encoder" / "tiny.bin").write_bytes(tiny_e5() + b"!")
     with pytest.raises(ModelUnavailable, match=r"tiny\.bin.*sha256.*--force-reinstall"):
         find_encoder(cache, source=packed)
     assert names_in(cache / "models") == set()
