@@ -389,8 +389,14 @@ def test_the_first_warm_up_measures_whether_prefixes_are_kept(version, kept):
         assert model.keeps_prefixes is kept
         assert len(lines) == 2
         calls = len(server.chats)
+        other = (Message("system", f"Un autre document. {DOCUMENT[0].content}"),)
+        assert model.has_prefix(DOCUMENT)
+        assert not model.has_prefix(other)
         model.warm(DOCUMENT)
+        assert len(server.chats) == calls
+        model.warm(other)
         assert len(server.chats) == calls + 1
+        assert model.has_prefix(DOCUMENT) is kept
 
 
 def test_the_measurement_and_not_the_version_decides():

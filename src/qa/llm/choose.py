@@ -105,18 +105,21 @@ def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
 
     :raises ModelUnavailable: none is usable; the message says what to pull.
     """
-    model = best_model(server, options.ollama_model)
-    if model is None:
+    best = best_model(server, options.ollama_model)
+    if best is None:
         raise ModelUnavailable(_what_to_pull(options.ollama_model))
-    return OllamaModel(
+    model = OllamaModel(
         options.ollama_url,
-        model.name,
+        best.name,
         context_tokens=options.context_tokens,
         keep_alive=options.keep_alive,
         timeout_s=options.timeout_s,
         seed=options.seed,
         memory=options.cache / "ollama",
     )
+    if model.problems:  # a template that drops messages makes the model invent answers
+        raise ModelUnavailable("; ".join(model.problems))
+    return model
 
 
 def _what_to_pull(wanted: str | None) -> str:

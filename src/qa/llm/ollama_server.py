@@ -221,6 +221,6 @@ def _full_name(name: str) -> str:
 
 
 def _free_bytes() -> int:
-    import psutil  # type: ignore[import-untyped]
+    import psutil
 
     return int(psutil.virtual_memory().available)
