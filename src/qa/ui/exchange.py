@@ -45,7 +45,8 @@ def advance(exchange: Exchange, event: Event) -> Exchange:
         case Evidence(citations=citations, chosen=False):
             return replace(exchange, considered=citations)
         case Evidence(citations=citations):
-            return replace(exchange, considered=(), chosen=citations)
+            state: State = "writing" if citations else exchange.state
+            return replace(exchange, state=state, considered=(), chosen=citations)
         case Piece(text=text):
             return replace(exchange, state="writing", draft=exchange.draft + text)
         case Statement():

@@ -93,8 +93,8 @@ def serve(
 
     :param assistant: what is asked.
     :param host: the address to listen on; only this machine reaches the default.
-    :param max_file_mb: the largest file that may be uploaded.
     :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
+    :param max_file_mb: the largest file that may be uploaded.
     :param announce: gets the lines for the person who started it; by default they go to stdout.
     :raises InputError: no port could be opened.
     """

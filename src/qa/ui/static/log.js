@@ -55,7 +55,9 @@ function status(item) {
   if (item.state === "failed") return make("p", { class: "qa-error" }, item.error || WORDS.failed);
   if (item.state === "stopped") return make("p", { class: "qa-aside" }, WORDS.stopped);
   if (item.state === "thinking") return make("p", { class: "qa-aside qa-wait" }, WORDS.thinking);
-  if (item.state === "writing") return make("p", { class: "qa-hidden" }, WORDS.writing);
+  if (item.state === "writing" && !item.draft && !item.statements.length) {
+    return make("p", { class: "qa-aside qa-wait" }, WORDS.writing);
+  }
   return "";
 }
 
@@ -82,7 +84,9 @@ function exchange(item, old) {
   if (item.asked) asked.append(`${WORDS.asked} `, make("bdi", {}, item.asked));
   reconcile(answer.firstElementChild, item.statements, statement);
   answer.lastElementChild.textContent = item.draft || item.text;
-  reconcile(after, [{ ...item, draft: "", statements: [] }], () => {
+  // The wording is drawn by itself: what follows it must not be drawn anew with every word.
+  const begun = Boolean(item.draft || item.statements.length);
+  reconcile(after, [{ ...item, draft: "", statements: [], begun }], () => {
     const rest = make("div", {}, status(item));
     if (item.nearest.length) {
       rest.append(make("p", { class: "qa-aside" }, WORDS.nearest));

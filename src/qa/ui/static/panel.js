@@ -61,9 +61,9 @@ function render(text) {
     ? [make("p", { class: "qa-error" }, text.error)]
     : text.paragraphs.map(paragraph);
   body.replaceChildren(...parts);
-  const info = props.value.documents.find((one) => one.id === text.id);
+  const sentences = text.paragraphs.flatMap((one) => one.pieces).filter((one) => one.end && !one.heading);
   title.textContent = text.title;
-  count.textContent = info ? `${info.sentences} ${WORDS.sentences}` : "";
+  count.textContent = text.error ? "" : `${sentences.length} ${WORDS.sentences}`;
   region.setAttribute("aria-label", plain(`${WORDS.document} : ${text.title}`));
   selector.value = text.id;
   light();
@@ -123,6 +123,7 @@ async function clear() {
   back.hidden = true;
   changed.hidden = true;
   said.textContent = "";
+  origin?.classList.remove("qa-active");
   if (shown) shown.removeAttribute("aria-current");
   shown = null;
   if (torn) render(await read(current));
@@ -134,6 +135,7 @@ async function point(citation, from) {
   const span = spans.get(key(citation));
   const target = span && span.textContent === citation.text ? span : tear(citation);
   origin = from;
+  origin.classList.add("qa-active");
   back.hidden = false;
   if (target === null) {
     changed.hidden = false;
