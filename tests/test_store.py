@@ -5,12 +5,15 @@ from __future__ import annotations
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from fakes import HashEncoder
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
@@ -20,6 +23,7 @@ from qa.words import stems
 
 ENCODER = HashEncoder()
 NOWHERE = Origin()
+NO_SURROGATES = dict.fromkeys(range(0xD800, 0xE000), "?")
 IRAK = (
     "Coalition",
     "Les États-Unis déploient environ 2500 soldats en Irak.",
@@ -170,6 +174,20 @@ def test_questions_without_known_words_find_nothing_and_break_nothing(
     filled: Store, question: str
 ) -> None:
     assert lexical(filled, question) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=3))
+@example(['ﷺ ⑴ ½ « " OR »'])
+@example(["2500¹ a_b c-d O'Brien ... '' \x00"])
+def test_any_text_can_be_indexed_and_asked(lines: list[str]) -> None:
+    lines = [line.translate(NO_SURROGATES).replace("\n", " ") + "." for line in lines]
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Store.open(Path(folder), ENCODER.id, ENCODER.dim) as store,
+    ):
+        put(store, "a.txt", lines)
+        assert all(bool(lexical(store, line, 9)) == bool(stems(line)) for line in lines)
 
 
 def test_searches_stay_inside_the_documents_asked_for(filled: Store) -> None:

@@ -162,6 +162,5 @@ def test_language_is_told_by_function_words_and_is_french_when_undecided(
 
 @given(st.text())
 def test_any_text_is_taken(text: str) -> None:
-    assert all(fold(token) == token and token for token in tokens(text))
-    assert all(stems(text))
+    assert all(token and " " not in token for token in tokens(text) + stems(text))
     assert all(isinstance(one, str) for one in numbers(text) | names(text))

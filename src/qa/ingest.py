@@ -94,6 +94,7 @@ def sync(
     :param encoder: the one that the store was made with.
     :param max_bytes: larger files fail.
     :param progress: is told what is being done.
+    :return: what was done.
     :raises InputError: a path does not exist.
     :raises QAError: the store cannot be written.
     """

@@ -32,7 +32,7 @@ def retrieve(
     documents: Collection[str] | None = None,
     history_question: str | None = None,
 ) -> tuple[Hit, ...]:
-    """Return the ``top_k`` best sentences; none for an empty question or an empty store.
+    """Find the sentences that answer a question best.
 
     :param question: as it was asked.
     :param store: what is searched.
@@ -41,6 +41,7 @@ def retrieve(
     :param documents: ids to search; None searches all.
     :param history_question: for a follow-up, the question before it: scores are then the mean of
         those of ``question`` and of both questions joined.
+    :return: best first; nothing for an empty question or an empty store.
     """
     texts = [question] if question.strip() else []
     if texts and history_question and history_question.strip():
@@ -48,7 +49,7 @@ def retrieve(
     if not texts or top_k <= 0 or not store.size(documents):
         return ()
     vectors = encoder.encode(texts, query=True)
-    with store.reading():
+    with store.reading():  # both searches and the texts of the hits are of one commit
         searches = [
             _Search(text, vector, store, documents)
             for text, vector in zip(texts, vectors, strict=True)

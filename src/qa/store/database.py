@@ -8,13 +8,15 @@ from __future__ import annotations
 import sqlite3
 import threading
 import weakref
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from qa.errors import QAError
 from qa.store.faults import translated
+
+_Value = TypeVar("_Value")
 
 DATABASE: Final = "store.sqlite"
 
@@ -79,11 +81,22 @@ class Database:
             yield
             return
         self.run("BEGIN")
+        self._local.seen = {}
         try:
             yield
         finally:
+            self._local.seen = None
             if self.connection.in_transaction:
                 self.run("ROLLBACK")  # nothing was written
+
+    def once(self, key: str, read: Callable[[], _Value]) -> _Value:
+        """Return what ``read`` returns; inside :meth:`reading` it is called once for a key."""
+        seen: dict[str, _Value] | None = getattr(self._local, "seen", None)
+        if seen is None:
+            return read()
+        if key not in seen:
+            seen[key] = read()
+        return seen[key]
 
     @contextmanager
     def writing(self) -> Iterator[None]:

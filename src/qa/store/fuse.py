@@ -25,7 +25,7 @@ def fuse(
     top_k: int,
     weights: tuple[float, float] = WEIGHTS,
 ) -> dict[int, float]:
-    """Return row → fused score, higher better, for every row that either search found.
+    """Put the scores of both searches together.
 
     A row that only one search found gets the other's lowest score if that search was cut off at
     ``top_k``, since it may be anywhere below; else it shares no word with the question (0).
@@ -35,6 +35,7 @@ def fuse(
     :param size: how many sentences were searched.
     :param top_k: how many each search was asked for.
     :param weights: of the dense and the lexical z-score.
+    :return: row → fused score, higher better, for every row that either search found.
     """
     rows = sorted({row for row, _ in dense} | {row for row, _ in lexical})
     if not rows:

@@ -121,6 +121,7 @@ class SentenceVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         :param query: ``alpha`` is the dense share of a hybrid search; ``doc_ids`` and ``filters``
             limit it to documents.
         :param kwargs: not used.
+        :return: nodes, similarities and ids, best first.
         :raises InputError: a mode or a filter that is not supported, or nothing to search for.
         """
         with self._store.reading():

@@ -68,6 +68,7 @@ class Store(Reader):
         :param encoder_id: the encoder that searches; None takes the index as it is.
         :param dim: that encoder's dimension.
         :param wait_s: how long to wait for another program that is writing.
+        :return: the open store.
         :raises IndexMissing: nothing is there, and no encoder was given to make it for.
         :raises IndexMismatch: made with another encoder or format, or damaged.
         """
@@ -207,10 +208,7 @@ class Store(Reader):
         pending.changed = True
 
     def remove(self, document_ids: Collection[str]) -> int:
-        """Delete documents and everything of theirs; ids that are not there are passed over.
-
-        :return: how many were there.
-        """
+        """Delete documents and everything of theirs, and return how many of them were there."""
         return sum(map(self._remove, document_ids))
 
     def _remove(self, document_id: str) -> int:
@@ -248,10 +246,7 @@ class Store(Reader):
 
 
 def erase(folder: Path) -> None:
-    """Delete the index in ``folder``, its own files alone, so that it can be made anew.
-
-    :raises QAError: a file cannot be deleted.
-    """
+    """Delete the index in ``folder``, its own files alone, so that it can be made anew."""
     with translated(folder):
         for suffix in ("", "-wal", "-shm"):
             (folder / (DATABASE + suffix)).unlink(missing_ok=True)

@@ -35,6 +35,9 @@ _OF_ROWS: Final = "row IN (SELECT value FROM json_each(?))"
 _SCOPE: Final = f"AND +rowid IN (SELECT row FROM sentences WHERE {_OF_DOCUMENTS})"
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices FROM documents WHERE id = ?"
+_FOUND_ROWS: Final = (
+    f"SELECT row FROM sentences JOIN vectors USING (row) WHERE {_OF_DOCUMENTS} ORDER BY row"
+)
 _SENTENCE: Final = "place, first, last, heading FROM sentences"
 
 
@@ -73,7 +76,11 @@ class Reader:
     @property
     def generation(self) -> int:
         """The number of the newest commit that changed what is found."""
-        return int(self._db.run("SELECT value FROM meta WHERE key = 'generation'")[0][0])
+
+        def read() -> int:
+            return int(self._db.run("SELECT value FROM meta WHERE key = 'generation'")[0][0])
+
+        return self._db.once("generation", read)
 
     @property
     def prefixes(self) -> Path:
@@ -90,10 +97,7 @@ class Reader:
         return tuple(map(to_info, self._db.run(_INFOS)))
 
     def document(self, document_id: str) -> Document:
-        """Return a document whole.
-
-        :raises InputError: there is none of that id; the message names the nearest ones.
-        """
+        """Return a document whole; an unknown id is an InputError that names the nearest ones."""
 
         def load_document() -> Document:
             found = self._db.run(_DOCUMENT, document_id)
@@ -104,10 +108,7 @@ class Reader:
         return self._hold("document", document_id, load_document)
 
     def sentences(self, document_id: str) -> tuple[Sentence, ...]:
-        """Return a document's sentences in order, headings too.
-
-        :raises InputError: there is no such document.
-        """
+        """Return a document's sentences in order, headings too."""
 
         def load_sentences() -> tuple[Sentence, ...]:
             document = self.document(document_id)
@@ -175,11 +176,12 @@ class Reader:
     def search_dense(
         self, vector: Vectors, top_k: int, documents: Collection[str] | None = None
     ) -> list[tuple[int, float]]:
-        """Return the nearest sentences as (row, cosine), best first.
+        """Search by vector.
 
         :param vector: (dim,) float32 of length 1.
         :param top_k: how many; at least :meth:`size` gives the score of every sentence.
         :param documents: ids to search; None searches all.
+        :return: (row, cosine), best first.
         """
         with self.reading():
             within = None if documents is None else self._rows(documents)
@@ -201,12 +203,13 @@ class Reader:
         )
 
     def _rows(self, documents: Collection[str]) -> Rows:
-        found = self._db.run(
-            f"SELECT row FROM sentences JOIN vectors USING (row) WHERE {_OF_DOCUMENTS} "
-            f"ORDER BY row",
-            _ids(documents),
-        )
-        return np.array([row for (row,) in found], dtype=np.int64)
+        ids = _ids(documents)
+
+        def read() -> Rows:
+            found = self._db.run(_FOUND_ROWS, ids)
+            return np.array([row for (row,) in found], dtype=np.int64)
+
+        return self._db.once(ids, read)
 
     def _vectors(self) -> VectorIndex:
         """Return the vectors of the commit that this thread sees."""

@@ -68,10 +68,7 @@ PUT_DOCUMENT: Final = (
 
 
 def document_values(document: Document, origin: Origin, sentences: int) -> tuple[object, ...]:
-    """Return the values of PUT_DOCUMENT.
-
-    :raises UnicodeEncodeError: the text holds an unpaired surrogate.
-    """
+    """Return the values of PUT_DOCUMENT; an unpaired surrogate is a UnicodeEncodeError."""
     pages = [(page.number, page.start, page.end) for page in document.pages]
     return (
         *(document.id, document.title, sentences, len(document.text)),

@@ -84,10 +84,7 @@ def _has_layout(db: Database) -> bool:
 
 
 def read_manifest(db: Database, folder: Path) -> Manifest:
-    """Return the manifest.
-
-    :raises IndexMismatch: another version of the format, or no manifest where one should be.
-    """
+    """Return the manifest; another format, or a damaged manifest, is an IndexMismatch."""
     values = dict(db.run("SELECT key, value FROM meta"))
     try:
         version = int(values["format"])

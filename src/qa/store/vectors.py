@@ -77,10 +77,7 @@ class VectorIndex:
     def search(
         self, vector: Vectors, top_k: int, within: Rows | None = None
     ) -> list[tuple[int, float]]:
-        """Return the ``top_k`` best (row, cosine), best first; equal ones by row.
-
-        :param within: search only these rows; None searches all.
-        """
+        """Return the ``top_k`` best (row, cosine), best first; ``within`` limits it to some rows."""
         top_k = min(top_k, len(self) if within is None else len(within))
         if top_k <= 0:
             return []

@@ -20,10 +20,15 @@ import Stemmer
 # Raised whenever the stems of some text change: an index made with another version is rebuilt.
 WORDS_VERSION: Final = 1
 
-_APOSTROPHES: Final = str.maketrans(dict.fromkeys("’ʼ‘`´＇", "'"))
-_LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
 # Superscripts are footnote marks and units (m², 2500¹), never part of a word or a number.
-_SUPERSCRIPTS: Final = str.maketrans(dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", " "))
+_PLAIN: Final = str.maketrans(
+    {**dict.fromkeys("’ʼ‘´＇", "'"), **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", " ")}
+)
+_APOSTROPHES: Final = str.maketrans(dict.fromkeys("’ʼ‘´＇", "'"))
+_OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
+# What folding a letter can leave that is no part of a word: «⑴» → (1), «ﷺ» → four words.
+_NO_LETTER: Final = re.compile(r"[\s\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
+_LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
 # In order: «1 200,50» with any kind of space; 1,200.50; 1.200,50; 3,5; 1.2.3; 42.
 NUMBER: Final = (
     r"(?>(?<!\d)(?:\d{1,3}(?:[    ]\d{3})+(?!\d)(?:[.,]\d+(?![.,]?\d))?"
@@ -72,7 +77,7 @@ def tokens(text: str) -> list[str]:
 
     «L'après-midi, 1 200,50 €» is ``["apres", "midi", "1200.50"]``.
     """
-    return [fold(word) for word in _words(text)]
+    return [token for word in _words(text) if (token := _token(word))]
 
 
 def stems(text: str) -> list[str]:
@@ -80,11 +85,7 @@ def stems(text: str) -> list[str]:
 
     An English word gets its English stem besides, so that both languages can share one index.
     """
-    return [
-        _stem(word)
-        for word in _words(text)
-        if fold(word) not in _function_words() and not (len(word) == 1 and word.isalpha())
-    ]
+    return [stem for word in _words(text) if (stem := _stem(word))]
 
 
 def content_words(text: str) -> set[str]:
@@ -121,19 +122,28 @@ _stemmers_lock: Final = threading.Lock()  # one Stemmer serves one call at a tim
 
 
 @lru_cache(maxsize=1 << 16)
+def _token(word: str) -> str:
+    return _NO_LETTER.sub("", fold(word))
+
+
+@lru_cache(maxsize=1 << 16)
 def _stem(word: str) -> str:
+    """Return the stem of a lower-case word, or nothing for a function word or a single letter."""
+    token = _token(word)
+    if token in _function_words() or (len(word) == 1 and word.isalpha()):
+        return ""
     # The French stemmer leaves English endings («attacked»), the English one French stems.
     french, english = _stemmers
     with _stemmers_lock:
-        return str(english.stemWord(fold(french.stemWord(word))))
+        return _NO_LETTER.sub("", english.stemWord(fold(french.stemWord(word)))) or token
 
 
 def plain_text(text: str) -> str:
     """Return the text in NFC with ASCII digits and apostrophes, superscripts left out."""
-    text = unicodedata.normalize("NFC", text).translate(_SUPERSCRIPTS).translate(_APOSTROPHES)
     if text.isascii():
         return text
-    return "".join(str(unicodedata.digit(char)) if char.isdecimal() else char for char in text)
+    text = unicodedata.normalize("NFC", text).translate(_PLAIN)
+    return _OTHER_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text)
 
 
 def _words(text: str) -> Iterator[str]:
