@@ -290,7 +290,8 @@ def test_the_browser_may_load_nothing_from_elsewhere(assistant) -> None:
 
 
 @pytest.mark.skipif(os.name != "posix", reason="Ctrl-C is sent as a signal")
-def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_and_sigterm_end_the_server_cleanly(tmp_path: Path, end: signal.Signals) -> None:
     code = (
         "import sys; sys.path.insert(0, sys.argv[1])\n"
         "from qa.ui import serve\n"
@@ -308,7 +309,7 @@ def test_ctrl_c_ends_the_server_cleanly(tmp_path: Path) -> None:
     line = process.stdout.readline()
     url = line.split()[4]
     assert fetch(url).status == 200
-    process.send_signal(signal.SIGINT)
+    process.send_signal(end)
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0
     assert out == "ended\n"

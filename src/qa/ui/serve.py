@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import signal
 import socket
 import sys
 import tempfile
@@ -50,12 +51,15 @@ class Page:
         warmup.start()
 
     def run(self) -> None:
-        """Serve until Ctrl-C or SIGTERM, then return."""
+        """Serve until Ctrl-C or SIGTERM, then return; call it in the main thread."""
+        # The server handles the signal itself, and raises it again once it has ended: SIGTERM would
+        # then kill the process before anything is cleaned up.
+        before = signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
-            # The server handles the signal itself, and raises it again once it has ended.
             with contextlib.suppress(KeyboardInterrupt):
                 self._server.run(sockets=[self._listener])
         finally:
+            signal.signal(signal.SIGTERM, before)
             self._clean()
 
     def run_in_thread(self) -> None:
