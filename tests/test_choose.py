@@ -18,6 +18,7 @@ class FakeModel:
 
     name: str
     made_with: dict[str, object] = field(default_factory=dict)
+    problems: tuple[str, ...] = ()
     identity = "fake"
     context_tokens = 4096
     keeps_prefixes = True
@@ -25,6 +26,9 @@ class FakeModel:
 
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         yield Token("", usage=Usage())
+
+    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
+        return False
 
     def warm(self, prefix: tuple[Message, ...], progress=None) -> Usage:
         return Usage()
@@ -43,6 +47,7 @@ class Machine:
     server: ServerInfo | None = None
     gguf: bool = True
     broken_ollama: bool = False
+    bare_template: bool = False
     probes: list[tuple[str, float]] = field(default_factory=list)
 
     def probe_server(self, url: str, timeout_s: float = 1.0) -> ServerInfo | None:
@@ -61,7 +66,8 @@ class Machine:
     def ollama_model(self, url: str, model: str, **made_with: object) -> FakeModel:
         if self.broken_ollama:
             raise ModelUnavailable(f"the server at {url!r} stopped; look at its log")
-        return FakeModel(f"ollama · {model}", {"url": url, **made_with})
+        problems = ("its template drops messages; run `ollama pull`",) * self.bare_template
+        return FakeModel(f"ollama · {model}", {"url": url, **made_with}, problems)
 
     def embedded_model(self, gguf: Path, **made_with: object) -> FakeModel:
         return FakeModel(f"embedded · {gguf.stem}", {"gguf": gguf, **made_with})
@@ -131,6 +137,15 @@ def test_an_ollama_that_fails_at_once_is_a_notice_in_auto(on, tmp_path):
     choice = choose_model(ModelOptions(cache=tmp_path))
     assert choice.backend == "embedded · model"
     assert "stopped" in choice.notices[0]
+
+
+def test_an_ollama_model_with_a_bare_template_is_never_asked(on, tmp_path):
+    on(Machine(server_with("ministral-3:3b"), bare_template=True))
+    choice = choose_model(ModelOptions(cache=tmp_path))
+    assert choice.backend == "embedded · model"
+    assert "template" in choice.notices[0]
+    with pytest.raises(ModelUnavailable, match="ollama pull"):
+        choose_model(ModelOptions(cache=tmp_path, backend="ollama"))
 
 
 def test_auto_without_any_model_is_extractive_and_says_why(on, tmp_path):

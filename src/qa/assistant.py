@@ -78,7 +78,9 @@ class Assistant:
         """
         settings = settings or load_settings()
         given = None if paths is None else [Path(path) for path in paths]
-        encoder = load_encoder(settings.encoder, settings.cache, settings.threads)
+        encoder = load_encoder(
+            settings.encoder, settings.cache, settings.threads, progress=progress
+        )
         store = Store.open(settings.store, encoder.id, encoder.dim)
         try:
             choice = choose_model(model_options(settings), progress)
