@@ -56,7 +56,9 @@ class Choice:
 def choose_model(options: ModelOptions, progress: Progress | None = None) -> Choice:
     """Choose the model; the embedded model's file is assembled if that was never done.
 
+    :param options: what the choice depends on.
     :param progress: is told what takes long.
+    :return: the model, not loaded yet.
     :raises ModelUnavailable: the backend that was asked for by name is not usable.
     :raises InputError: ``ollama_url`` is not a server address.
     """
@@ -101,10 +103,7 @@ def _ollama(options: ModelOptions) -> ChatModel:
 
 
 def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
-    """Return the server's model to use.
-
-    :raises ModelUnavailable: none is usable; the message says what to pull.
-    """
+    """Return the server's model to use; without one, the error says what to pull."""
     best = best_model(server, options.ollama_model)
     if best is None:
         raise ModelUnavailable(_what_to_pull(options.ollama_model))

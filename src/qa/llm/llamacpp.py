@@ -45,6 +45,8 @@ class LlamaServer:
     def __init__(self, gguf: Path, options: ServerOptions) -> None:
         """Load the model and start the server.
 
+        :param gguf: the model's file.
+        :param options: how it is loaded.
         :raises ModelUnavailable: the package or the file is missing or unusable.
         """
         key = secrets.token_urlsafe(32)
@@ -63,6 +65,9 @@ class LlamaServer:
     def post(self, path: str, request: Mapping[str, object]) -> dict[str, Any]:
         """Return the answer to a request that is not streamed.
 
+        :param path: of llama-server's HTTP interface.
+        :param request: the JSON body.
+        :return: the JSON answer.
         :raises ModelUnavailable: the server refused or does not answer.
         """
         with _translated():
@@ -75,6 +80,8 @@ class LlamaServer:
     def events(self, request: Mapping[str, object]) -> Generator[dict[str, Any], None, None]:
         """Yield a completion's events; closing the iterator closes the connection and so stops it.
 
+        :param request: the body of ``/completion``.
+        :yield: what the server sends, one JSON object a token; the last one has ``stop`` true.
         :raises PromptTooLong: the prompt does not fit.
         :raises ModelUnavailable: the server refused, or died in mid-stream.
         """

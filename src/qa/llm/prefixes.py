@@ -73,6 +73,7 @@ class SavedPrefixes:
     def save(self, key: str, write: Callable[[str], int]) -> None:
         """Write the file for ``key`` and delete the least recently used ones beyond the limit.
 
+        :param key: names everything that the bytes depend on.
         :param write: given a file name inside the folder, writes it and returns its size in bytes.
         :raises OSError: the folder cannot be written, or the file came out short.
         """
