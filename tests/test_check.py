@@ -1,6 +1,6 @@
 import pytest
-from fakes import HashEncoder
 
+from fakes import HashEncoder
 from qa.check import check, clean, quotation
 from qa.types import Citation
 

@@ -1,6 +1,6 @@
 import pytest
-from fakes import ScriptedModel
 
+from fakes import ScriptedModel
 from qa.conversation import leans_on_history, standalone
 from qa.errors import ModelUnavailable
 from qa.llm.meter import Meter

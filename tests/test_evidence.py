@@ -1,8 +1,8 @@
 import math
 
 import pytest
-from fakes import Reply, ScriptedModel
 
+from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
 from qa.evidence import log_odds, policy, probe, select, vote

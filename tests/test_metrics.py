@@ -1,6 +1,7 @@
 import math
 
 import pytest
+
 from qa_eval.metrics import auroc, citation_scores, containment, ece, exact, interval, token_f1
 
 

@@ -1,4 +1,5 @@
 import pytest
+
 from qa.errors import PromptError
 from qa.prompt import (
     fill,
@@ -51,7 +52,7 @@ def test_a_template_whose_places_differ_from_its_declaration_is_refused():
 
 
 def test_an_unknown_template_is_an_error_that_says_where_to_look():
-    with pytest.raises(PromptError, match="prompts/nope.txt"):
+    with pytest.raises(PromptError, match=r"prompts/nope\.txt"):
         load_template("nope")
 
 

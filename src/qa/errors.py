@@ -1,4 +1,4 @@
-"""The errors that the package raises; each message says what happened, the value, and what to do next."""
+"""The errors that the package raises: what happened, the value, and what to do next."""
 
 
 class QAError(Exception):
@@ -22,7 +22,7 @@ class ModelUnavailable(QAError):
 
 
 class PromptTooLong(QAError):
-    """A prompt does not fit the model's context; ``prompt_tokens`` and ``context_tokens`` say by how much."""
+    """A prompt does not fit the model's context; the two counts say by how much."""
 
     def __init__(self, message: str, *, prompt_tokens: int = 0, context_tokens: int = 0) -> None:
         super().__init__(message)

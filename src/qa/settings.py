@@ -1,4 +1,4 @@
-"""Settings: one frozen object, read once at the entry point from ``qa.toml`` and ``QA_*`` variables.
+"""Settings: one frozen object, read at the entry point from ``qa.toml`` and ``QA_*`` variables.
 
 Library modules never read files or the environment for settings; they are passed what they need.
 

@@ -1,7 +1,7 @@
 """The values that flow through the pipeline; this module imports nothing of ours.
 
-Offsets are half-open character positions ``[start, end)`` in ``Document.text``. Scores: higher is better.
-Ranks start at 1. Every value is frozen; sequences inside values are tuples.
+Offsets are half-open character positions ``[start, end)`` in ``Document.text``. Scores: higher is
+better. Ranks start at 1. Every value is frozen; sequences inside values are tuples.
 
 Example: ``document.text[citation.start:citation.end] == citation.text`` holds for every citation.
 """
@@ -26,7 +26,7 @@ class Page:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document's canonical text (Unicode NFC, ``\\n`` line ends) and where it came from."""
+    """A document's canonical text (Unicode NFC, line feeds only) and where it came from."""
 
     id: str
     title: str
@@ -35,7 +35,7 @@ class Document:
     notices: tuple[str, ...] = ()
 
     def page_at(self, offset: int) -> int | None:
-        """Return the number of the page that holds ``offset``, or None in a document without pages."""
+        """Return the number of the page that holds ``offset``; None without pages."""
         for page in self.pages:
             if page.start <= offset < page.end:
                 return page.number
@@ -72,7 +72,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A retrieved sentence. ``score`` is the fused score; ``dense`` and ``lexical`` are its parts."""
+    """A retrieved sentence: ``score`` is fused from ``dense`` (cosine) and ``lexical`` (BM25)."""
 
     sentence: Sentence
     score: float
@@ -101,10 +101,10 @@ class Message:
 class Prompt:
     """One model call. ``slot`` names the cache that the prompt's beginning lives in.
 
-    ``document`` prompts begin with the static numbered document, ``probe`` and ``write`` prompts with
-    short static rules: a backend that can keeps one cache for each, so that none pushes another out.
-    ``schema`` is a JSON schema that the output must follow; ``top_logprobs`` > 0 asks for that many
-    alternatives of every generated token (at most 20).
+    ``document`` prompts begin with the static numbered document, ``probe`` and ``write`` prompts
+    with short static rules: a backend that can keeps one cache for each, so that none pushes
+    another out. ``schema`` is a JSON schema that the output must follow; ``top_logprobs`` > 0 asks
+    for that many alternatives of every generated token (at most 20).
     """
 
     messages: tuple[Message, ...]
@@ -127,8 +127,8 @@ class TokenLogprob:
 class Usage:
     """Token counts of one model call, or their sums over a question.
 
-    ``prompt_tokens``: read by the model, cached ones included. ``computed_tokens``: those that no cache
-    served. ``truncated``: the server read less than was sent, or could not take it whole.
+    ``prompt_tokens``: read by the model, cached ones included. ``computed_tokens``: those that no
+    cache served. ``truncated``: the server read less than was sent, or could not take it whole.
     """
 
     prompt_tokens: int = 0
@@ -148,7 +148,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What a model streams: text as it comes. The last one has ``usage`` and the reason it stopped."""
+    """What a model streams; the last one has ``usage`` and the reason it stopped."""
 
     text: str
     top: tuple[TokenLogprob, ...] = ()
@@ -173,8 +173,8 @@ class Citation:
 class Evidence:
     """The sentences that a question is being answered from.
 
-    First those under consideration (``chosen`` False, at once, before any model call), then the ones the
-    answer will be written from (``chosen`` True; none when the assistant abstains).
+    First those under consideration (``chosen`` False, at once, before any model call), then the
+    ones the answer will be written from (``chosen`` True; none when the assistant abstains).
     """
 
     citations: tuple[Citation, ...]
@@ -213,7 +213,7 @@ class Timings:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A checked answer, or an honest abstention (``answered`` False, no citations, ``nearest`` filled).
+    """A checked answer, or an honest abstention: no citations, ``nearest`` filled.
 
     ``question`` is the standalone question used; ``considered`` the candidates with their scores;
     ``notices`` what the user should know: fallbacks, truncation, repairs.
