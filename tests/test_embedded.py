@@ -270,6 +270,15 @@ def test_documents_that_alternate_are_restored_not_read(model):
         assert run(model, ask(document, "Quand ?", 1))[1].computed_tokens < 20
 
 
+def test_a_prefix_is_had_when_held_or_saved_and_only_then(model, folder):
+    model.warm(prefix_of(HARBOUR))
+    assert model.has_prefix(prefix_of(HARBOUR))  # held
+    model.warm(prefix_of(ORCHARD))
+    assert model.has_prefix(prefix_of(HARBOUR))  # saved
+    file_of(model, folder, HARBOUR).unlink()
+    assert not model.has_prefix(prefix_of(HARBOUR))
+
+
 def test_reading_is_told_and_restoring_is_not(model, folder):
     lines: list[str] = []
     document = "[1] Le pont de Cordes rouvre lundi. [2] Les travaux ont duré six semaines."
