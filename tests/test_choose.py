@@ -30,9 +30,6 @@ class FakeModel:
     def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
         return False
 
-    def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
-        return True
-
     def warm(self, prefix: tuple[Message, ...], progress=None) -> Usage:
         return Usage()
 
