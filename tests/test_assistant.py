@@ -5,7 +5,7 @@ import pytest
 from fakes import HashEncoder, ScriptedModel
 from qa import Turn
 from qa.assistant import Assistant, model_options
-from qa.errors import InputError
+from qa.errors import IndexMissing, InputError
 from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
@@ -116,3 +116,35 @@ def test_closing_twice_is_fine_and_closes_the_model(assistant):
     assistant.close()
     assistant.close()
     assert model.closed
+
+
+def test_a_single_file_can_be_opened_and_asked(tmp_path):
+    file = tmp_path / "seul.txt"
+    file.write_text(FIRST, encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", cache=tmp_path)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with Assistant(store, encoder, Choice(scripted(), "scripted"), settings, [file]) as assistant:
+        assistant.index([file])
+        assert [info.id for info in assistant.documents()] == ["seul.txt"]
+        assert assistant.ask(TROOPS).answered
+
+
+def test_an_empty_index_is_an_error_that_says_what_to_do(tmp_path):
+    settings = Settings(store=tmp_path / "store", cache=tmp_path)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with (
+        Assistant(store, encoder, Choice(scripted(), "scripted"), settings) as assistant,
+        pytest.raises(IndexMissing, match="qa index"),
+    ):
+        assistant.ask(TROOPS)
+
+
+def test_opening_only_a_file_that_cannot_be_read_says_why(tmp_path, monkeypatch):
+    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
+    empty = tmp_path / "vide.txt"
+    empty.write_bytes(b"")
+    settings = Settings(store=tmp_path / "store", cache=tmp_path, backend="extractive")
+    with pytest.raises(InputError, match="vide"):
+        Assistant.open([empty], settings=settings)

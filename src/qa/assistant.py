@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Self
 
 from qa.documents import SUFFIXES
 from qa.embed import Encoder, load_encoder
-from qa.errors import InputError, QAError
+from qa.errors import IndexMissing, InputError, QAError
 from qa.ingest import Report, sync
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, ModelOptions, choose_model
@@ -87,7 +87,9 @@ class Assistant:
             assistant = cls(store, encoder, choice, settings, given)
             found = [p for p in settings.documents if p.exists()] if given is None else given
             if found:
-                assistant.index(found, progress)
+                report = assistant.index(found, progress)
+                if report.failed and not assistant.documents():
+                    raise InputError("; ".join(message for _, message in report.failed))
         except BaseException:
             store.close()
             raise
@@ -175,8 +177,8 @@ class Assistant:
         infos = self._store.documents()
         if self._roots is None:
             return infos
-        roots = {root.resolve() for root in self._roots}
-        return tuple(info for info in infos if Path(info.root).resolve() in roots)
+        given = {root.resolve() for root in self._roots}
+        return tuple(info for info in infos if given & {Path(info.path), *Path(info.path).parents})
 
     def document(self, document_id: str) -> Document:
         """Return a document; its ``text`` is the canonical text that offsets refer to."""
@@ -243,6 +245,11 @@ class Assistant:
         self._numbered.clear()
 
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
+        if not self._store.documents():
+            folders = ", ".join(repr(str(folder)) for folder in self._settings.documents)
+            raise IndexMissing(
+                f"no document is indexed: put files into {folders}, or run `qa index PATH`"
+            )
         if documents is not None:
             for document_id in documents:
                 self._store.document(document_id)  # an unknown id is an error that names it

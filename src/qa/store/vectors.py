@@ -77,10 +77,14 @@ class VectorIndex:
     def search(
         self, vector: Vectors, top_k: int, within: Rows | None = None
     ) -> list[tuple[int, float]]:
-        """Return the ``top_k`` best (row, cosine), best first; ``within`` limits it to some rows."""
+        """Return the ``top_k`` best (row, cosine), best first, of all rows or ``within`` some."""
+        import faiss
+
         top_k = min(top_k, len(self) if within is None else len(within))
         if top_k <= 0:
             return []
+        # One question is one thread's work; more threads only wait for each other (9 ms against 1).
+        faiss.omp_set_num_threads(1)
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         cosines, rows = self._index.search(query, top_k, params=_only(within))
         found = [
