@@ -113,6 +113,9 @@ class ScriptedModel:
         self._cached: dict[str, list[str]] = {}
         self._lock = threading.Lock()
 
+    def load(self) -> None:
+        """Be loaded already."""
+
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         """Yield the next reply's words; the last token carries the usage."""
         with self._lock:

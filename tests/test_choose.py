@@ -24,6 +24,9 @@ class FakeModel:
     keeps_prefixes = True
     has_logprobs = True
 
+    def load(self) -> None:
+        return None
+
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         yield Token("", usage=Usage())
 

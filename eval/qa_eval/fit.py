@@ -39,7 +39,11 @@ def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sampl
     """Return the sample as a cheaper policy would see it."""
     seen = [replace(c, voted=c.voted and voting) for c in sample.candidates]
     gold = dict(zip((c.hit.sentence for c in seen), sample.gold, strict=True))
-    asked: list[Candidate] = policy(seen, probes, sure, lambda c: c.probe or 0.0)
+    asked = (
+        policy(seen, probes, sure, lambda c: c.probe or 0.0)
+        if probes
+        else [replace(c, probe=None) for c in seen]
+    )
     return replace(sample, candidates=tuple(asked), gold=tuple(gold[c.hit.sentence] for c in asked))
 
 

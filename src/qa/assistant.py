@@ -11,7 +11,9 @@ Example::
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
+import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -84,6 +86,7 @@ class Assistant:
         store = Store.open(settings.store, encoder.id, encoder.dim)
         try:
             choice = choose_model(model_options(settings), progress)
+            _load_meanwhile(choice)
             assistant = cls(store, encoder, choice, settings, given)
             found = [p for p in settings.documents if p.exists()] if given is None else given
             if found:
@@ -279,6 +282,18 @@ class Assistant:
             fits = size + _RESERVED_TOKENS <= model.context_tokens and bool(numbered.sentences)
             self._numbered[document_id] = numbered if fits else None
         return self._numbered[document_id]
+
+
+def _load_meanwhile(choice: Choice) -> None:
+    """Load the language model in a thread: the encoder, which loads too, does not wait for it."""
+
+    def load() -> None:
+        # A model that cannot be loaded is named when the first question asks it.
+        with contextlib.suppress(QAError):
+            if choice.model is not None:
+                choice.model.load()
+
+    threading.Thread(target=load, name="load the language model", daemon=True).start()
 
 
 def _free_name(folder: Path, source: Path) -> Path:

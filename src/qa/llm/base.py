@@ -49,6 +49,13 @@ class ChatModel(Protocol):
         """Whether log-probabilities are offered."""
         ...
 
+    def load(self) -> None:
+        """Get ready ahead of the first question, where that takes long; calling it twice is fine.
+
+        :raises ModelUnavailable: the model cannot be loaded.
+        """
+        ...
+
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         """Yield tokens as they come; the last one carries ``usage`` and ``finish``.
 

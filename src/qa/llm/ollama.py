@@ -144,6 +144,9 @@ class OllamaModel:
         """Tell whether the server offers log-probabilities: its version says, then its answers."""
         return self._has_logprobs
 
+    def load(self) -> None:
+        """Do nothing: the server loads the model at the first call and keeps it."""
+
     def stream(self, prompt: Prompt) -> Iterator[Token]:
         """Yield tokens as they come; the last one carries ``usage`` and ``finish``.
 
