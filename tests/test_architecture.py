@@ -31,6 +31,7 @@ ORDER = (
     "llm",
     "prompt",
     "conversation",
+    "overview",
     "calibration",
     "evidence",
     "check",

@@ -22,6 +22,7 @@ from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, select
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
+from qa.overview import central_sentences, is_overview
 from qa.prompt import Language, NumberedDocument, write_prompt
 from qa.retrieve import retrieve
 from qa.store import Store
@@ -106,6 +107,9 @@ def answer_events(
     ask = Meter(resources.model) if resources.model is not None else None
     exchange = _Exchange(question, language(question), ask, notices=list(resources.notices))
     hits = yield from _consider(exchange, history, resources, documents)
+    if hits and is_overview(question):
+        yield from _overview(exchange, hits[0].sentence.document, resources)
+        return
     selection = _select(exchange, hits, resources)
     exchange.mark("chosen")
     score_of = {c.hit.sentence: c.probability for c in selection.candidates}
@@ -123,6 +127,16 @@ def answer_events(
     yield from checked.statements
     exchange.mark("checked")
     yield _answer(exchange, selection, checked, considered, resources)
+
+
+def _overview(exchange: _Exchange, document: str, resources: Resources) -> Iterator[Event]:
+    """Quote the sentences that cover the document; nothing is written, so nothing can be wrong."""
+    chosen = cite(central_sentences(resources.store.sentences(document)), resources.store)
+    exchange.mark("chosen")
+    yield Evidence(chosen, chosen=True, confidence=1.0)
+    checked = Checked(tuple(quotation(citation) for citation in chosen))
+    yield from checked.statements
+    yield _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
 
 
 def _valid(question: str) -> str:
@@ -268,6 +282,12 @@ def _abstention(
     )
 
 
+def _joined(statements: Sequence[Statement]) -> str:
+    """Return the answer's text: a quotation is a line of its own when there are several."""
+    quotes = len(statements) > 1 and all(s.support == "quoted" for s in statements)
+    return ("\n" if quotes else " ").join(statement.text for statement in statements)
+
+
 def _answer(
     exchange: _Exchange,
     selection: Selection,
@@ -277,7 +297,7 @@ def _answer(
 ) -> Answer:
     cited = dict.fromkeys(c for statement in checked.statements for c in statement.citations)
     return Answer(
-        text=" ".join(statement.text for statement in checked.statements),
+        text=_joined(checked.statements),
         answered=True,
         confidence=round(selection.confidence, 4),
         statements=checked.statements,
@@ -290,6 +310,3 @@ def _answer(
         considered=tuple(considered),
         notices=tuple(exchange.notices),
     )
-
-
-__all__ = ["MAX_QUESTION_CHARS", "NO_ANSWER", "Resources", "Statement", "answer_events", "cite"]

@@ -1,0 +1,71 @@
+import pytest
+
+from qa.overview import central_sentences, is_overview
+from qa.types import Sentence
+from test_pipeline import opened  # noqa: F401
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Résume ce document.",
+        "De quoi parle ce document ?",
+        "De quoi s’agit-il ?",
+        "Peux-tu résumer l'article ?",
+        "Fais un résumé en quelques lignes",
+        "Quels sont les points principaux ?",
+        "Summarize this document",
+        "What is this text about?",
+        "tldr",
+    ],
+)
+def test_requests_for_the_whole_are_overviews(question):
+    assert is_overview(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Combien de soldats sont en Irak ?",
+        "Résume la position de Bagdad sur les pourparlers.",
+        "De quoi parle le général Yahya Rasoul à Bagdad ?",
+        "Qui a écrit le résumé des débats de la coalition ?",
+        "What is the coalition's initial goal?",
+    ],
+)
+def test_questions_about_something_are_not(question):
+    assert not is_overview(question)
+
+
+def sentences(count):
+    texts = [
+        f"Le maire de la ville numéro {n} parle du budget de la commune." for n in range(count)
+    ]
+    return [Sentence("a.txt", n, 100 * n, 100 * n + len(t), t) for n, t in enumerate(texts)]
+
+
+@pytest.mark.parametrize(("count", "chosen"), [(0, 0), (1, 1), (2, 2), (9, 3), (12, 4), (90, 6)])
+def test_an_overview_has_three_to_six_sentences_from_different_parts(count, chosen):
+    hits = central_sentences(sentences(count))
+    assert len(hits) == chosen
+    indexes = [hit.sentence.index for hit in hits]
+    assert indexes == sorted(set(indexes))
+    if count == 90:
+        assert [index // 15 for index in indexes] == [0, 1, 2, 3, 4, 5]
+
+
+def test_headings_are_left_out():
+    heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
+    assert central_sentences([heading]) == ()
+
+
+def test_an_overview_is_answered_with_quotations_that_slice_back(opened):  # noqa: F811
+    assistant = opened(None)
+    answer = assistant.ask("De quoi parle ce document ?")
+    assert answer.answered
+    assert 3 <= len(answer.statements) <= 6
+    assert {statement.support for statement in answer.statements} == {"quoted"}
+    assert answer.text.count("\n") == len(answer.statements) - 1
+    for citation in answer.citations:
+        text = assistant.document(citation.document).text
+        assert text[citation.start : citation.end] == citation.text
