@@ -22,6 +22,8 @@ from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, mean
 
 _FOLDS = 5
+# Probabilities from which a second sentence may be used, tried in this order of caution.
+_ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,8 @@ def fit_models(
     rows, labels = [], []
     for sample in samples:
         if sample.answerable and any(sample.gold):
-            best = max(c.hit.score for c in sample.candidates)
             for candidate, gold in zip(sample.candidates, sample.gold, strict=True):
-                rows.append(sentence_features(candidate, best))
+                rows.append(sentence_features(candidate, sample.candidates))
                 labels.append(gold)
     sentence = _logistic(rows, labels, sentence_names)
     questions = [
@@ -67,8 +68,7 @@ def fit_models(
 
 
 def _scored(candidates: Sequence[Candidate], model: Logistic) -> list[Candidate]:
-    best = max(c.hit.score for c in candidates)
-    return [replace(c, probability=model(sentence_features(c, best))) for c in candidates]
+    return [replace(c, probability=model(sentence_features(c, candidates))) for c in candidates]
 
 
 def _logistic(
@@ -150,27 +150,24 @@ class Part:
     question_features: tuple[str, ...]
     probes: int
     sure: float
-    also: float
     voting: bool
 
 
 PARTS = (
     Part(
         "vote",
-        ("score", "behind", "probe", "probed", "voted"),
+        ("score", "behind", "probe", "lag", "probed", "voted"),
         ("probe", "top_probe", "score", "voted", "coverage", "missing"),
         probes=2,
         sure=1.0,
-        also=0.6,
         voting=True,
     ),
     Part(
         "probe",
-        ("score", "behind", "probe", "probed"),
+        ("score", "behind", "probe", "lag", "probed"),
         ("probe", "top_probe", "score", "coverage", "missing"),
         probes=3,
         sure=99.0,
-        also=0.7,
         voting=False,
     ),
     Part(
@@ -179,14 +176,13 @@ PARTS = (
         ("score", "cosine", "coverage", "missing"),
         probes=0,
         sure=99.0,
-        also=0.95,
         voting=False,
     ),
 )
 
 
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
-    """Fit one part; the threshold comes from questions whose document was held out."""
+    """Fit one part; both cuts come from questions whose document was held out."""
     seen = [
         replayed(sample, part.probes, part.sure, voting=part.voting)
         for sample in samples
@@ -195,11 +191,19 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
 
     def fit(some: Sequence[Sample]) -> Calibration:
         sentence, answerable = fit_models(some, part.sentence_features, part.question_features)
-        return Calibration(sentence, answerable, 0.5, part.also, part.probes, part.sure, {})
+        return Calibration(sentence, answerable, 0.5, 1.0, part.probes, part.sure, {})
 
-    threshold = best_threshold(cross_validate(seen, fit))
-    outcomes = cross_validate(seen, lambda some: replace(fit(some), threshold=threshold))
-    return replace(fit(seen), threshold=threshold), outcomes
+    def held_out(**cuts: float) -> list[Outcome]:
+        return cross_validate(seen, lambda some: replace(fit(some), **cuts))  # type: ignore[arg-type]
+
+    threshold = best_threshold(held_out())
+    also = max(_ALSO, key=lambda cut: (_cited(held_out(also=cut)), cut))
+    cuts = {"threshold": threshold, "also": also}
+    return replace(fit(seen), **cuts), held_out(**cuts)  # type: ignore[arg-type]
+
+
+def _cited(outcomes: Sequence[Outcome]) -> float:
+    return round(mean([o.citation_f1 for o in outcomes if o.sample.answerable]), 3)
 
 
 def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, object]:

@@ -105,13 +105,19 @@ def probe(
     return log_odds(logprobs, said, language)
 
 
-def sentence_features(candidate: Candidate, best_score: float) -> dict[str, float]:
-    """Return what the sentence model sees of one candidate."""
+def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict[str, float]:
+    """Return what the sentence model sees of one candidate among ``rivals`` (itself included).
+
+    ``behind`` and ``lag`` are its distances to the best retrieval score and to the best probe.
+    """
     asked = candidate.probe is not None
+    top_score = max(rival.hit.score for rival in rivals)
+    top_probe = max((r.probe for r in rivals if r.probe is not None), default=0.0)
     return {
         "score": candidate.hit.score,
-        "behind": best_score - candidate.hit.score,
+        "behind": top_score - candidate.hit.score,
         "probe": candidate.probe or 0.0,
+        "lag": top_probe - candidate.probe if candidate.probe is not None else 0.0,
         "probed": float(asked),
         "voted": float(candidate.voted),
     }
@@ -212,10 +218,9 @@ def policy(
 
 def decide(question: str, candidates: Sequence[Candidate], calibration: Calibration) -> Selection:
     """Rank the candidates, choose, and answer or abstain by the calibrated confidence."""
-    best_score = max(candidate.hit.score for candidate in candidates)
     scored = sorted(
         (
-            replace(c, probability=calibration.sentence(sentence_features(c, best_score)))
+            replace(c, probability=calibration.sentence(sentence_features(c, candidates)))
             for c in candidates
         ),
         key=lambda c: (-c.probability, c.hit.rank),

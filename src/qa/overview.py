@@ -30,8 +30,8 @@ _OVERVIEW = re.compile(
 # «Résume la position de Bagdad» asks about something: more content words than this are a question.
 _MOST_WORDS = 2
 # Words about the text itself, which leave nothing asked for.
-_ABOUT = """document texte article fichier contenu sujet thème résumé synthèse idées points principales
-principaux essentiel clés phrases mots lignes parle traite agit fais donne
+_ABOUT = """document texte article fichier contenu sujet thème résumé synthèse idées points
+principales principaux essentiel clés phrases mots lignes parle traite agit fais donne
 text file content subject summary overview main key about tldr give"""
 _ABOUT_THE_TEXT = frozenset(stems(_ABOUT))
 _FEWEST, _MOST = 3, 6
