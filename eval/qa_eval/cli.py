@@ -43,7 +43,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     paths = tuple(path for path in paths if path.name in used) or paths
     settings = settings.model_copy(update={"store": out / "store"})
     with corpus.open_assistant(items, paths, settings, _note) as assistant:
-        if options.fit:
+        if options.fit or options.collect:
             return _fit(assistant, items, out, options)
         _note(f"{len(items)} questions on {len(paths)} documents, {assistant.backend}")
         if not options.corpus and not options.baseline and len(paths) <= options.read:
@@ -78,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
         "--read", type=int, default=24, help="let the model read at most so many documents whole"
     )
     parser.add_argument("--fit", action="store_true", help="collect features; fit the evidence")
+    parser.add_argument("--collect", action="store_true", help="collect features, fit nothing")
     parser.add_argument("--also-fit", type=Path, nargs="*", default=[], help="more features.jsonl")
     return parser
 
@@ -103,6 +104,9 @@ def _fit(
         assistant.warm(_note)
     path = out / "features.jsonl"
     collect(resources, resources.model, items, path, voting=voting, progress=_note)
+    _note(f"features in {path}")
+    if options.collect:
+        return 0
     own, more = load_samples(path), [s for extra in options.also_fit for s in load_samples(extra)]
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))

@@ -104,6 +104,11 @@ class Assistant:
         return self._choice.backend
 
     @property
+    def settings(self) -> Settings:
+        """What this assistant was opened with."""
+        return self._settings
+
+    @property
     def notices(self) -> tuple[str, ...]:
         """What the person should know of the model that was chosen."""
         return self._choice.notices
