@@ -103,6 +103,7 @@ class ScriptedModel:
         self.default = default
         self.name = name
         self.identity = f"{name}-1"
+        self.label = ""
         self.context_tokens = context_tokens
         self.keeps_prefixes = keeps_prefixes
         self.has_logprobs = has_logprobs

@@ -20,6 +20,7 @@ class FakeModel:
     made_with: dict[str, object] = field(default_factory=dict)
     problems: tuple[str, ...] = ()
     identity = "fake"
+    label = ""
     context_tokens = 4096
     keeps_prefixes = True
     has_logprobs = True

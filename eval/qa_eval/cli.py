@@ -111,7 +111,7 @@ def _fit(
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {
-        "model": resources.model.identity,
+        "model": resources.model.label,
         "encoder": resources.encoder.id,
         "date": datetime.now(UTC).date().isoformat(),
         "command": "qa eval " + " ".join(sys.argv[2:]),

@@ -39,6 +39,8 @@ Progress = Callable[[str], None]
 
 # Of the context window: the question, the vote and the chat template's own tokens.
 _RESERVED_TOKENS = 640
+# Text has fewer characters a token than this, so a longer document cannot fit.
+_MOST_CHARS_A_TOKEN = 8
 
 
 class Assistant:
@@ -279,14 +281,18 @@ class Assistant:
         if model is None:
             return None
         if document_id not in self._numbered:
-            document = self._store.document(document_id)
-            numbered = number_document(
-                document, self._store.sentences(document_id), language(document.text)
-            )
-            size = sum(model.count_tokens(message.content) for message in numbered.prefix)
-            fits = size + _RESERVED_TOKENS <= model.context_tokens and bool(numbered.sentences)
-            self._numbered[document_id] = numbered if fits else None
+            self._numbered[document_id] = self._numbered_if_fits(document_id, model)
         return self._numbered[document_id]
+
+    def _numbered_if_fits(self, document_id: str, model: ChatModel) -> NumberedDocument | None:
+        document = self._store.document(document_id)
+        if len(document.text) > _MOST_CHARS_A_TOKEN * model.context_tokens:
+            return None  # no need to count
+        sentences = self._store.sentences(document_id)
+        numbered = number_document(document, sentences, language(document.text))
+        size = sum(model.count_tokens(message.content) for message in numbered.prefix)
+        fits = size + _RESERVED_TOKENS <= model.context_tokens and bool(numbered.sentences)
+        return numbered if fits else None
 
 
 def _load_meanwhile(choice: Choice) -> None:

@@ -4,7 +4,7 @@ Each part says what it was fitted on, when, with which model and by which comman
 --fit``). For a model that nothing was fitted on, a conservative rule stands in, and ``is_fitted``
 says so.
 
-Example: ``calibration_for(model.identity, voting=True).threshold``.
+Example: ``calibration_for(model.label, voting=True).threshold``.
 """
 
 from __future__ import annotations
@@ -70,15 +70,15 @@ def load_calibrations() -> Mapping[str, Calibration]:
     }
 
 
-def is_fitted(identity: str) -> bool:
-    """Tell whether the evidence models were fitted on the model of this identity."""
-    return load_calibrations()["vote"].fitted.get("model") == identity
+def is_fitted(label: str) -> bool:
+    """Tell whether the evidence models were fitted on a model whose weights have this label."""
+    return bool(label) and load_calibrations()["vote"].fitted.get("model") == label
 
 
-def calibration_for(identity: str | None, *, voting: bool = False) -> Calibration:
+def calibration_for(label: str | None, *, voting: bool = False) -> Calibration:
     """Return the part for a model (None: no model), with or without its vote over the document."""
-    if identity is None:
+    if label is None:
         return load_calibrations()["extractive"]
-    if not is_fitted(identity):
+    if not is_fitted(label):
         return load_calibrations()["conservative"]
     return load_calibrations()["vote" if voting else "probe"]

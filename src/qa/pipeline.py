@@ -199,14 +199,17 @@ def _select(exchange: _Exchange, hits: Sequence[Hit], resources: Resources) -> S
     numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
     if exchange.ask is not None and model is not None:
         try:
+            inside = numbered is not None and not model.keeps_prefixes
+            # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
+            label = model.label if model.has_logprobs and not inside else ""
             selection = select(
                 exchange.question,
                 hits,
-                calibration_for(model.identity, voting=numbered is not None),
+                calibration_for(label, voting=numbered is not None),
                 exchange.ask,
                 language=exchange.language,
                 numbered=numbered,
-                probe_inside=numbered is not None and not model.keeps_prefixes,
+                probe_inside=inside,
             )
             exchange.notices.extend(selection.notices)
             return selection
@@ -245,10 +248,11 @@ def cite(
     hits: Sequence[Hit], store: Store, score_of: Mapping[Sentence, float] | None = None
 ) -> tuple[Citation, ...]:
     """Make citations of retrieved sentences; the text is sliced from the stored document."""
+    documents = {name: store.document(name) for name in {hit.sentence.document for hit in hits}}
     citations = []
     for hit in hits:
         sentence = hit.sentence
-        document = store.document(sentence.document)
+        document = documents[sentence.document]
         citations.append(
             Citation(
                 document=document.id,

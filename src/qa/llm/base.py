@@ -35,6 +35,11 @@ class ChatModel(Protocol):
         ...
 
     @property
+    def label(self) -> str:
+        """What the weights call themselves, the same on every server; "" if they do not say."""
+        ...
+
+    @property
     def context_tokens(self) -> int:
         """The whole window, output included."""
         ...

@@ -24,6 +24,7 @@ import psutil
 
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.llm.base import Progress
+from qa.llm.gguf import label, read_general
 from qa.llm.llamacpp import LlamaServer, ServerOptions
 from qa.llm.prefixes import SavedPrefixes
 from qa.llm.rendering import Renderer, Tokens
@@ -96,6 +97,11 @@ class EmbeddedModel:
     def identity(self) -> str:
         """Return what tells this model's weights from others'."""
         return f"embedded:{_fingerprint(self._gguf)}"
+
+    @property
+    def label(self) -> str:
+        """Return what the weights call themselves."""
+        return label(read_general(self._gguf))
 
     @property
     def context_tokens(self) -> int:

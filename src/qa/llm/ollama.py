@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from qa.errors import ModelUnavailable
 from qa.llm import ollama_errors
 from qa.llm.base import Progress
+from qa.llm.gguf import label
 from qa.llm.ollama_client import ChatClient, Overflow
 from qa.llm.ollama_counts import TokenCounts, Verdict, recall, remember, unheard_of, verdict_file
 from qa.llm.ollama_server import (
@@ -102,6 +103,7 @@ class OllamaModel:
         )
         shown = self._client.show()
         self.problems = ollama_errors.template_problems(self._info.name, shown)
+        self._label = label(dict(shown.modelinfo or {}))
         self._context_tokens = min(context_tokens, _context_length(shown) or context_tokens)
         version = self._server.version_tuple
         self._has_logprobs = not version or version >= _LOGPROBS_SINCE
@@ -123,6 +125,11 @@ class OllamaModel:
     def identity(self) -> str:
         """Return the model's digest: two models of one name are not mixed up."""
         return f"ollama:{self._info.digest or self._info.name}"
+
+    @property
+    def label(self) -> str:
+        """Return what the weights call themselves, from the server's copy of their metadata."""
+        return self._label
 
     @property
     def version(self) -> str:
