@@ -33,6 +33,7 @@ ORDER = (
     "conversation",
     "overview",
     "calibration",
+    "witnesses",
     "evidence",
     "check",
     "pipeline",

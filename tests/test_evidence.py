@@ -5,10 +5,11 @@ import pytest
 from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
-from qa.evidence import log_odds, policy, probe, select, vote
+from qa.evidence import policy, select
 from qa.llm.meter import Meter
 from qa.prompt import number_document
-from qa.types import Document, Hit, Sentence, TokenLogprob
+from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
+from qa.witnesses import log_odds, probe, vote
 
 TEXTS = ("Le maire parle.", "La foule écoute.", "Le préfet part.")
 SENTENCES = tuple(Sentence("a.txt", i, 20 * i, 20 * i + len(t), t) for i, t in enumerate(TEXTS))
@@ -52,14 +53,14 @@ def test_without_logprobs_the_word_itself_decides(text, sign):
 
 def test_a_vote_outside_the_document_is_dropped():
     ask = Meter(ScriptedModel(['{"ids": [2, 99, 0]}']))
-    assert vote("Qui écoute ?", NUMBERED, ask) == (1,)
+    assert dict(vote("Qui écoute ?", NUMBERED, ask).probability) == {1: 1.0}
 
 
 def test_a_probe_is_asked_alone_or_after_the_documents_prefix():
     model = ScriptedModel([says(1.0), says(1.0)])
     ask = Meter(model)
-    probe("Qui ?", HITS[0], "fr", ask)
-    probe("Qui ?", HITS[0], "fr", ask, inside=NUMBERED)
+    probe("Qui ?", TEXTS[0], "fr", ask)
+    probe("Qui ?", TEXTS[0], "fr", ask, inside=NUMBERED)
     assert "La foule" not in model.prompts[0].messages[0].content
     assert model.prompts[1].messages[0] == NUMBERED.prefix[0]
     assert [prompt.slot for prompt in model.prompts] == ["probe", "document"]
@@ -128,3 +129,35 @@ def test_a_model_that_nothing_was_fitted_on_gets_the_conservative_rule():
     assert not is_fitted("some other model")
     assert calibration_for("some other model") is load_calibrations()["conservative"]
     assert calibration_for(None) is load_calibrations()["extractive"]
+
+
+class Spelled(ScriptedModel):
+    """A model that votes token by token, as real ones do, with alternatives for the numbers."""
+
+    def stream(self, prompt):
+        digits = (TokenLogprob("2", math.log(0.6)), TokenLogprob("1", math.log(0.2)))
+        empty = TokenLogprob("]}", math.log(0.1))
+        yield Token('{"ids":[', (TokenLogprob('{"', -0.1),))
+        yield Token("2", (*digits, empty, TokenLogprob("x", math.log(0.1))))
+        yield Token(",")
+        yield Token("1", (TokenLogprob("1", -0.1),))
+        yield Token("]}", usage=Usage(), finish="stop")
+
+
+def test_a_votes_probability_and_the_wish_for_none_are_read_from_the_first_digit():
+    votes = vote("Qui écoute ?", NUMBERED, Meter(Spelled()))
+    assert votes.probability == {1: pytest.approx(0.6 / 0.9), 0: 1.0}
+    assert votes.none == pytest.approx(math.log((0.1 / 0.9) / (0.8 / 0.9)), abs=1e-4)
+
+
+def test_numbers_of_several_digits_are_put_together():
+    many = [Sentence("a.txt", n, 20 * n, 20 * n + 5, f"Mot {n}.") for n in range(14)]
+    numbered = number_document(Document("a.txt", "t", "x" * 300), many, "fr")
+
+    class TwoDigits(ScriptedModel):
+        def stream(self, prompt):
+            for text in ('{"', "ids", '":[', "1", "3", ",", "2", "]}"):
+                yield Token(text)
+            yield Token("", usage=Usage(), finish="stop")
+
+    assert set(vote("Qui ?", numbered, Meter(TwoDigits())).probability) == {12, 1}

@@ -14,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qa.conversation import leans_on_history, standalone
-from qa.evidence import Candidate, probe, vote
+from qa.evidence import Candidate
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.pipeline import Resources
 from qa.retrieve import retrieve
 from qa.types import Hit
+from qa.witnesses import Votes, probe, vote
 from qa.words import language
 from qa_eval.data import Item
 
@@ -39,6 +40,7 @@ class Sample:
     candidates: tuple[Candidate, ...]
     gold: tuple[bool, ...]
     gold_sets: tuple[tuple[tuple[int, int], ...], ...]
+    none: float = 0.0
 
     @property
     def answerable(self) -> bool:
@@ -82,21 +84,22 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         history_question=previous,
     )
     numbered = resources.held(item.document) if voting else None
-    voted = vote(question, numbered, ask) if numbered else ()
+    votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
     return {
         "id": item.id,
         "document": item.document,
         "question": question,
         "kind": item.kind,
+        "none": votes.none,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
         "candidates": [
             {
                 "hit": _dump(hit),
-                "voted": (is_voted := hit.sentence.index in voted),
+                "vote": (given := votes.probability.get(hit.sentence.index)),
                 "probe": (
-                    probe(question, hit, language(question), ask)
-                    if is_voted or hit.rank <= _PROBED
+                    probe(question, hit.sentence.text, language(question), ask)
+                    if given is not None or hit.rank <= _PROBED
                     else None
                 ),
                 "gold": (hit.sentence.start, hit.sentence.end) in gold,
@@ -127,7 +130,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
     def candidate(row: dict) -> Candidate:  # type: ignore[type-arg]
         score, rank, dense, lexical = row["hit"]["scores"]
         sentence = Sentence(*row["hit"]["sentence"])
-        return Candidate(Hit(sentence, score, rank, dense, lexical), row["probe"], row["voted"])
+        return Candidate(Hit(sentence, score, rank, dense, lexical), row["probe"], row["vote"])
 
     return tuple(
         Sample(
@@ -138,6 +141,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             candidates=tuple(candidate(c) for c in row["candidates"]),
             gold=tuple(c["gold"] for c in row["candidates"]),
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
+            none=row["none"],
         )
         for row in _rows(path)  # type: ignore[arg-type]
     )

@@ -39,14 +39,19 @@ class Outcome:
 
 def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sample:
     """Return the sample as a cheaper policy would see it."""
-    seen = [replace(c, voted=c.voted and voting) for c in sample.candidates]
+    seen = [replace(c, vote=c.vote if voting else None) for c in sample.candidates]
     gold = dict(zip((c.hit.sentence for c in seen), sample.gold, strict=True))
     asked = (
         policy(seen, probes, sure, lambda c: c.probe or 0.0)
         if probes
         else [replace(c, probe=None) for c in seen]
     )
-    return replace(sample, candidates=tuple(asked), gold=tuple(gold[c.hit.sentence] for c in asked))
+    return replace(
+        sample,
+        candidates=tuple(asked),
+        gold=tuple(gold[c.hit.sentence] for c in asked),
+        none=sample.none if voting else 0.0,
+    )
 
 
 def fit_models(
@@ -61,7 +66,7 @@ def fit_models(
                 labels.append(gold)
     sentence = _logistic(rows, labels, sentence_names)
     questions = [
-        question_features(sample.question, _scored(sample.candidates, sentence))
+        question_features(sample.question, _scored(sample.candidates, sentence), sample.none)
         for sample in samples
     ]
     return sentence, _logistic(questions, [s.answerable for s in samples], question_names)
@@ -99,7 +104,7 @@ def cross_validate(
 def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     """Replay one sample under a calibration."""
     always = replace(calibration, threshold=0.0)
-    selection = decide(sample.question, sample.candidates, always)
+    selection = decide(sample.question, sample.candidates, always, sample.none)
     spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
     return Outcome(
         sample,
@@ -153,11 +158,24 @@ class Part:
     voting: bool
 
 
+_QUESTION_FEATURES = (
+    "probe",
+    "top_probe",
+    "gap",
+    "score",
+    "lexical",
+    "cosine",
+    "vote",
+    "none",
+    "sure",
+    "coverage",
+    "missing",
+)
 PARTS = (
     Part(
         "vote",
-        ("score", "behind", "probe", "lag", "probed", "voted"),
-        ("probe", "top_probe", "score", "voted", "coverage", "missing"),
+        ("score", "behind", "probe", "lag", "probed", "voted", "vote"),
+        _QUESTION_FEATURES,
         probes=2,
         sure=1.0,
         voting=True,
@@ -165,7 +183,7 @@ PARTS = (
     Part(
         "probe",
         ("score", "behind", "probe", "lag", "probed"),
-        ("probe", "top_probe", "score", "coverage", "missing"),
+        tuple(name for name in _QUESTION_FEATURES if name not in ("vote", "none")),
         probes=3,
         sure=99.0,
         voting=False,
@@ -173,7 +191,7 @@ PARTS = (
     Part(
         "extractive",
         ("score", "behind"),
-        ("score", "cosine", "coverage", "missing"),
+        ("score", "lexical", "cosine", "sure", "coverage", "missing"),
         probes=0,
         sure=99.0,
         voting=False,

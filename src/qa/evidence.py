@@ -10,42 +10,38 @@ Example: ``select(question, hits, calibration, ask).chosen``.
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from qa.calibration import Calibration
 from qa.errors import PromptTooLong
 from qa.llm.meter import Meter
-from qa.prompt import (
-    Language,
-    NumberedDocument,
-    probe_in_document,
-    probe_prompt,
-    vote_prompt,
-    yes_no,
-)
-from qa.types import Hit, TokenLogprob
+from qa.prompt import Language, NumberedDocument
+from qa.types import Hit
+from qa.witnesses import Votes, probe, vote
 from qa.words import names, numbers, stems
 
-# A probe's log-odds are cut here: beyond, they say only «sure».
-_MAX_LOGIT = 8.0
-# What a plain Yes or No counts where the server gives no log-probabilities.
-_PLAIN_LOGIT = 2.0
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
-_ID = re.compile(r"\d+")
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A sentence under consideration: ``probe`` is log P(yes)/P(no), None when it was not asked."""
+    """A sentence under consideration.
+
+    ``probe`` is log P(yes)/P(no), None when it was not asked; ``vote`` the probability with which
+    the model named it, None when it did not.
+    """
 
     hit: Hit
     probe: float | None = None
-    voted: bool = False
+    vote: float | None = None
     probability: float = 0.0
+
+    @property
+    def voted(self) -> bool:
+        """Whether the model named this sentence."""
+        return self.vote is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,53 +52,6 @@ class Selection:
     chosen: tuple[Hit, ...]
     confidence: float
     notices: tuple[str, ...] = ()
-
-
-def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
-    """Turn a probe's first token into log P(yes)/P(no).
-
-    The log-probabilities are those before any grammar, and «Oui» may be two tokens: every
-    alternative that is a beginning of exactly one of the two words counts for that word, then the
-    two sums are compared. Without alternatives the generated text decides, with a fixed weight.
-    """
-    yes, no = yes_no(language)
-    mass = {yes: 1e-9, no: 1e-9}
-    for option in top:
-        said = option.token.strip().lower()
-        fits = [word for word in mass if said and word.lower().startswith(said)]
-        if len(fits) == 1:
-            mass[fits[0]] += math.exp(option.logprob)
-    if not top:
-        said = text.strip().lower()
-        sign = (yes.lower().startswith(said) - no.lower().startswith(said)) if said else 0
-        return _PLAIN_LOGIT * sign
-    return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log(mass[yes] / mass[no])))
-
-
-def vote(question: str, numbered: NumberedDocument, ask: Meter) -> tuple[int, ...]:
-    """Ask the model which sentences hold the answer; return their indexes in the document.
-
-    Numbers out of range are dropped (the schema forbids them; not every server enforces it).
-    """
-    text, _ = ask.complete(vote_prompt(numbered, question))
-    said = dict.fromkeys(int(number) for number in _ID.findall(text)[:4])
-    return tuple(numbered.sentences[n - 1].index for n in said if 1 <= n <= len(numbered.sentences))
-
-
-def probe(
-    question: str, hit: Hit, language: Language, ask: Meter, inside: NumberedDocument | None = None
-) -> float:
-    """Ask whether the sentence alone answers the question; return log P(yes)/P(no).
-
-    :param inside: ask after this document's cached prefix, for a server that keeps only one prefix.
-    """
-    text = " ".join(hit.sentence.text.split())
-    if inside is not None:
-        top, language = probe_in_document(inside, question, text), inside.language
-        said, logprobs = ask.complete(top)
-    else:
-        said, logprobs = ask.complete(probe_prompt(question, text, language))
-    return log_odds(logprobs, said, language)
 
 
 def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict[str, float]:
@@ -120,17 +69,21 @@ def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict
         "lag": top_probe - candidate.probe if candidate.probe is not None else 0.0,
         "probed": float(asked),
         "voted": float(candidate.voted),
+        "vote": candidate.vote or 0.0,
     }
 
 
-def question_features(question: str, candidates: Sequence[Candidate]) -> dict[str, float]:
+def question_features(
+    question: str, candidates: Sequence[Candidate], none: float = 0.0
+) -> dict[str, float]:
     """Return what the answerability model sees: the best candidate, and how the question fits it.
 
+    ``none`` is the vote's log-odds for «no sentence»; ``gap`` how far the best probe is ahead.
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
     that the documents do not share, or another subject.
     """
     best = max(candidates, key=lambda candidate: candidate.probability)
-    probes = [candidate.probe for candidate in candidates if candidate.probe is not None]
+    probes = sorted((c.probe for c in candidates if c.probe is not None), reverse=True)
     wanted = numbers(question) | names(question)
     seen = " ".join(candidate.hit.sentence.text for candidate in candidates)
     held = numbers(seen) | set(stems(seen)) | names(seen)
@@ -141,7 +94,12 @@ def question_features(question: str, candidates: Sequence[Candidate]) -> dict[st
         "top_probe": max(probes, default=0.0),
         "score": max(candidate.hit.score for candidate in candidates),
         "cosine": max(candidate.hit.dense for candidate in candidates),
+        "lexical": max(candidate.hit.lexical for candidate in candidates),
+        "gap": probes[0] - probes[1] if len(probes) > 1 else 0.0,
         "voted": float(best.voted),
+        "vote": best.vote or 0.0,
+        "none": none,
+        "sure": best.probability,
         "coverage": len(asked & own) / len(asked) if asked else 0.0,
         "missing": len(wanted - held) / len(wanted) if wanted else 0.0,
     }
@@ -167,16 +125,18 @@ def select(
     if not hits:
         return Selection((), (), 0.0)
     notices: tuple[str, ...] = ()
-    voted: tuple[int, ...] = ()
+    votes = Votes({})
     if ask is not None and numbered is not None:
         try:
-            voted = vote(question, numbered, ask)
+            votes = vote(question, numbered, ask)
         except PromptTooLong as error:
             notices = (f"the document was not read whole, so the model did not vote: {error}",)
             probe_inside = False
     document = numbered.document if numbered is not None else None
     candidates = [
-        Candidate(hit, voted=hit.sentence.document == document and hit.sentence.index in voted)
+        Candidate(hit, vote=votes.probability.get(hit.sentence.index))
+        if hit.sentence.document == document
+        else Candidate(hit)
         for hit in hits
     ]
     if ask is not None:
@@ -185,9 +145,10 @@ def select(
             candidates,
             calibration.probes,
             calibration.sure_probe,
-            lambda c: probe(question, c.hit, language, ask, inside),
+            lambda c: probe(question, c.hit.sentence.text, language, ask, inside),
         )
-    return replace(decide(question, candidates, calibration), notices=notices)
+    selection = decide(question, candidates, calibration, votes.none)
+    return replace(selection, notices=notices)
 
 
 def policy(
@@ -216,7 +177,12 @@ def policy(
     return done
 
 
-def decide(question: str, candidates: Sequence[Candidate], calibration: Calibration) -> Selection:
+def decide(
+    question: str,
+    candidates: Sequence[Candidate],
+    calibration: Calibration,
+    none: float = 0.0,
+) -> Selection:
     """Rank the candidates, choose, and answer or abstain by the calibrated confidence."""
     scored = sorted(
         (
@@ -225,7 +191,7 @@ def decide(question: str, candidates: Sequence[Candidate], calibration: Calibrat
         ),
         key=lambda c: (-c.probability, c.hit.rank),
     )
-    confidence = calibration.answerable(question_features(question, scored))
+    confidence = calibration.answerable(question_features(question, scored, none))
     chosen: tuple[Hit, ...] = ()
     if confidence >= calibration.threshold:
         more = (c.hit for c in scored[1:] if c.probability >= calibration.also)

@@ -139,7 +139,13 @@ def vote_prompt(numbered: NumberedDocument, question: str) -> Prompt:
     item = {"type": "integer", "minimum": 1, "maximum": len(numbered.sentences)}
     ids = {"type": "array", "items": item, "minItems": 1, "maxItems": _MAX_VOTES}
     schema = {"type": "object", "properties": {"ids": ids}, "required": ["ids"]}
-    return Prompt((*numbered.prefix, user), _VOTE_TOKENS, slot="document", schema=schema)
+    return Prompt(
+        (*numbered.prefix, user),
+        _VOTE_TOKENS,
+        slot="document",
+        schema=schema,
+        top_logprobs=_TOP_LOGPROBS,
+    )
 
 
 def probe_prompt(question: str, text: str, language: Language) -> Prompt:

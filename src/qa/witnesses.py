@@ -1,0 +1,123 @@
+"""The model's two witnesses for a sentence: its vote over the document, and a one-token probe.
+
+Both are read from log-probabilities where the server gives them, so that a hesitating yes counts
+less than a sure one. What is made of them is decided in :mod:`qa.evidence`.
+
+Example: ``probe("Qui parle ?", "Le maire parle.", "fr", ask)`` is above 0.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from qa.llm.meter import Meter
+from qa.prompt import (
+    Language,
+    NumberedDocument,
+    probe_in_document,
+    probe_prompt,
+    vote_prompt,
+    yes_no,
+)
+from qa.types import Token, TokenLogprob
+
+# A probe's log-odds are cut here: beyond, they say only «sure».
+_MAX_LOGIT = 8.0
+# What a plain Yes or No counts where the server gives no log-probabilities.
+_PLAIN_LOGIT = 2.0
+_TINY = 1e-6
+_ID = re.compile(r"\d+")
+
+
+def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
+    """Turn a probe's first token into log P(yes)/P(no).
+
+    The log-probabilities are those before any grammar, and «Oui» may be two tokens: every
+    alternative that is a beginning of exactly one of the two words counts for that word, then the
+    two sums are compared. Without alternatives the generated text decides, with a fixed weight.
+    """
+    yes, no = yes_no(language)
+    mass = {yes: 1e-9, no: 1e-9}
+    for option in top:
+        said = option.token.strip().lower()
+        fits = [word for word in mass if said and word.lower().startswith(said)]
+        if len(fits) == 1:
+            mass[fits[0]] += math.exp(option.logprob)
+    if not top:
+        said = text.strip().lower()
+        sign = (yes.lower().startswith(said) - no.lower().startswith(said)) if said else 0
+        return _PLAIN_LOGIT * sign
+    return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log(mass[yes] / mass[no])))
+
+
+@dataclass(frozen=True, slots=True)
+class Votes:
+    """The sentences voted for (index in the document → probability of its number's first digit).
+
+    ``none``: log P(empty list)/P(a number) where the first number stood; 0 without
+    log-probabilities.
+    """
+
+    probability: Mapping[int, float]
+    none: float = 0.0
+
+
+def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
+    """Ask the model which sentences hold the answer.
+
+    Numbers out of range are dropped (the schema forbids them; not every server enforces it). The
+    schema also forbids an empty list; how much the model wanted one is read from the
+    log-probabilities, which are those before the grammar.
+    """
+    ids: list[list[Token]] = []
+    inside = False
+    for token in ask.stream(vote_prompt(numbered, question)):
+        is_digit = token.text.strip().isdigit()
+        if is_digit and inside:
+            ids[-1].append(token)
+        elif is_digit:
+            ids.append([token])
+        elif _ID.search(token.text):  # a server that sends several tokens at once
+            ids.extend([Token(number)] for number in _ID.findall(token.text))
+        inside = is_digit
+    numbers_said = [int("".join(token.text.strip() for token in tokens)) for tokens in ids]
+    found: dict[int, float] = {}
+    for number, tokens in zip(numbers_said, ids, strict=True):
+        if 1 <= number <= len(numbered.sentences):
+            index = numbered.sentences[number - 1].index
+            found.setdefault(index, _share(tokens[0], tokens[0].text.strip()))
+    none = 0.0
+    if ids and ids[0][0].top:
+        empty = _share(ids[0][0], "]")
+        none = max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log((empty + _TINY) / (1 - empty + _TINY))))
+    return Votes(found, none)
+
+
+def _share(token: Token, start: str) -> float:
+    """Return the probability of ``start`` among digits and the closing bracket; 1 if unknown."""
+    mass = {"]": 0.0}
+    for option in token.top:
+        said = option.token.strip()
+        if said[:1] == "]" or said[:1].isdigit():
+            mass[said[:1]] = mass.get(said[:1], 0.0) + math.exp(option.logprob)
+    total = sum(mass.values())
+    return mass.get(start[:1], 0.0) / total if total else 1.0
+
+
+def probe(
+    question: str, text: str, language: Language, ask: Meter, inside: NumberedDocument | None = None
+) -> float:
+    """Ask whether ``text`` alone answers the question; return log P(yes)/P(no).
+
+    :param inside: ask after this document's cached prefix, for a server that keeps only one prefix.
+    """
+    text = " ".join(text.split())
+    if inside is not None:
+        top, language = probe_in_document(inside, question, text), inside.language
+        said, logprobs = ask.complete(top)
+    else:
+        said, logprobs = ask.complete(probe_prompt(question, text, language))
+    return log_odds(logprobs, said, language)
