@@ -22,6 +22,8 @@ from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, mean
 
 _FOLDS = 5
+# Of refusing an answerable question, against 1 for answering an unanswerable one.
+_REFUSAL_COST = 1.5
 # Probabilities from which a second sentence may be used, tried in this order of caution.
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
@@ -39,13 +41,14 @@ class Outcome:
 
 def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sample:
     """Return the sample as a cheaper policy would see it."""
-    seen = [replace(c, vote=c.vote if voting else None) for c in sample.candidates]
-    gold = dict(zip((c.hit.sentence for c in seen), sample.gold, strict=True))
+    recorded = {c.hit.sentence: c.probe for c in sample.candidates}
+    unasked = [replace(c, vote=c.vote if voting else None, probe=None) for c in sample.candidates]
     asked = (
-        policy(seen, probes, sure, lambda c: c.probe or 0.0)
+        policy(unasked, probes, sure, lambda c: recorded[c.hit.sentence] or 0.0)
         if probes
-        else [replace(c, probe=None) for c in seen]
+        else unasked
     )
+    gold = dict(zip(recorded, sample.gold, strict=True))
     return replace(
         sample,
         candidates=tuple(asked),
@@ -85,20 +88,24 @@ def _logistic(
     return Logistic(weights, round(float(model.intercept_[0]), 4))
 
 
-def cross_validate(
+def cross_fit(
     samples: Sequence[Sample], fit: Callable[[Sequence[Sample]], Calibration]
-) -> list[Outcome]:
-    """Decide every sample by a fit on the other folds; a document is wholly in one fold."""
-    documents = sorted({s.document.partition(" (without")[0] for s in samples})
+) -> list[tuple[Sample, Calibration]]:
+    """Pair every sample with a fit on the other folds; a document is wholly in one fold."""
+    documents = sorted({_origin(sample) for sample in samples})
     fold_of = {document: place % _FOLDS for place, document in enumerate(documents)}
-    outcomes = []
+    pairs = []
     for fold in range(_FOLDS):
-        inside = [s for s in samples if fold_of[s.document.partition(" (without")[0]] == fold]
-        rest = [s for s in samples if fold_of[s.document.partition(" (without")[0]] != fold]
+        inside = [sample for sample in samples if fold_of[_origin(sample)] == fold]
+        rest = [sample for sample in samples if fold_of[_origin(sample)] != fold]
         if inside and rest:
             calibration = fit(rest)
-            outcomes.extend(outcome(sample, calibration) for sample in inside)
-    return outcomes
+            pairs.extend((sample, calibration) for sample in inside)
+    return pairs
+
+
+def _origin(sample: Sample) -> str:
+    return sample.document.partition(" (without")[0]
 
 
 def outcome(sample: Sample, calibration: Calibration) -> Outcome:
@@ -116,11 +123,13 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
 
 
 def best_threshold(outcomes: Sequence[Outcome]) -> float:
-    """Return the cut with the least over-refusal plus answered-unanswerable share."""
+    """Return the cut with the least cost, a refused answerable question weighing more."""
     yes = [o.confidence for o in outcomes if o.sample.answerable]
     no = [o.confidence for o in outcomes if not o.sample.answerable]
     cuts = np.linspace(0.05, 0.95, 91)
-    cost = [mean([c < cut for c in yes]) + mean([c >= cut for c in no]) for cut in cuts]
+    cost = [
+        _REFUSAL_COST * mean([c < cut for c in yes]) + mean([c >= cut for c in no]) for cut in cuts
+    ]
     best = min(cost)
     near = [cut for cut, value in zip(cuts, cost, strict=True) if value <= best + 1e-9]
     return round(float(near[len(near) // 2]), 3)
@@ -158,23 +167,11 @@ class Part:
     voting: bool
 
 
-_QUESTION_FEATURES = (
-    "probe",
-    "top_probe",
-    "gap",
-    "score",
-    "lexical",
-    "cosine",
-    "vote",
-    "none",
-    "sure",
-    "coverage",
-    "missing",
-)
+_QUESTION_FEATURES = ("probe", "top_probe", "score", "vote", "none", "missing")
 PARTS = (
     Part(
         "vote",
-        ("score", "behind", "probe", "lag", "probed", "voted", "vote"),
+        ("score", "behind", "probe", "lag", "voted", "vote"),
         _QUESTION_FEATURES,
         probes=2,
         sure=1.0,
@@ -182,7 +179,7 @@ PARTS = (
     ),
     Part(
         "probe",
-        ("score", "behind", "probe", "lag", "probed"),
+        ("score", "behind", "probe", "lag"),
         tuple(name for name in _QUESTION_FEATURES if name not in ("vote", "none")),
         probes=3,
         sure=99.0,
@@ -211,8 +208,10 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
         sentence, answerable = fit_models(some, part.sentence_features, part.question_features)
         return Calibration(sentence, answerable, 0.5, 1.0, part.probes, part.sure, {})
 
+    pairs = cross_fit(seen, fit)
+
     def held_out(**cuts: float) -> list[Outcome]:
-        return cross_validate(seen, lambda some: replace(fit(some), **cuts))  # type: ignore[arg-type]
+        return [outcome(s, replace(c, **cuts)) for s, c in pairs]  # type: ignore[arg-type]
 
     threshold = best_threshold(held_out())
     also = max(_ALSO, key=lambda cut: (_cited(held_out(also=cut)), cut))
