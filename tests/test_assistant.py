@@ -1,4 +1,5 @@
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -10,6 +11,13 @@ from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
 from test_pipeline import TROOPS, scripted
+
+
+def run(coroutine):
+    """Run it in a thread of its own: a browser's driver may keep an event loop in this one."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(asyncio.run, coroutine).result()
+
 
 FIRST = "Les États-Unis déploient environ 2500 soldats en Irak.\nLe général parle à Bagdad.\n"
 
@@ -68,7 +76,7 @@ def test_a_file_that_cannot_be_read_is_an_error_and_leaves_nothing(
 
 
 def test_async_gives_the_same_answer(assistant):
-    one, other = assistant.ask(TROOPS), asyncio.run(assistant.aask(TROOPS))
+    one, other = assistant.ask(TROOPS), run(assistant.aask(TROOPS))
     assert (one.text, one.citations) == (other.text, other.citations)
 
 
@@ -99,7 +107,7 @@ def test_the_query_engine_gives_our_citations_with_offsets(assistant):
     (node,) = response.source_nodes
     assert FIRST[node.node.start_char_idx : node.node.end_char_idx] == node.node.get_content()
     assert node.node.ref_doc_id == "irak.txt"
-    assert asyncio.run(assistant.as_query_engine().aquery(TROOPS)).source_nodes
+    assert run(assistant.as_query_engine().aquery(TROOPS)).source_nodes
 
 
 def test_the_settings_reach_the_choice_of_a_model(tmp_path):

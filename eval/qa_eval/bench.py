@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -136,10 +135,11 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
         raise InputError(f"{document} does not fit the model's window; bench a shorter document")
     ours, raw = [], []
     for place in range(max(3, rounds - 2)):
-        fresh = settings.model_copy(update={"store": folder / f"index-{place}"})
-        (folder / f"none-{place}").mkdir()
-        empty = settings.model_copy(update={"store": folder / f"empty-{place}"})
-        with Assistant.open([folder / f"none-{place}"], settings=fresh) as assistant:
+        # No documents: opening indexes nothing, and nothing was read before.
+        bare = {"documents": ()}
+        fresh = settings.model_copy(update={"store": folder / f"index-{place}", **bare})
+        empty = settings.model_copy(update={"store": folder / f"empty-{place}", **bare})
+        with Assistant.open(settings=fresh) as assistant:
             model = assistant.resources().model
             assert model is not None
             model.count_tokens("warm")
@@ -150,7 +150,7 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
                 assistant.warm()
 
             ours.append(_timed(index))
-        with Assistant.open([folder / f"none-{place}"], settings=empty) as assistant:
+        with Assistant.open(settings=empty) as assistant:
             model = assistant.resources().model
             assert model is not None
             model.count_tokens("warm")
@@ -256,8 +256,3 @@ def _ratio(ours: Sequence[float], others: Sequence[float]) -> float:
 
 def _note(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
-
-
-def peak_gb() -> float:
-    """Return this process's peak memory in GiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024**2
