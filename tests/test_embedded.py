@@ -16,6 +16,7 @@ import pytest
 
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.llm.embedded import EmbeddedModel
+from qa.prompt import probe_prompt
 from qa.settings import load_settings
 from qa.types import Message, Prompt, Token, Usage
 from qa.weights import find_gguf
@@ -421,3 +422,17 @@ def test_two_models_are_told_apart_by_their_weights(gguf, tmp_path):
     other.write_bytes(gguf.read_bytes()[:1000])
     assert opened(gguf, None).identity == opened(gguf, None).identity
     assert opened(gguf, None).identity != opened(other, None).identity
+
+
+def test_the_examples_of_a_prompt_are_read_once_ever(gguf, tmp_path):
+    """A later model restores them, and only the question is computed."""
+
+    def computed(model, question):
+        *_, last = model.stream(probe_prompt(question, "Le maire parle à Brest.", "fr"))
+        return last.usage.computed_tokens
+
+    with opened(gguf, tmp_path) as first:
+        assert computed(first, "Qui parle ?") > 200
+        assert computed(first, "Où parle le maire ?") < 60
+    with opened(gguf, tmp_path) as later:
+        assert computed(later, "Qui parle ?") < 80

@@ -101,10 +101,27 @@ def test_a_line_break_inside_a_sentence_cannot_start_a_line_of_the_prompt():
 
 def test_rendered_prompts_are_as_reviewed():
     prompt = probe_prompt("Qui parle ?", "Le maire parle.", "fr")
-    assert [message.role for message in prompt.messages] == ["system", "user"]
-    assert prompt.messages[1].content == (
+    assert [message.role for message in prompt.messages] == [
+        "system",
+        *["user", "assistant"] * 4,
+        "user",
+    ]
+    assert [m.content for m in prompt.messages if m.role == "assistant"] == [
+        "Oui",
+        "Non",
+        "Non",
+        "Oui",
+    ]
+    assert prompt.messages[-1].content == (
         "Texte : Le maire parle.\nQuestion : Qui parle ?\n"
         "Le texte contient-il la réponse précise à la question ?"
     )
     assert prompt.max_tokens == 1
     assert prompt.top_logprobs == 20
+
+
+@pytest.mark.parametrize("language", ["fr", "en"])
+def test_the_examples_before_a_probe_are_the_same_for_every_question(language):
+    one = probe_prompt("Qui parle ?", "Le maire parle.", language)
+    other = probe_prompt("Où ?", "À Brest.", language)
+    assert one.messages[:-1] == other.messages[:-1]

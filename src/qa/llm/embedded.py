@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 # One slot for probes: a probe's prompt fills the processor by itself (tokens read per second do not
 # grow beyond 64 at a time, eval/LOG.md), so several at once would end no sooner.
 _SLOTS = {"document": 0, "write": 1, "probe": 2}
-_DOCUMENT_SLOT = f"/slots/{_SLOTS['document']}"
+# Fewer messages than this (rules, question) hold no examples worth saving.
+_FEWEST_WITH_EXAMPLES = 4
 # Room for the probe's and the writer's prompts beside the document's, in the one shared cache.
 _SMALL_PROMPT_TOKENS = 1024
 # As fast as larger batches (eval/LOG.md); progress is told, and a stop heeded, once a batch.
@@ -86,7 +87,7 @@ class EmbeddedModel:
         self._warming = threading.Lock()
         self._loaded: _Loaded | None = None
         self._closed = False
-        self._held: Tokens = ()  # what the document slot is known to have read
+        self._held: dict[str, Tokens] = {}  # what each slot is known to have read
 
     @property
     def name(self) -> str:
@@ -131,19 +132,21 @@ class EmbeddedModel:
             request["json_schema"] = prompt.schema
         if prompt.top_logprobs > 0:
             request["n_probs"] = min(prompt.top_logprobs, _MOST_LOGPROBS)
-        in_document = prompt.slot == "document"
-        if in_document:
-            self._held = ()
+        before = self._ready(prompt)
+        self._held.pop(prompt.slot, None)
         with closing(loaded.server.events(request)) as events:
             for event in events:
-                if in_document:
-                    self._held = tokens  # an event means that the prompt was read to its end
-                yield _token(event)
+                # An event means that the prompt was read to its end.
+                self._held[prompt.slot] = tokens
+                token = _token(event)
+                if token.usage is not None:
+                    token = replace(token, usage=token.usage + before)
+                yield token
 
     def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
         """Tell whether the document slot begins with ``prefix``, or it is saved for this model."""
         tokens = self._load().renderer.shared(prefix)
-        if self._held[: len(tokens)] == tokens:
+        if self._holds("document", tokens):
             return True
         return self._saved is not None and self._saved.find(self._prefix_key(tokens))
 
@@ -152,9 +155,9 @@ class EmbeddedModel:
         tokens = self._load().renderer.shared(prefix)
         self._check_fits(len(tokens), 1)
         with self._warming:
-            if self._held[: len(tokens)] == tokens:
+            if self._holds("document", tokens):
                 return Usage(prompt_tokens=len(tokens))
-            return self._fill_document_slot(tokens, progress)
+            return self._fill("document", tokens, progress)
 
     def count_tokens(self, text: str) -> int:
         """Return the exact number of tokens of ``text``, read as plain text."""
@@ -165,7 +168,7 @@ class EmbeddedModel:
         with self._loading:
             self._closed = True
             loaded, self._loaded = self._loaded, None
-            self._held = ()
+            self._held = {}
         if loaded is not None:
             loaded.server.close()
 
@@ -207,23 +210,39 @@ class EmbeddedModel:
                 context_tokens=self._context_tokens,
             )
 
-    def _fill_document_slot(self, tokens: Tokens, progress: Progress | None) -> Usage:
+    def _holds(self, slot: str, tokens: Tokens) -> bool:
+        return self._held.get(slot, ())[: len(tokens)] == tokens
+
+    def _ready(self, prompt: Prompt) -> Usage:
+        """Make the slot of a prompt with examples begin with them; they are read once, ever, too.
+
+        :return: what had to be computed for that now.
+        """
+        if prompt.slot == "document" or len(prompt.messages) < _FEWEST_WITH_EXAMPLES:
+            return Usage()
+        tokens = self._load().renderer.shared(prompt.messages[:-1])
+        with self._warming:
+            if self._holds(prompt.slot, tokens):
+                return Usage()
+            return replace(self._fill(prompt.slot, tokens, None), prompt_tokens=0)
+
+    def _fill(self, slot: str, tokens: Tokens, progress: Progress | None) -> Usage:
         """Restore or read ``tokens``; what the server says it restored is never believed.
 
         Some builds of llama.cpp restore nothing while saying so (llama.cpp issue 26676). The
         reading that follows tells: it computes one token when the slot was restored, else all.
         """
         key = self._prefix_key(tokens)
-        restored = self._saved is not None and self._saved.find(key) and self._restore(key)
-        self._held = ()
-        usage = self._read(tokens, progress)
-        self._held = tokens
+        restored = self._saved is not None and self._saved.find(key) and self._restore(slot, key)
+        self._held.pop(slot, None)
+        usage = self._read(slot, tokens, progress)
+        self._held[slot] = tokens
         if self._saved is not None and not (restored and usage.computed_tokens == 1):
-            self._save(self._saved, key)
+            self._save(self._saved, slot, key)
         return usage
 
-    def _read(self, tokens: Tokens, progress: Progress | None) -> Usage:
-        request = self._request(tokens, _SLOTS["document"], 0)
+    def _read(self, slot: str, tokens: Tokens, progress: Progress | None) -> Usage:
+        request = self._request(tokens, _SLOTS[slot], 0)
         usage = Usage()
         for event in self._load().server.events({**request, "return_progress": True}):
             state = event.get("prompt_progress")
@@ -233,25 +252,26 @@ class EmbeddedModel:
                 usage = replace(_usage(event["timings"]), generated_tokens=0)
         return usage
 
-    def _restore(self, key: str) -> bool:
+    def _restore(self, slot: str, key: str) -> bool:
         file_name = SavedPrefixes.file_name(key)
+        path = f"/slots/{_SLOTS[slot]}?action=restore"
         try:
-            self._load().server.post(f"{_DOCUMENT_SLOT}?action=restore", {"filename": file_name})
+            self._load().server.post(path, {"filename": file_name})
         except ModelUnavailable as error:
             log.warning("the saved prefix %s cannot be restored (%s): read anew", file_name, error)
             return False
         return True
 
-    def _save(self, saved: SavedPrefixes, key: str) -> None:
+    def _save(self, saved: SavedPrefixes, slot: str, key: str) -> None:
         def write(file_name: str) -> int:
-            path = f"{_DOCUMENT_SLOT}?action=save"
+            path = f"/slots/{_SLOTS[slot]}?action=save"
             return int(self._load().server.post(path, {"filename": file_name})["n_written"])
 
         try:
             saved.save(key, write)
         except (ModelUnavailable, OSError) as error:
             log.warning(
-                "the document as read by the model could not be saved in %s (%s): the next process "
+                "what the model has read could not be saved in %s (%s): the next process "
                 "reads it again; free some space there or make it writable",
                 saved.folder,
                 error,
