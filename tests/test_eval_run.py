@@ -129,7 +129,7 @@ def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):
     resources = assistant.resources()
     collect(resources, resources.model, ITEMS[:1], path, voting=False)
     (sample,) = load_samples(path)
-    assert sum(c.probe is not None for c in sample.candidates) == 3
+    assert sum(c.probe is not None for c in sample.candidates) == 2
     assert len(replayed(sample, 1, 9.0, voting=False).candidates) == 1
 
 

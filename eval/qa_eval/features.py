@@ -25,7 +25,7 @@ from qa.words import language
 from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
-_PROBED = 3
+_PROBED = 2
 _CONSIDERED = 8
 
 

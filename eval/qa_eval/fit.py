@@ -167,12 +167,11 @@ class Part:
     voting: bool
 
 
-_QUESTION_FEATURES = ("probe", "top_probe", "score", "vote", "none", "missing")
 PARTS = (
     Part(
         "vote",
-        ("score", "behind", "probe", "lag", "voted", "vote"),
-        _QUESTION_FEATURES,
+        ("score", "behind", "probe", "lag", "voted"),
+        ("top_probe", "vote"),
         probes=2,
         sure=1.0,
         voting=True,
@@ -180,8 +179,8 @@ PARTS = (
     Part(
         "probe",
         ("score", "behind", "probe", "lag"),
-        tuple(name for name in _QUESTION_FEATURES if name not in ("vote", "none")),
-        probes=3,
+        ("top_probe",),
+        probes=2,
         sure=99.0,
         voting=False,
     ),
