@@ -173,7 +173,7 @@ PARTS = (
         ("score", "behind", "probe", "lag", "voted"),
         ("top_probe", "vote"),
         probes=2,
-        sure=1.0,
+        sure=0.0,
         voting=True,
     ),
     Part(
