@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -355,6 +356,7 @@ def test_a_folder_that_goes_away_costs_a_warning_only(gguf, tmp_path, caplog):
 
 SECOND_PROCESS = """
 import json, sys
+from contextlib import closing
 from pathlib import Path
 from qa.llm.embedded import EmbeddedModel
 from qa.types import Message, Prompt
@@ -431,8 +433,8 @@ def test_the_examples_of_a_prompt_are_read_once_ever(gguf, tmp_path):
         *_, last = model.stream(probe_prompt(question, "Le maire parle à Brest.", "fr"))
         return last.usage.computed_tokens
 
-    with opened(gguf, tmp_path) as first:
+    with closing(opened(gguf, tmp_path)) as first:
         assert computed(first, "Qui parle ?") > 200
         assert computed(first, "Où parle le maire ?") < 60
-    with opened(gguf, tmp_path) as later:
+    with closing(opened(gguf, tmp_path)) as later:
         assert computed(later, "Qui parle ?") < 80
