@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qa import Assistant
@@ -83,6 +83,9 @@ class CitationEngineBaseline:
 
     assistant: Assistant
     chunk_tokens: int
+    indexes: dict[tuple[str, ...], Any] = field(
+        default_factory=dict
+    )  # built once, not per question
 
     def document(self, document_id: str) -> Document:
         """Return a document."""
@@ -97,8 +100,12 @@ class CitationEngineBaseline:
             raise ValueError("CitationQueryEngine needs a model")
         ids = list(documents or [info.id for info in self.assistant.documents()])
         meter = Meter(parts.model)
+        key = tuple(ids)
+        if key not in self.indexes:
+            self.indexes[key] = vector_index(self.assistant, ids)
+        index = self.indexes[key]
         started = time.perf_counter()
-        engine = citation_engine(self.assistant, meter, ids, self.chunk_tokens)
+        engine = citation_engine(index, meter, self.chunk_tokens)
         response = engine.query(question)
         text = str(response)
         numbers = {int(number) for number in _MARKER.findall(text)}
@@ -122,18 +129,21 @@ class CitationEngineBaseline:
                     yield from cite([Hit(s, 0.0, 1)], store)
 
 
-def citation_engine(
-    assistant: Assistant, meter: Meter, ids: Sequence[str], chunk_tokens: int
-) -> Any:  # noqa: ANN401
-    """Build the engine with its own defaults, but for the chunk size."""
+def vector_index(assistant: Assistant, ids: Sequence[str]) -> Any:  # noqa: ANN401
+    """Index the documents as LlamaIndex does by default, with our encoder."""
     from llama_index.core import Document as LlamaDocument
     from llama_index.core import VectorStoreIndex
-    from llama_index.core.query_engine import CitationQueryEngine
 
     documents = [LlamaDocument(text=assistant.document(i).text, id_=i) for i in ids]
-    index = VectorStoreIndex.from_documents(
+    return VectorStoreIndex.from_documents(
         documents, embed_model=_embedding(assistant), show_progress=False
     )
+
+
+def citation_engine(index: Any, meter: Meter, chunk_tokens: int) -> Any:  # noqa: ANN401
+    """Build the engine with its own defaults, but for the chunk size."""
+    from llama_index.core.query_engine import CitationQueryEngine
+
     return CitationQueryEngine.from_args(
         index,
         llm=_llm(meter),

@@ -134,7 +134,7 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
     if numbered is None:
         raise InputError(f"{document} does not fit the model's window; bench a shorter document")
     ours, raw = [], []
-    for place in range(max(3, rounds - 2)):
+    for place in range(max(5, rounds)):
         # No documents: opening indexes nothing, and nothing was read before.
         bare = {"documents": ()}
         fresh = settings.model_copy(update={"store": folder / f"index-{place}", **bare})
@@ -171,6 +171,9 @@ def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
         recorder = Recorder(assistant.resources().model)  # type: ignore[arg-type]
         assistant.replace_model(recorder)  # type: ignore[arg-type]
         engine = CitationEngineBaseline(assistant, 64)
+        list(engine.stream(QUESTIONS[-1]))  # its index and its imports are not part of a question
+        assistant.warm()
+        recorder.prompts = []
         assistant.ask(QUESTIONS[-1])
         previous, recorder.prompts = recorder.prompts, []
         for place in range(max(5, rounds)):
