@@ -32,6 +32,7 @@ ORDER = (
     "prompt",
     "conversation",
     "overview",
+    "parts",
     "calibration",
     "witnesses",
     "evidence",

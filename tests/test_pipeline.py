@@ -1,9 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from fakes import HashEncoder, Reply, ScriptedModel
+from qa import pipeline
 from qa.assistant import Assistant
+from qa.calibration import Logistic, calibration_for
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.llm.choose import Choice
 from qa.settings import Settings
@@ -33,7 +36,7 @@ def scripted(answer="2500 soldats.", *, vote='{"ids":[1]}', probes=None):
         user = prompt.messages[-1].content
         if prompt.schema is not None:
             return vote
-        if prompt.top_logprobs:
+        if prompt.max_tokens == 1:
             return probes(user) if probes else says(5.0 if "2500" in user else -5.0)
         return answer
 
@@ -162,7 +165,7 @@ def test_a_follow_up_is_rewritten_and_the_rewriting_is_shown(opened):
         user = prompt.messages[-1].content
         if "Dernière question" in user:
             return said
-        if prompt.top_logprobs:
+        if prompt.max_tokens == 1:
             return says(5.0 if "2500" in user else -5.0)
         return "900"
 
@@ -253,6 +256,86 @@ def test_a_server_that_keeps_one_prefix_is_probed_after_the_document(opened):
     assistant = opened(model)
     assistant.warm()
     assistant.ask(TROOPS)
-    probes = [prompt for prompt in model.prompts if prompt.top_logprobs]
+    probes = [prompt for prompt in model.prompts if prompt.max_tokens == 1]
     assert probes
     assert all(prompt.slot == "document" for prompt in probes)
+
+
+def refusing(share, word="Introuvable."):
+    top = (TokenLogprob("Int", math.log(share)), TokenLogprob("2500", math.log(1 - share)))
+    return Reply(word if share > 0.5 else "2500 soldats.", top=top)
+
+
+def held(odds):
+    return lambda user: says(odds if "2500" in user else -6.0)
+
+
+def listening(monkeypatch, threshold=0.5):
+    """A calibration whose writer counts; the scripted model has no fitted one of its own."""
+    rule = replace(
+        calibration_for("nothing was fitted on this"),
+        writer=Logistic({"top_probe": 1.0, "write": 1.0}, 0.0),
+        threshold=threshold,
+        hopeless=0.01,
+    )
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: rule)
+
+
+def test_a_writer_that_would_rather_refuse_is_heard_before_a_word_is_shown(opened, monkeypatch):
+    listening(monkeypatch)
+    model = scripted(refusing(0.99), probes=lambda _: says(1.0))
+    events = list(opened(model).stream(TROOPS))
+    assert not any(isinstance(event, Piece) for event in events)
+    assert not events[-1].answered
+    assert events[-1].confidence < 0.5
+    assert model.stopped == 1
+
+
+def test_a_sure_probe_outweighs_a_writer_in_doubt(opened, monkeypatch):
+    listening(monkeypatch)
+    answer = opened(scripted(refusing(0.4), probes=held(1.0))).ask(TROOPS)
+    assert (answer.text, answer.statements[0].support) == ("2500 soldats.", "supported")
+
+
+def test_what_the_probes_uphold_is_quoted_when_the_writer_refuses(opened, monkeypatch):
+    listening(monkeypatch)
+    answer = opened(scripted(refusing(0.9), probes=held(4.0))).ask(TROOPS)
+    assert answer.answered
+    assert [statement.support for statement in answer.statements] == ["quoted"]
+    assert "Introuvable" not in answer.text
+
+
+def test_a_hopeless_question_is_not_written(opened, monkeypatch):
+    listening(monkeypatch)
+    model = scripted(refusing(0.1), probes=lambda _: says(-8.0))
+    assert not opened(model).ask(TROOPS).answered
+    assert all(prompt.slot != "write" for prompt in model.prompts)
+
+
+def test_a_sentence_far_down_is_considered_when_the_model_votes_for_it(opened):
+    lines = "\n".join(f"La ville numéro {n} compte des soldats en Irak." for n in range(20))
+    far = "Le boulanger du quai vend du pain."
+    model = scripted("Du pain.", vote='{"ids":[21]}', probes=lambda user: says(3.0))
+    assistant = opened(model, {"irak.txt": f"{lines}\n{far}\n"})
+    assistant.warm()
+    assert far in [citation.text for citation in assistant.ask(TROOPS).considered]
+
+
+def test_each_part_of_a_question_finds_its_own_sentence(opened):
+    model = scripted(
+        "2500 soldats ; en 2014.",
+        probes=lambda user: says(
+            4.0
+            if ("2500" in user and "soldats américains" in user)
+            or ("en 2014" in user and "coalition a-t-elle" in user)
+            else -5.0
+        ),
+    )
+    asked = (
+        "Combien de soldats américains sont en Irak, et quand la coalition a-t-elle été formée ?"
+    )
+    answer = opened(model).ask(asked)
+    assert {citation.text[:20] for citation in answer.citations} == {
+        "Les États-Unis déplo",
+        "La coalition interna",
+    }

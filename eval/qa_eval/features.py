@@ -10,23 +10,25 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from qa.calibration import load_calibrations
 from qa.conversation import leans_on_history, standalone
-from qa.evidence import Candidate
+from qa.evidence import Candidate, considered, decide
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.pipeline import Resources
+from qa.prompt import write_prompt
 from qa.retrieve import retrieve
 from qa.types import Hit
-from qa.witnesses import Votes, probe, vote
+from qa.witnesses import Votes, answer_odds, probe, vote
 from qa.words import language
 from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
 _PROBED = 2
-_CONSIDERED = 8
+_RETRIEVED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class Sample:
     gold: tuple[bool, ...]
     gold_sets: tuple[tuple[tuple[int, int], ...], ...]
     none: float = 0.0
+    write: float = 0.0
 
     @property
     def answerable(self) -> bool:
@@ -79,13 +82,21 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         question,
         resources.store,
         resources.encoder,
-        top_k=_CONSIDERED,
+        top_k=_RETRIEVED,
         documents=[item.document],
         history_question=previous,
     )
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
+    candidates = [
+        replace(
+            candidate, probe=probe(question, candidate.hit.sentence.text, language(question), ask)
+        )
+        if candidate.voted or candidate.hit.rank <= _PROBED
+        else candidate
+        for candidate in considered(hits, votes, item.document)
+    ]
     return {
         "id": item.id,
         "document": item.document,
@@ -93,20 +104,32 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "kind": item.kind,
         "none": votes.none,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
+        "write": _write_odds(question, candidates, votes.none, ask, voting=numbered is not None),
         "candidates": [
             {
-                "hit": _dump(hit),
-                "vote": (given := votes.probability.get(hit.sentence.index)),
-                "probe": (
-                    probe(question, hit.sentence.text, language(question), ask)
-                    if given is not None or hit.rank <= _PROBED
-                    else None
-                ),
-                "gold": (hit.sentence.start, hit.sentence.end) in gold,
+                "hit": _dump(candidate.hit),
+                "vote": candidate.vote,
+                "probe": candidate.probe,
+                "gold": (candidate.hit.sentence.start, candidate.hit.sentence.end) in gold,
             }
-            for hit in hits
+            for candidate in candidates
         ],
     }
+
+
+def _write_odds(
+    question: str, candidates: Sequence[Candidate], none: float, ask: Meter, *, voting: bool
+) -> float:
+    """Return the writer's log-odds of answering, over what the present calibration would choose."""
+    part = load_calibrations()["vote" if voting else "probe"]
+    always = replace(part, threshold=0.0, hopeless=0.0)
+    chosen = decide(question, candidates, always, none).chosen
+    if not chosen:
+        return 0.0
+    texts = [" ".join(hit.sentence.text.split()) for hit in chosen]
+    prompt = write_prompt(question, texts, language(question))
+    text, top = ask.complete(replace(prompt, max_tokens=1))
+    return answer_odds(top, text, language(question))
 
 
 def _dump(hit: Hit) -> dict[str, object]:
@@ -142,6 +165,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             gold=tuple(c["gold"] for c in row["candidates"]),
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
             none=row["none"],
+            write=row["write"],
         )
         for row in _rows(path)  # type: ignore[arg-type]
     )

@@ -37,7 +37,9 @@ class Logistic:
 class Calibration:
     """A fitted pair: which sentences prove the answer, and whether there is one.
 
-    ``threshold``: answer from this confidence on. ``also``: a further sentence is used from this
+    ``threshold``: answer from this confidence on. ``writer`` and ``hopeless``: the confidence once
+    the writer's first token is known, and the confidence before it below which nothing is written;
+    without a writer ``answerable`` decides alone. ``also``: a further sentence is used from this
     probability on. ``probes``: how many of the best hits are probed beside the voted ones.
     ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``fitted``: when, on
     what, with which model, by which command.
@@ -50,6 +52,13 @@ class Calibration:
     probes: int
     sure_probe: float
     fitted: Mapping[str, object]
+    writer: Logistic | None = None
+    hopeless: float = 0.0
+
+    @property
+    def first_cut(self) -> float:
+        """Return the confidence from which the writer is asked."""
+        return self.threshold if self.writer is None else self.hopeless
 
 
 @cache
@@ -65,6 +74,12 @@ def load_calibrations() -> Mapping[str, Calibration]:
             probes=part["probes"],
             sure_probe=part["sure_probe"],
             fitted=part["fitted"],
+            writer=(
+                Logistic(part["writer"]["weights"], part["writer"]["intercept"])
+                if "writer" in part
+                else None
+            ),
+            hopeless=part.get("hopeless", 0.0),
         )
         for name, part in raw.items()
     }

@@ -32,7 +32,7 @@ _REFUSAL = re.compile(
     r"\b(?:le|ce) texte (?:donné )?ne (?:\w+ ){1,4}pas"
     r"|\bne (?:répond|mentionne|précise|contient|dit) pas|\bpas (?:mentionné|précisé|indiqué)"
     r"|\bthe (?:given )?text does not|\bnot (?:mentioned|specified|stated)"
-    r"|^je ne (?:sais|peux) pas|^i (?:do not|don't|cannot|can't) ",
+    r"|^introuvable\b|^unknown\b|^je ne (?:sais|peux) pas|^i (?:do not|don't|cannot|can't) ",
     re.IGNORECASE,
 )
 

@@ -10,19 +10,22 @@ Example: ``select(question, hits, calibration, ask).chosen``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
 
 from qa.calibration import Calibration
 from qa.errors import PromptTooLong
 from qa.llm.meter import Meter
 from qa.prompt import Language, NumberedDocument
-from qa.types import Hit
+from qa.types import Hit, Sentence
 from qa.witnesses import Votes, probe, vote
 from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
+# Ranks under consideration; a sentence further down is considered when the model votes for it.
+CONSIDERED: Final = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,12 +49,16 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """The sentences to answer from, best first (none: abstain), and the confidence, 0 to 1."""
+    """The sentences to answer from, best first (none: abstain), and the confidence, 0 to 1.
+
+    ``features`` are those of the question, for :func:`heard`.
+    """
 
     candidates: tuple[Candidate, ...]
     chosen: tuple[Hit, ...]
     confidence: float
     notices: tuple[str, ...] = ()
+    features: Mapping[str, float] = field(default_factory=dict)
 
 
 def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict[str, float]:
@@ -132,13 +139,7 @@ def select(
         except PromptTooLong as error:
             notices = (f"the document was not read whole, so the model did not vote: {error}",)
             probe_inside = False
-    document = numbered.document if numbered is not None else None
-    candidates = [
-        Candidate(hit, vote=votes.probability.get(hit.sentence.index))
-        if hit.sentence.document == document
-        else Candidate(hit)
-        for hit in hits
-    ]
+    candidates = considered(hits, votes, numbered.document if numbered is not None else None)
     if ask is not None:
         inside = numbered if probe_inside else None
         candidates = policy(
@@ -149,6 +150,45 @@ def select(
         )
     selection = decide(question, candidates, calibration, votes.none)
     return replace(selection, notices=notices)
+
+
+def considered(hits: Sequence[Hit], votes: Votes, document: str | None) -> list[Candidate]:
+    """Return the best hits and, wherever it ranks, each sentence that the model voted for.
+
+    :param document: the one that was voted on.
+    """
+    candidates = []
+    for hit in hits:
+        inside = hit.sentence.document == document
+        vote = votes.probability.get(hit.sentence.index) if inside else None
+        if vote is not None or hit.rank <= CONSIDERED:
+            candidates.append(Candidate(hit, vote=vote))
+    return candidates
+
+
+def merge(selections: Sequence[Selection]) -> Selection:
+    """Join the selections for the parts of one question.
+
+    What proves any part is chosen; the confidence is that of the part that is answered best, since
+    a part without an answer is left out, not guessed.
+    """
+    best: dict[Sentence, Candidate] = {}
+    for candidate in (c for selection in selections for c in selection.candidates):
+        known = best.get(candidate.hit.sentence)
+        if known is None or candidate.probability > known.probability:
+            best[candidate.hit.sentence] = candidate
+    firsts = [selection.chosen[:1] for selection in selections]
+    rests = [selection.chosen[1:] for selection in selections]
+    chosen = {hit.sentence: hit for group in (*firsts, *rests) for hit in group}
+    notices = dict.fromkeys(notice for selection in selections for notice in selection.notices)
+    surest = max(selections, key=lambda selection: selection.confidence)
+    return Selection(
+        tuple(sorted(best.values(), key=lambda c: (-c.probability, c.hit.rank))),
+        tuple(chosen.values())[:_MAX_CHOSEN],
+        surest.confidence,
+        tuple(notices),
+        surest.features,
+    )
 
 
 def policy(
@@ -191,9 +231,22 @@ def decide(
         ),
         key=lambda c: (-c.probability, c.hit.rank),
     )
-    confidence = calibration.answerable(question_features(question, scored, none))
+    features = question_features(question, scored, none)
+    confidence = calibration.answerable(features)
     chosen: tuple[Hit, ...] = ()
-    if confidence >= calibration.threshold:
+    if confidence >= calibration.first_cut:
         more = (c.hit for c in scored[1:] if c.probability >= calibration.also)
         chosen = (scored[0].hit, *more)[:_MAX_CHOSEN]
-    return Selection(tuple(scored), chosen, confidence)
+    return Selection(tuple(scored), chosen, confidence, features=features)
+
+
+def heard(selection: Selection, calibration: Calibration, odds: float) -> Selection:
+    """Decide again now that the writer has begun: nothing stays chosen if it is not to be shown.
+
+    :param odds: log P(it answers)/P(it refuses), from the writer's first token.
+    """
+    if calibration.writer is None:
+        return selection
+    confidence = calibration.writer({**selection.features, "write": odds})
+    chosen = selection.chosen if confidence >= calibration.threshold else ()
+    return replace(selection, chosen=chosen, confidence=confidence)

@@ -9,20 +9,23 @@ Example: ``for event in answer_events("Qui parle ?", (), resources): …``
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from qa.calibration import calibration_for
+from qa.calibration import Calibration, calibration_for
 from qa.check import Checked, check, quotation
 from qa.conversation import leans_on_history, standalone
 from qa.embed import Encoder
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
-from qa.evidence import Selection, select
+from qa.evidence import CONSIDERED, Selection, heard, merge, select
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.overview import central_sentences, is_overview
+from qa.parts import question_parts
 from qa.prompt import Language, NumberedDocument, write_prompt
 from qa.retrieve import retrieve
 from qa.store import Store
@@ -36,9 +39,11 @@ from qa.types import (
     Sentence,
     Statement,
     Timings,
+    Token,
     Turn,
     Usage,
 )
+from qa.witnesses import answer_odds
 from qa.words import language, tokens
 
 NO_ANSWER: Final[dict[Language, str]] = {
@@ -46,8 +51,8 @@ NO_ANSWER: Final[dict[Language, str]] = {
     "en": "The documents do not answer this question.",
 }
 MAX_QUESTION_CHARS: Final = 4000
-# Sentences under consideration: shown at once and handed to the evidence step.
-_CONSIDERED: Final = 8
+# Sentences handed to the evidence step; the best of them are shown at once.
+_RETRIEVED: Final = 64
 # What an abstention shows.
 _NEAREST: Final = 3
 
@@ -71,6 +76,7 @@ class _Exchange:
     question: str
     language: Language
     ask: Meter | None
+    calibration: Calibration = field(default_factory=lambda: calibration_for(None))
     started: float = field(default_factory=time.perf_counter)
     marks: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
@@ -106,22 +112,28 @@ def answer_events(
     question = _valid(question)
     ask = Meter(resources.model) if resources.model is not None else None
     exchange = _Exchange(question, language(question), ask, notices=list(resources.notices))
-    hits = yield from _consider(exchange, history, resources, documents)
+    search = _Search(resources, documents, _leant_on(question, history))
+    hits = yield from _consider(exchange, history, search)
     if hits and is_overview(question):
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
-    selection = _select(exchange, hits, resources)
+    parts = question_parts(question)
+    if len(parts) == 1 or search.previous:
+        selection = _select(exchange, exchange.question, hits, resources)
+    else:
+        each = (_select(exchange, part, search(part, question), resources) for part in parts)
+        selection = merge(list(each))
     exchange.mark("chosen")
     score_of = {c.hit.sentence: c.probability for c in selection.candidates}
     chosen = cite(selection.chosen, resources.store, score_of)
-    considered = cite(hits, resources.store, score_of)
+    seen = {c.hit.sentence: c.hit for c in selection.candidates}
+    seen |= {hit.sentence: hit for hit in hits[:CONSIDERED] if hit.sentence not in seen}
+    considered = cite(list(seen.values()), resources.store, score_of)
     checked = Checked(())
     if chosen:
-        yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-        checked = yield from _write_and_check(exchange, chosen, resources)
+        selection, checked = yield from _written(exchange, selection, chosen, resources)
     if not checked.statements:
-        if not chosen:
-            yield Evidence((), chosen=True, confidence=selection.confidence)
+        yield Evidence((), chosen=True, confidence=selection.confidence)
         yield _abstention(exchange, selection, considered, resources)
         return
     yield from checked.statements
@@ -153,35 +165,48 @@ def _valid(question: str) -> str:
     return text
 
 
-def _consider(
-    exchange: _Exchange,
-    history: Sequence[Turn],
-    resources: Resources,
-    documents: Collection[str] | None,
-) -> Generator[Event, None, tuple[Hit, ...]]:
-    """Retrieve; a follow-up is first retrieved with the question before it, then rewritten."""
-    leans = bool(history) and leans_on_history(exchange.question)
-    previous = history[-1].question if leans else None
+def _leant_on(question: str, history: Sequence[Turn]) -> str | None:
+    """Return the question before, if this one cannot be understood without it."""
+    return history[-1].question if history and leans_on_history(question) else None
 
-    def search(question: str) -> tuple[Hit, ...]:
+
+@dataclass(frozen=True, slots=True)
+class _Search:
+    """Retrieval among the documents asked; ``previous`` is what a follow-up leans on."""
+
+    resources: Resources
+    documents: Collection[str] | None
+    previous: str | None
+
+    def __call__(self, question: str, whole: str | None = None) -> tuple[Hit, ...]:
+        """Find sentences for a question, or for a part of the ``whole`` one."""
         return retrieve(
             question,
-            resources.store,
-            resources.encoder,
-            top_k=_CONSIDERED,
-            documents=documents,
-            history_question=previous,
+            self.resources.store,
+            self.resources.encoder,
+            top_k=_RETRIEVED,
+            documents=self.documents,
+            history_question=whole or self.previous,
         )
+
+
+def _consider(
+    exchange: _Exchange, history: Sequence[Turn], search: _Search
+) -> Generator[Event, None, tuple[Hit, ...]]:
+    """Retrieve; a follow-up is first retrieved with the question before it, then rewritten."""
+
+    def shown(hits: Sequence[Hit]) -> Evidence:
+        return Evidence(cite(hits[:CONSIDERED], search.resources.store), chosen=False)
 
     hits = search(exchange.question)
     exchange.mark("retrieved")
-    yield Evidence(cite(hits, resources.store), chosen=False)
-    if leans:
+    yield shown(hits)
+    if search.previous:
         rewritten = _standalone(exchange, history)
         if rewritten != exchange.question:
             exchange.question = rewritten
             hits = search(rewritten)
-            yield Evidence(cite(hits, resources.store), chosen=False)
+            yield shown(hits)
     return hits
 
 
@@ -193,7 +218,9 @@ def _standalone(exchange: _Exchange, history: Sequence[Turn]) -> str:
         return standalone(exchange.question, history, None, exchange.language)
 
 
-def _select(exchange: _Exchange, hits: Sequence[Hit], resources: Resources) -> Selection:
+def _select(
+    exchange: _Exchange, question: str, hits: Sequence[Hit], resources: Resources
+) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
     model = resources.model
     numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
@@ -202,10 +229,11 @@ def _select(exchange: _Exchange, hits: Sequence[Hit], resources: Resources) -> S
             inside = numbered is not None and not model.keeps_prefixes
             # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
             label = model.label if model.has_logprobs and not inside else ""
+            exchange.calibration = calibration_for(label, voting=numbered is not None)
             selection = select(
-                exchange.question,
+                question,
                 hits,
-                calibration_for(label, voting=numbered is not None),
+                exchange.calibration,
                 exchange.ask,
                 language=exchange.language,
                 numbered=numbered,
@@ -215,33 +243,53 @@ def _select(exchange: _Exchange, hits: Sequence[Hit], resources: Resources) -> S
             return selection
         except (ModelUnavailable, PromptTooLong) as error:
             exchange.notices.append(f"the sentences were chosen without the model: {error}")
-    return select(exchange.question, hits, calibration_for(None), None)
+    exchange.calibration = calibration_for(None)
+    return select(question, hits, exchange.calibration, None)
 
 
-def _write_and_check(
-    exchange: _Exchange, chosen: Sequence[Citation], resources: Resources
-) -> Generator[Event, None, Checked]:
-    """Write from the chosen sentences, then check; quote them where there is no (working) model."""
+def _written(
+    exchange: _Exchange, selection: Selection, chosen: Sequence[Citation], resources: Resources
+) -> Generator[Event, None, tuple[Selection, Checked]]:
+    """Write from the chosen sentences, then check; quote them where there is no (working) model.
+
+    Before a word is shown, the writer's own wish to refuse has its say in the confidence.
+    """
     quoted = Checked(tuple(quotation(citation) for citation in chosen))
-    if exchange.ask is None:
-        return quoted
+    model = resources.model
+    if exchange.ask is None or model is None:
+        yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+        return selection, quoted
     texts = [" ".join(citation.text.split()) for citation in chosen]
+    prompt = write_prompt(
+        exchange.question, texts, exchange.language, examples=model.keeps_prefixes
+    )
     draft = ""
     try:
-        for token in exchange.ask.stream(write_prompt(exchange.question, texts, exchange.language)):
-            if token.text:
-                if not draft:
-                    exchange.mark("first token")
+        with contextlib.closing(exchange.ask.stream(prompt)) as tokens:
+            first = next((token for token in tokens if token.text), Token(""))
+            exchange.mark("first token")
+            odds = answer_odds(first.top, first.text, exchange.language)
+            selection = heard(selection, exchange.calibration, odds)
+            if selection.chosen:
+                yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+            if not selection.chosen or odds < 0:
+                # It would refuse: what the other witnesses uphold is quoted instead.
+                exchange.mark("written")
+                return selection, quoted if selection.chosen else Checked(())
+            for token in itertools.chain([first], tokens):
                 draft += token.text
-                yield Piece(token.text)
+                if token.text:
+                    yield Piece(token.text)
     except (ModelUnavailable, PromptTooLong) as error:
         exchange.mark("written")
         exchange.notices.append(f"the sentences are quoted as they are: {error}")
-        return quoted
+        if not draft:
+            yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+        return selection, quoted
     exchange.mark("written")
     checked = check(draft, chosen, resources.encoder)
     exchange.notices.extend(checked.notices)
-    return checked
+    return selection, checked
 
 
 def cite(

@@ -25,6 +25,8 @@ from qa.types import Document, Message, Prompt, Sentence
 Language = Literal["fr", "en"]
 
 _VARIABLE = re.compile(r"\{([a-z_]+)\}")
+# No answer begins with these, as «Non» or "Not" would: their first token tells a refusal.
+_NO_ANSWER = {"fr": "Introuvable", "en": "Unknown"}
 _YES_NO = {"fr": ("Oui", "Non"), "en": ("Yes", "No")}
 # An answer is a phrase of about twelve words; twice that many tokens and a margin for names and
 # numbers.
@@ -167,10 +169,24 @@ def yes_no(language: Language) -> tuple[str, str]:
     return _YES_NO[language]
 
 
-def write_prompt(question: str, texts: Sequence[str], language: Language) -> Prompt:
-    """Ask for a short answer from ``texts`` alone."""
+def write_prompt(
+    question: str, texts: Sequence[str], language: Language, *, examples: bool = True
+) -> Prompt:
+    """Ask for a short answer from ``texts`` alone, or for the word that says that there is none.
+
+    :param examples: put the solved examples first; without them the prompt is short, for a server
+        that would read them anew for every question.
+    """
     values = {"question": question, "text": "\n".join(texts)}
-    return Prompt(fill(load_template(f"write.{language}"), values), ANSWER_TOKENS, slot="write")
+    messages = fill(load_template(f"write.{language}"), values)
+    if not examples:
+        messages = (messages[0], messages[-1])
+    return Prompt(messages, ANSWER_TOKENS, slot="write", top_logprobs=_TOP_LOGPROBS, stop=("\n",))
+
+
+def no_answer(language: Language) -> str:
+    """Return the word with which the writer says that the text holds no answer."""
+    return _NO_ANSWER[language]
 
 
 def rewrite_prompt(previous: str, answer: str, question: str, language: Language) -> Prompt:

@@ -1,4 +1,4 @@
-"""The model's two witnesses for a sentence: its vote over the document, and a one-token probe.
+"""The model's witnesses: its vote over the document, one-token probes, the writer's first token.
 
 Both are read from log-probabilities where the server gives them, so that a hesitating yes counts
 less than a sure one. What is made of them is decided in :mod:`qa.evidence`.
@@ -17,6 +17,7 @@ from qa.llm.meter import Meter
 from qa.prompt import (
     Language,
     NumberedDocument,
+    no_answer,
     probe_in_document,
     probe_prompt,
     vote_prompt,
@@ -51,6 +52,25 @@ def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> floa
         sign = (yes.lower().startswith(said) - no.lower().startswith(said)) if said else 0
         return _PLAIN_LOGIT * sign
     return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log(mass[yes] / mass[no])))
+
+
+def answer_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
+    """Turn the writer's first token into log P(it answers)/P(it says that there is no answer).
+
+    Every alternative that begins the word of refusal counts as one. Without alternatives the
+    generated text decides, with a fixed weight.
+    """
+    word = no_answer(language).lower()
+
+    def refuses(said: str) -> bool:
+        said = said.strip().lower()
+        return bool(said) and word.startswith(said[: len(word)])
+
+    if not top:
+        return -_PLAIN_LOGIT if refuses(text) else _PLAIN_LOGIT
+    mass = sum(math.exp(option.logprob) for option in top if refuses(option.token))
+    mass = min(max(mass, _TINY), 1 - _TINY)
+    return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log((1 - mass) / mass)))
 
 
 @dataclass(frozen=True, slots=True)
