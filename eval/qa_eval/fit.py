@@ -1,11 +1,11 @@
 """Fits the evidence models on collected features and reports, by cross-validation over documents.
 
-Two logistic regressions (scikit-learn, L2): which candidates are gold, then whether the question
-has an answer. The cut is the one that minimises refused answerable plus answered unanswerable
-questions, each as a share of its side. Figures are of questions whose document was held out of the
-fit.
+Three logistic regressions (scikit-learn, L2): which candidates are gold, whether the question has
+an answer, and the same once the writer's first token is known. The cut is the one that minimises
+refused answerable plus answered unanswerable questions, each as a share of its side. Figures are of
+questions whose document was held out of the fit.
 
-Example: ``fit_part(samples, SENTENCE_FEATURES, QUESTION_FEATURES, probes=2, sure=1.5)``.
+Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 """
 
 from __future__ import annotations
@@ -17,13 +17,23 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from qa.calibration import Calibration, Logistic
-from qa.evidence import Candidate, decide, policy, question_features, sentence_features
+from qa.evidence import (
+    Candidate,
+    decide,
+    heard,
+    policy,
+    question_features,
+    sentence_features,
+    write_feature,
+)
 from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, mean
 
 _FOLDS = 5
 # Of refusing an answerable question, against 1 for answering an unanswerable one.
 _REFUSAL_COST = 1.5
+# Answerable questions that may be given up before the writer is asked.
+_LOST_UNHEARD = 0.01
 # Probabilities from which a second sentence may be used, tried in this order of caution.
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
@@ -37,6 +47,20 @@ class Outcome:
     citation_f1: float  # of the evidence chosen if it answered
     probes: int
     answered: bool
+    first: float  # the confidence before the writer was heard
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """How one part of the calibration is fitted: what it sees and what it may ask."""
+
+    name: str
+    sentence_features: tuple[str, ...]
+    question_features: tuple[str, ...]
+    writer_features: tuple[str, ...]
+    probes: int
+    sure: float
+    voting: bool
 
 
 def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sample:
@@ -57,22 +81,33 @@ def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sampl
     )
 
 
-def fit_models(
-    samples: Sequence[Sample], sentence_names: Sequence[str], question_names: Sequence[str]
-) -> tuple[Logistic, Logistic]:
-    """Fit the sentence model on answerable questions, then the question model on all."""
+def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
+    """Fit the sentence model on answerable questions, then the question models on all."""
     rows, labels = [], []
     for sample in samples:
         if sample.answerable and any(sample.gold):
             for candidate, gold in zip(sample.candidates, sample.gold, strict=True):
                 rows.append(sentence_features(candidate, sample.candidates))
                 labels.append(gold)
-    sentence = _logistic(rows, labels, sentence_names)
-    questions = [
-        question_features(sample.question, _scored(sample.candidates, sentence), sample.none)
-        for sample in samples
-    ]
-    return sentence, _logistic(questions, [s.answerable for s in samples], question_names)
+    sentence = _logistic(rows, labels, part.sentence_features)
+    answerable = [sample.answerable for sample in samples]
+    questions = []
+    for sample in samples:
+        scored = _scored(sample.candidates, sentence)
+        features = question_features(sample.question, scored, sample.none)
+        questions.append({**features, "write": write_feature(sample.write)})
+    return Calibration(
+        sentence,
+        _logistic(questions, answerable, part.question_features),
+        threshold=0.5,
+        also=1.0,
+        probes=part.probes,
+        sure_probe=part.sure,
+        fitted={},
+        writer=(
+            _logistic(questions, answerable, part.writer_features) if part.writer_features else None
+        ),
+    )
 
 
 def _scored(candidates: Sequence[Candidate], model: Logistic) -> list[Candidate]:
@@ -110,15 +145,19 @@ def _origin(sample: Sample) -> str:
 
 def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     """Replay one sample under a calibration."""
-    always = replace(calibration, threshold=0.0)
+    always = replace(calibration, threshold=0.0, hopeless=0.0)
     selection = decide(sample.question, sample.candidates, always, sample.none)
     spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
+    first = selection.confidence
+    tried = calibration.writer is None or first >= calibration.hopeless
+    confidence = heard(selection, always, sample.write).confidence if tried else first
     return Outcome(
         sample,
-        selection.confidence,
+        confidence,
         citation_scores(spans, sample.gold_sets)[2] if sample.gold_sets else 0.0,
         sum(c.probe is not None for c in sample.candidates),
-        selection.confidence >= calibration.threshold,
+        tried and confidence >= calibration.threshold,
+        first,
     )
 
 
@@ -155,23 +194,12 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """How one part of the calibration is fitted: what it sees and what it may ask."""
-
-    name: str
-    sentence_features: tuple[str, ...]
-    question_features: tuple[str, ...]
-    probes: int
-    sure: float
-    voting: bool
-
-
 PARTS = (
     Part(
         "vote",
         ("score", "behind", "probe", "lag", "voted"),
         ("top_probe", "vote"),
+        ("top_probe", "vote", "write"),
         probes=2,
         sure=0.0,
         voting=True,
@@ -180,6 +208,7 @@ PARTS = (
         "probe",
         ("score", "behind", "probe", "lag"),
         ("top_probe",),
+        ("top_probe", "write"),
         probes=2,
         sure=99.0,
         voting=False,
@@ -188,6 +217,7 @@ PARTS = (
         "extractive",
         ("score", "behind"),
         ("score", "lexical", "cosine", "sure", "coverage", "missing"),
+        (),
         probes=0,
         sure=99.0,
         voting=False,
@@ -203,19 +233,21 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
         if sample.candidates
     ]
 
-    def fit(some: Sequence[Sample]) -> Calibration:
-        sentence, answerable = fit_models(some, part.sentence_features, part.question_features)
-        return Calibration(sentence, answerable, 0.5, 1.0, part.probes, part.sure, {})
-
-    pairs = cross_fit(seen, fit)
+    pairs = cross_fit(seen, lambda some: fit_models(some, part))
 
     def held_out(**cuts: float) -> list[Outcome]:
         return [outcome(s, replace(c, **cuts)) for s, c in pairs]  # type: ignore[arg-type]
 
-    threshold = best_threshold(held_out())
-    also = max(_ALSO, key=lambda cut: (_cited(held_out(also=cut)), cut))
-    cuts = {"threshold": threshold, "also": also}
-    return replace(fit(seen), **cuts), held_out(**cuts)  # type: ignore[arg-type]
+    outcomes = held_out()
+    cuts = {"threshold": best_threshold(outcomes), "hopeless": _hopeless(outcomes)}
+    cuts["also"] = max(_ALSO, key=lambda cut: (_cited(held_out(also=cut)), cut))
+    return replace(fit_models(seen, part), **cuts), held_out(**cuts)  # type: ignore[arg-type]
+
+
+def _hopeless(outcomes: Sequence[Outcome]) -> float:
+    """Return the first confidence below which one answerable question in a hundred lies."""
+    first = [o.first for o in outcomes if o.sample.answerable]
+    return round(float(np.quantile(first, _LOST_UNHEARD)), 3)
 
 
 def _cited(outcomes: Sequence[Outcome]) -> float:
@@ -235,6 +267,17 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
             "intercept": calibration.answerable.intercept,
         },
         "threshold": calibration.threshold,
+        **(
+            {
+                "writer": {
+                    "weights": dict(calibration.writer.weights),
+                    "intercept": calibration.writer.intercept,
+                },
+                "hopeless": calibration.hopeless,
+            }
+            if calibration.writer
+            else {}
+        ),
         "also": calibration.also,
         "probes": calibration.probes,
         "sure_probe": calibration.sure_probe,

@@ -24,6 +24,7 @@ from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
+_SURE_WRITER: Final = 2.0
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
 CONSIDERED: Final = 8
 
@@ -240,6 +241,11 @@ def decide(
     return Selection(tuple(scored), chosen, confidence, features=features)
 
 
+def write_feature(odds: float) -> float:
+    """Cut the writer's log-odds where it is sure: how sure says no more about the answer."""
+    return max(-_SURE_WRITER, min(_SURE_WRITER, odds))
+
+
 def heard(selection: Selection, calibration: Calibration, odds: float) -> Selection:
     """Decide again now that the writer has begun: nothing stays chosen if it is not to be shown.
 
@@ -247,6 +253,6 @@ def heard(selection: Selection, calibration: Calibration, odds: float) -> Select
     """
     if calibration.writer is None:
         return selection
-    confidence = calibration.writer({**selection.features, "write": odds})
+    confidence = calibration.writer({**selection.features, "write": write_feature(odds)})
     chosen = selection.chosen if confidence >= calibration.threshold else ()
     return replace(selection, chosen=chosen, confidence=confidence)

@@ -248,7 +248,10 @@ def _select(
 
 
 def _written(
-    exchange: _Exchange, selection: Selection, chosen: Sequence[Citation], resources: Resources
+    exchange: _Exchange,
+    selection: Selection,
+    chosen: tuple[Citation, ...],
+    resources: Resources,
 ) -> Generator[Event, None, tuple[Selection, Checked]]:
     """Write from the chosen sentences, then check; quote them where there is no (working) model.
 
