@@ -16,8 +16,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from qa import Assistant
+from qa.consider import cite
 from qa.llm.meter import Meter
-from qa.pipeline import cite
 from qa.retrieve import retrieve
 from qa.types import (
     Answer,

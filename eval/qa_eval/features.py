@@ -16,9 +16,9 @@ from pathlib import Path
 from qa.calibration import load_calibrations
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, considered, decide
+from qa.exchange import Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
-from qa.pipeline import Resources
 from qa.prompt import write_prompt
 from qa.retrieve import retrieve
 from qa.types import Hit

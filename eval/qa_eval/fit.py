@@ -10,6 +10,7 @@ Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -247,7 +248,7 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
 def _hopeless(outcomes: Sequence[Outcome]) -> float:
     """Return the first confidence below which one answerable question in a hundred lies."""
     first = [o.first for o in outcomes if o.sample.answerable]
-    return round(float(np.quantile(first, _LOST_UNHEARD)), 3)
+    return math.floor(float(np.quantile(first, _LOST_UNHEARD)) * 1000) / 1000
 
 
 def _cited(outcomes: Sequence[Outcome]) -> float:

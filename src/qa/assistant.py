@@ -22,10 +22,11 @@ from typing import TYPE_CHECKING, Self
 from qa.documents import SUFFIXES
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
+from qa.exchange import Resources
 from qa.ingest import Report, sync
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, ModelOptions, choose_model
-from qa.pipeline import Resources, answer_events
+from qa.pipeline import answer_events
 from qa.prompt import NumberedDocument, number_document
 from qa.settings import Settings, load_settings
 from qa.store import DocumentInfo, Store

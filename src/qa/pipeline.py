@@ -9,42 +9,22 @@ Example: ``for event in answer_events("Qui parle ?", (), resources): …``
 
 from __future__ import annotations
 
-import contextlib
-import itertools
-import time
-from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
-from qa.calibration import Calibration, calibration_for
-from qa.check import Checked, check, quotation
-from qa.conversation import leans_on_history, standalone
-from qa.embed import Encoder
+from qa.calibration import calibration_for
+from qa.check import Checked, quotation
+from qa.consider import Search, cite, consider, leant_on
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
-from qa.evidence import CONSIDERED, Selection, heard, merge, select
-from qa.llm.base import ChatModel
+from qa.evidence import CONSIDERED, Selection, merge, select
+from qa.exchange import Exchange, Resources
 from qa.llm.meter import Meter
 from qa.overview import central_sentences, is_overview
 from qa.parts import question_parts
-from qa.prompt import Language, NumberedDocument, write_prompt
-from qa.retrieve import retrieve
-from qa.store import Store
-from qa.types import (
-    Answer,
-    Citation,
-    Event,
-    Evidence,
-    Hit,
-    Piece,
-    Sentence,
-    Statement,
-    Timings,
-    Token,
-    Turn,
-    Usage,
-)
-from qa.witnesses import answer_odds
+from qa.prompt import Language
+from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
 from qa.words import language, tokens
+from qa.writing import written
 
 NO_ANSWER: Final[dict[Language, str]] = {
     "fr": "Les documents ne répondent pas à cette question.",
@@ -55,48 +35,6 @@ MAX_QUESTION_CHARS: Final = 4000
 _RETRIEVED: Final = 64
 # What an abstention shows.
 _NEAREST: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Resources:
-    """What answering needs; ``held`` gives the numbered document if the model holds its prefix."""
-
-    store: Store
-    encoder: Encoder
-    model: ChatModel | None
-    backend: str
-    held: Callable[[str], NumberedDocument | None]
-    notices: tuple[str, ...] = ()
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """The running account of one question."""
-
-    question: str
-    language: Language
-    ask: Meter | None
-    calibration: Calibration = field(default_factory=lambda: calibration_for(None))
-    started: float = field(default_factory=time.perf_counter)
-    marks: dict[str, float] = field(default_factory=dict)
-    notices: list[str] = field(default_factory=list)
-
-    def mark(self, name: str) -> None:
-        self.marks[name] = time.perf_counter() - self.started
-
-    def timings(self) -> Timings:
-        at = self.marks
-        retrieved, chosen = at.get("retrieved", 0.0), at.get("chosen", 0.0)
-        written, total = at.get("written", chosen), time.perf_counter() - self.started
-        return Timings(
-            retrieve_s=retrieved,
-            evidence_s=chosen - retrieved,
-            first_token_s=at.get("first token", 0.0),
-            write_s=written - chosen,
-            check_s=at.get("checked", written) - written,
-            total_s=total,
-            model_s=self.ask.model_s if self.ask else 0.0,
-        )
 
 
 def answer_events(
@@ -111,9 +49,9 @@ def answer_events(
     """
     question = _valid(question)
     ask = Meter(resources.model) if resources.model is not None else None
-    exchange = _Exchange(question, language(question), ask, notices=list(resources.notices))
-    search = _Search(resources, documents, _leant_on(question, history))
-    hits = yield from _consider(exchange, history, search)
+    exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
+    search = Search(resources, documents, leant_on(question, history))
+    hits = yield from consider(exchange, history, search)
     if hits and is_overview(question):
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
@@ -131,7 +69,7 @@ def answer_events(
     considered = cite(list(seen.values()), resources.store, score_of)
     checked = Checked(())
     if chosen:
-        selection, checked = yield from _written(exchange, selection, chosen, resources)
+        selection, checked = yield from written(exchange, selection, chosen, resources)
     if not checked.statements:
         yield Evidence((), chosen=True, confidence=selection.confidence)
         yield _abstention(exchange, selection, considered, resources)
@@ -141,7 +79,7 @@ def answer_events(
     yield _answer(exchange, selection, checked, considered, resources)
 
 
-def _overview(exchange: _Exchange, document: str, resources: Resources) -> Iterator[Event]:
+def _overview(exchange: Exchange, document: str, resources: Resources) -> Iterator[Event]:
     """Quote the sentences that cover the document; nothing is written, so nothing can be wrong."""
     chosen = cite(central_sentences(resources.store.sentences(document)), resources.store)
     exchange.mark("chosen")
@@ -165,61 +103,8 @@ def _valid(question: str) -> str:
     return text
 
 
-def _leant_on(question: str, history: Sequence[Turn]) -> str | None:
-    """Return the question before, if this one cannot be understood without it."""
-    return history[-1].question if history and leans_on_history(question) else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Search:
-    """Retrieval among the documents asked; ``previous`` is what a follow-up leans on."""
-
-    resources: Resources
-    documents: Collection[str] | None
-    previous: str | None
-
-    def __call__(self, question: str, whole: str | None = None) -> tuple[Hit, ...]:
-        """Find sentences for a question, or for a part of the ``whole`` one."""
-        return retrieve(
-            question,
-            self.resources.store,
-            self.resources.encoder,
-            top_k=_RETRIEVED,
-            documents=self.documents,
-            history_question=whole or self.previous,
-        )
-
-
-def _consider(
-    exchange: _Exchange, history: Sequence[Turn], search: _Search
-) -> Generator[Event, None, tuple[Hit, ...]]:
-    """Retrieve; a follow-up is first retrieved with the question before it, then rewritten."""
-
-    def shown(hits: Sequence[Hit]) -> Evidence:
-        return Evidence(cite(hits[:CONSIDERED], search.resources.store), chosen=False)
-
-    hits = search(exchange.question)
-    exchange.mark("retrieved")
-    yield shown(hits)
-    if search.previous:
-        rewritten = _standalone(exchange, history)
-        if rewritten != exchange.question:
-            exchange.question = rewritten
-            hits = search(rewritten)
-            yield shown(hits)
-    return hits
-
-
-def _standalone(exchange: _Exchange, history: Sequence[Turn]) -> str:
-    try:
-        return standalone(exchange.question, history, exchange.ask, exchange.language)
-    except (ModelUnavailable, PromptTooLong) as error:
-        exchange.notices.append(f"the follow-up was not rewritten: {error}")
-        return standalone(exchange.question, history, None, exchange.language)
-
-
 def _select(
-    exchange: _Exchange, question: str, hits: Sequence[Hit], resources: Resources
+    exchange: Exchange, question: str, hits: Sequence[Hit], resources: Resources
 ) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
     model = resources.model
@@ -247,79 +132,8 @@ def _select(
     return select(question, hits, exchange.calibration, None)
 
 
-def _written(
-    exchange: _Exchange,
-    selection: Selection,
-    chosen: tuple[Citation, ...],
-    resources: Resources,
-) -> Generator[Event, None, tuple[Selection, Checked]]:
-    """Write from the chosen sentences, then check; quote them where there is no (working) model.
-
-    Before a word is shown, the writer's own wish to refuse has its say in the confidence.
-    """
-    quoted = Checked(tuple(quotation(citation) for citation in chosen))
-    model = resources.model
-    if exchange.ask is None or model is None:
-        yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-        return selection, quoted
-    texts = [" ".join(citation.text.split()) for citation in chosen]
-    prompt = write_prompt(
-        exchange.question, texts, exchange.language, examples=model.keeps_prefixes
-    )
-    draft = ""
-    try:
-        with contextlib.closing(exchange.ask.stream(prompt)) as tokens:
-            first = next((token for token in tokens if token.text), Token(""))
-            exchange.mark("first token")
-            odds = answer_odds(first.top, first.text, exchange.language)
-            selection = heard(selection, exchange.calibration, odds)
-            if selection.chosen:
-                yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-            if not selection.chosen or odds < 0:
-                # It would refuse: what the other witnesses uphold is quoted instead.
-                exchange.mark("written")
-                return selection, quoted if selection.chosen else Checked(())
-            for token in itertools.chain([first], tokens):
-                draft += token.text
-                if token.text:
-                    yield Piece(token.text)
-    except (ModelUnavailable, PromptTooLong) as error:
-        exchange.mark("written")
-        exchange.notices.append(f"the sentences are quoted as they are: {error}")
-        if not draft:
-            yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-        return selection, quoted
-    exchange.mark("written")
-    checked = check(draft, chosen, resources.encoder)
-    exchange.notices.extend(checked.notices)
-    return selection, checked
-
-
-def cite(
-    hits: Sequence[Hit], store: Store, score_of: Mapping[Sentence, float] | None = None
-) -> tuple[Citation, ...]:
-    """Make citations of retrieved sentences; the text is sliced from the stored document."""
-    documents = {name: store.document(name) for name in {hit.sentence.document for hit in hits}}
-    citations = []
-    for hit in hits:
-        sentence = hit.sentence
-        document = documents[sentence.document]
-        citations.append(
-            Citation(
-                document=document.id,
-                title=document.title,
-                page=document.page_at(sentence.start),
-                start=sentence.start,
-                end=sentence.end,
-                text=document.text[sentence.start : sentence.end],
-                score=round((score_of or {}).get(sentence, hit.score), 4),
-            )
-        )
-    return tuple(citations)
-
-
 def _abstention(
-    exchange: _Exchange, selection: Selection, considered: Sequence[Citation], resources: Resources
+    exchange: Exchange, selection: Selection, considered: Sequence[Citation], resources: Resources
 ) -> Answer:
     return Answer(
         text=NO_ANSWER[exchange.language],
@@ -344,7 +158,7 @@ def _joined(statements: Sequence[Statement]) -> str:
 
 
 def _answer(
-    exchange: _Exchange,
+    exchange: Exchange,
     selection: Selection,
     checked: Checked,
     considered: Sequence[Citation],

@@ -8,7 +8,7 @@ Example: ``meter = Meter(model); text, top = meter.complete(prompt); meter.usage
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from qa.llm.base import ChatModel
 from qa.types import Prompt, Token, TokenLogprob, Usage
@@ -23,7 +23,7 @@ class Meter:
         self.model_s = 0.0
         self.calls = 0
 
-    def stream(self, prompt: Prompt) -> Iterator[Token]:
+    def stream(self, prompt: Prompt) -> Generator[Token, None, None]:
         """Yield the model's tokens, counting; closing this closes the model's stream."""
         self.calls += 1
         tokens = self.model.stream(prompt)

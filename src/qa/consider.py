@@ -1,0 +1,100 @@
+"""What is under consideration: retrieval for a question, for a follow-up, and for a part of one.
+
+A follow-up is first retrieved with the question before it, then made to stand alone. The module
+knows nothing of what the sentences prove.
+
+Example: ``Search(resources, None, None)("Qui parle ?")[0].sentence.text``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Generator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from qa.conversation import leans_on_history, standalone
+from qa.errors import ModelUnavailable, PromptTooLong
+from qa.evidence import CONSIDERED
+from qa.exchange import Exchange, Resources
+from qa.retrieve import retrieve
+from qa.store import Store
+from qa.types import Citation, Event, Evidence, Hit, Sentence, Turn
+
+# Sentences handed to the evidence step; the best of them are shown at once.
+_RETRIEVED: Final = 64
+
+
+def leant_on(question: str, history: Sequence[Turn]) -> str | None:
+    """Return the question before, if this one cannot be understood without it."""
+    return history[-1].question if history and leans_on_history(question) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Retrieval among the documents asked; ``previous`` is what a follow-up leans on."""
+
+    resources: Resources
+    documents: Collection[str] | None
+    previous: str | None
+
+    def __call__(self, question: str, whole: str | None = None) -> tuple[Hit, ...]:
+        """Find sentences for a question, or for a part of the ``whole`` one."""
+        return retrieve(
+            question,
+            self.resources.store,
+            self.resources.encoder,
+            top_k=_RETRIEVED,
+            documents=self.documents,
+            history_question=whole or self.previous,
+        )
+
+
+def consider(
+    exchange: Exchange, history: Sequence[Turn], search: Search
+) -> Generator[Event, None, tuple[Hit, ...]]:
+    """Retrieve; a follow-up is first retrieved with the question before it, then rewritten."""
+
+    def shown(hits: Sequence[Hit]) -> Evidence:
+        return Evidence(cite(hits[:CONSIDERED], search.resources.store), chosen=False)
+
+    hits = search(exchange.question)
+    exchange.mark("retrieved")
+    yield shown(hits)
+    if search.previous:
+        rewritten = _standalone(exchange, history)
+        if rewritten != exchange.question:
+            exchange.question = rewritten
+            hits = search(rewritten)
+            yield shown(hits)
+    return hits
+
+
+def _standalone(exchange: Exchange, history: Sequence[Turn]) -> str:
+    try:
+        return standalone(exchange.question, history, exchange.ask, exchange.language)
+    except (ModelUnavailable, PromptTooLong) as error:
+        exchange.notices.append(f"the follow-up was not rewritten: {error}")
+        return standalone(exchange.question, history, None, exchange.language)
+
+
+def cite(
+    hits: Sequence[Hit], store: Store, score_of: Mapping[Sentence, float] | None = None
+) -> tuple[Citation, ...]:
+    """Make citations of retrieved sentences; the text is sliced from the stored document."""
+    documents = {name: store.document(name) for name in {hit.sentence.document for hit in hits}}
+    citations = []
+    for hit in hits:
+        sentence = hit.sentence
+        document = documents[sentence.document]
+        citations.append(
+            Citation(
+                document=document.id,
+                title=document.title,
+                page=document.page_at(sentence.start),
+                start=sentence.start,
+                end=sentence.end,
+                text=document.text[sentence.start : sentence.end],
+                score=round((score_of or {}).get(sentence, hit.score), 4),
+            )
+        )
+    return tuple(citations)

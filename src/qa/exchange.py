@@ -1,0 +1,62 @@
+"""One question's running account: its words, its model, its times; and what answering runs on.
+
+Example: ``Exchange("Qui parle ?", "fr", None).timings().total_s``.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from qa.calibration import Calibration, calibration_for
+from qa.embed import Encoder
+from qa.llm.base import ChatModel
+from qa.llm.meter import Meter
+from qa.prompt import Language, NumberedDocument
+from qa.store import Store
+from qa.types import Timings
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """What answering needs; ``held`` gives the numbered document if the model holds its prefix."""
+
+    store: Store
+    encoder: Encoder
+    model: ChatModel | None
+    backend: str
+    held: Callable[[str], NumberedDocument | None]
+    notices: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Exchange:
+    """The running account of one question."""
+
+    question: str
+    language: Language
+    ask: Meter | None
+    calibration: Calibration = field(default_factory=lambda: calibration_for(None))
+    started: float = field(default_factory=time.perf_counter)
+    marks: dict[str, float] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+
+    def mark(self, name: str) -> None:
+        """Note when ``name`` was reached."""
+        self.marks[name] = time.perf_counter() - self.started
+
+    def timings(self) -> Timings:
+        """Return the seconds that each step took so far."""
+        at = self.marks
+        retrieved, chosen = at.get("retrieved", 0.0), at.get("chosen", 0.0)
+        written, total = at.get("written", chosen), time.perf_counter() - self.started
+        return Timings(
+            retrieve_s=retrieved,
+            evidence_s=chosen - retrieved,
+            first_token_s=at.get("first token", 0.0),
+            write_s=written - chosen,
+            check_s=at.get("checked", written) - written,
+            total_s=total,
+            model_s=self.ask.model_s if self.ask else 0.0,
+        )

@@ -1,0 +1,68 @@
+"""Writes the answer from the chosen sentences and checks it; quotes them where that fails.
+
+Before a word is shown, the writer's own wish to refuse has its say in the confidence.
+
+Example: ``selection, checked = yield from written(exchange, selection, chosen, resources)``.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Generator
+
+from qa.check import Checked, check, quotation
+from qa.errors import ModelUnavailable, PromptTooLong
+from qa.evidence import Selection, heard
+from qa.exchange import Exchange, Resources
+from qa.prompt import write_prompt
+from qa.types import Citation, Event, Evidence, Piece, Token
+from qa.witnesses import answer_odds
+
+
+def written(
+    exchange: Exchange,
+    selection: Selection,
+    chosen: tuple[Citation, ...],
+    resources: Resources,
+) -> Generator[Event, None, tuple[Selection, Checked]]:
+    """Write from the chosen sentences, then check; quote them where there is no (working) model.
+
+    Before a word is shown, the writer's own wish to refuse has its say in the confidence.
+    """
+    quoted = Checked(tuple(quotation(citation) for citation in chosen))
+    model = resources.model
+    if exchange.ask is None or model is None:
+        yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+        return selection, quoted
+    texts = [" ".join(citation.text.split()) for citation in chosen]
+    prompt = write_prompt(
+        exchange.question, texts, exchange.language, examples=model.keeps_prefixes
+    )
+    draft = ""
+    try:
+        with contextlib.closing(exchange.ask.stream(prompt)) as tokens:
+            first = next((token for token in tokens if token.text), Token(""))
+            exchange.mark("first token")
+            odds = answer_odds(first.top, first.text, exchange.language)
+            selection = heard(selection, exchange.calibration, odds)
+            if selection.chosen:
+                yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+            if not selection.chosen or odds < 0:
+                # It would refuse: what the other witnesses uphold is quoted instead.
+                exchange.mark("written")
+                return selection, quoted if selection.chosen else Checked(())
+            for token in itertools.chain([first], tokens):
+                draft += token.text
+                if token.text:
+                    yield Piece(token.text)
+    except (ModelUnavailable, PromptTooLong) as error:
+        exchange.mark("written")
+        exchange.notices.append(f"the sentences are quoted as they are: {error}")
+        if not draft:
+            yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+        return selection, quoted
+    exchange.mark("written")
+    checked = check(draft, chosen, resources.encoder)
+    exchange.notices.extend(checked.notices)
+    return selection, checked
