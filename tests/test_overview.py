@@ -46,17 +46,33 @@ def sentences(count):
 
 @pytest.mark.parametrize(("count", "chosen"), [(0, 0), (1, 1), (2, 2), (9, 3), (12, 4), (90, 6)])
 def test_an_overview_has_three_to_six_sentences_from_different_parts(count, chosen):
-    hits = central_sentences(sentences(count))
-    assert len(hits) == chosen
-    indexes = [hit.sentence.index for hit in hits]
+    parts = central_sentences(sentences(count), "one paragraph")
+    assert len(parts) == chosen
+    indexes = [hit.sentence.index for part in parts for hit in part]
     assert indexes == sorted(set(indexes))
     if count == 90:
         assert [index // 15 for index in indexes] == [0, 1, 2, 3, 4, 5]
 
 
+@pytest.mark.parametrize("mark", ["\n", "\n\n"])
+@pytest.mark.parametrize("count", [3, 4, 7, 11, 13, 30])
+def test_two_thirds_of_the_paragraphs_are_heard(mark, count):
+    texts = [f"Le maire numéro {n} parle du budget." for n in range(count)]
+    text = mark.join(texts)
+    found = [
+        Sentence("a.txt", n, text.index(one), text.index(one) + len(one), one)
+        for n, one in enumerate(texts)
+    ]
+    parts = central_sentences(found, text)
+    assert 3 <= len(parts) <= 6
+    heard = [hit.sentence.index for part in parts for hit in part]
+    assert heard == sorted(set(heard))
+    assert len(heard) >= count * 2 / 3
+
+
 def test_headings_are_left_out():
     heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
-    assert central_sentences([heading]) == ()
+    assert central_sentences([heading], "Titre") == ()
 
 
 def test_an_overview_is_answered_with_quotations_that_slice_back(opened):  # noqa: F811

@@ -86,13 +86,19 @@ def check_statement(text: str, chosen: Sequence[Citation], encoder: Encoder) -> 
     return Statement(text, cited, support)
 
 
-def quotation(citation: Citation) -> Statement:
-    """Return the sentence itself as a statement, in quotation marks of its language."""
-    left, right = ("“", "”") if language(citation.text) == "en" else ("« ", " »")
-    inner = " ".join(citation.text.split())
+def quotation(*citations: Citation) -> Statement:
+    """Return the sentences themselves as a statement, in quotation marks of their language."""
+    return Statement(
+        " ".join(_quoted(citation.text) for citation in citations), citations, "quoted"
+    )
+
+
+def _quoted(text: str) -> str:
+    left, right = ("“", "”") if language(text) == "en" else ("« ", " »")
+    inner = " ".join(text.split())
     if "«" in inner or "“" in inner:
         left, right = ("‘", "’") if left == "“" else ("“", "”")
-    return Statement(f"{left}{inner}{right}", (citation,), "quoted")
+    return f"{left}{inner}{right}"
 
 
 def _needed(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:

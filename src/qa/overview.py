@@ -10,6 +10,7 @@ Example: ``is_overview("De quoi parle ce document ?")`` is true.
 from __future__ import annotations
 
 import itertools
+import math
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -35,7 +36,10 @@ principales principaux essentiel clés phrases mots lignes parle traite agit fai
 text file content subject summary overview main key about tldr give"""
 _ABOUT_THE_TEXT = frozenset(stems(_ABOUT))
 _FEWEST, _MOST = 3, 6
-# A part is about this many sentences, so that a page gets three statements and a long text six.
+# Of a part's paragraphs.
+_HEARD = 2 / 3
+# Where the text shows no paragraphs, a part is about this many sentences: a page gets three
+# statements, a long text six.
 _PART_SENTENCES = 3
 # Very short sentences say little alone; very long ones are tiring to read.
 _READABLE_CHARS = range(40, 320)
@@ -49,28 +53,55 @@ def is_overview(question: str) -> bool:
     return len(rest) < _MOST_WORDS
 
 
-def central_sentences(sentences: Sequence[Sentence]) -> tuple[Hit, ...]:
-    """Return the most central sentence of each part of the document, in reading order.
+def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[Hit, ...], ...]:
+    """Return, for each part of the document in reading order, its most central sentences.
 
     A sentence is central when its words occur in many sentences: the mean, over its distinct stems,
-    of the share of sentences with that stem (Luhn 1958).
+    of the share of sentences with that stem (Luhn 1958). A part is some paragraphs that follow each
+    other, and two thirds of them are heard, with one sentence each.
 
-    :return: three to six hits (fewer for a shorter document); ``score`` is the centrality, 0 to 1.
+    :param sentences: the document's, in order.
+    :param text: the document's, for where its paragraphs end.
+    :return: three to six parts (fewer for a shorter document); ``score`` is the centrality, 0 to 1.
     """
     citable = [sentence for sentence in sentences if not sentence.heading]
-    if not citable:
-        return ()
     words = {sentence: set(stems(sentence.text)) for sentence in citable}
     spread = Counter(stem for held in words.values() for stem in held)
-    parts = min(len(citable), max(_FEWEST, min(_MOST, len(citable) // _PART_SENTENCES)))
-    bounds = [len(citable) * number // parts for number in range(parts + 1)]
-    chosen: list[Hit] = []
-    for start, end in itertools.pairwise(bounds):
-        part = citable[start:end]
-        scores = {sentence: _centrality(sentence, words[sentence], spread) for sentence in part}
-        best = max(part, key=lambda sentence: (scores[sentence], -sentence.index))
-        chosen.append(Hit(best, scores[best] / len(citable), len(chosen) + 1))
-    return tuple(chosen)
+    scores = {sentence: _centrality(sentence, words[sentence], spread) for sentence in citable}
+    best = [
+        max(paragraph, key=lambda sentence: (scores[sentence], -sentence.index))
+        for paragraph in _paragraphs(citable, text)
+    ]
+    ranks = itertools.count(1)
+    return tuple(
+        tuple(
+            Hit(sentence, scores[sentence] / len(citable), next(ranks))
+            for sentence in sorted(
+                sorted(part, key=lambda s: -scores[s])[: math.ceil(len(part) * _HEARD)],
+                key=lambda sentence: sentence.index,
+            )
+        )
+        for part in _cut(best, min(_MOST, len(best)))
+    )
+
+
+def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentence]]:
+    """Group sentences by blank lines, or by lines where there are none, or by threes."""
+    if not citable:
+        return []
+    for mark in ("\n\n", "\n"):
+        grouped = itertools.groupby(citable, lambda s, mark=mark: text.count(mark, 0, s.start))
+        paragraphs: list[Sequence[Sentence]] = [list(group) for _, group in grouped]
+        if len(paragraphs) >= _FEWEST:
+            return paragraphs
+    count = min(len(citable), max(_FEWEST, min(_MOST, len(citable) // _PART_SENTENCES)))
+    return _cut(citable, count)
+
+
+def _cut(items: Sequence[Sentence], parts: int) -> list[Sequence[Sentence]]:
+    """Cut a sequence into ``parts`` runs of nearly equal length."""
+    bounds = [len(items) * number // parts for number in range(parts + 1)] if parts else []
+    return [items[start:end] for start, end in itertools.pairwise(bounds)]
 
 
 def _centrality(sentence: Sentence, words: set[str], spread: Counter[str]) -> float:

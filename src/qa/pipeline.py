@@ -81,10 +81,13 @@ def answer_events(
 
 def _overview(exchange: Exchange, document: str, resources: Resources) -> Iterator[Event]:
     """Quote the sentences that cover the document; nothing is written, so nothing can be wrong."""
-    chosen = cite(central_sentences(resources.store.sentences(document)), resources.store)
+    text = resources.store.document(document).text
+    parts = central_sentences(resources.store.sentences(document), text)
+    cited = [cite(part, resources.store) for part in parts]
+    chosen = tuple(citation for part in cited for citation in part)
     exchange.mark("chosen")
     yield Evidence(chosen, chosen=True, confidence=1.0)
-    checked = Checked(tuple(quotation(citation) for citation in chosen))
+    checked = Checked(tuple(quotation(*part) for part in cited))
     yield from checked.statements
     yield _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
 
