@@ -90,10 +90,10 @@ def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentenc
     if not citable:
         return []
     for mark in ("\n\n", "\n"):
-        grouped = itertools.groupby(citable, lambda s, mark=mark: text.count(mark, 0, s.start))
-        paragraphs: list[Sequence[Sentence]] = [list(group) for _, group in grouped]
+        place = {sentence: text.count(mark, 0, sentence.start) for sentence in citable}
+        paragraphs = [list(group) for _, group in itertools.groupby(citable, place.__getitem__)]
         if len(paragraphs) >= _FEWEST:
-            return paragraphs
+            return list(paragraphs)
     count = min(len(citable), max(_FEWEST, min(_MOST, len(citable) // _PART_SENTENCES)))
     return _cut(citable, count)
 
