@@ -200,7 +200,7 @@ PARTS = (
         "vote",
         ("score", "behind", "probe", "lag", "voted"),
         ("top_probe", "vote"),
-        ("top_probe", "vote", "write"),
+        ("top_probe", "write"),
         probes=2,
         sure=0.0,
         voting=True,

@@ -24,7 +24,7 @@ from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
-_SURE_WRITER: Final = 2.0
+_SURE_WRITER: Final = 1.0
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
 CONSIDERED: Final = 8
 
