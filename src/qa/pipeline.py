@@ -54,7 +54,11 @@ _NEAREST: Final = 3
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What answering needs; ``held`` gives the numbered document if the model holds its prefix."""
+    """What answering needs; ``held`` gives the numbered document if the model holds its prefix.
+
+    A measurement may replace two steps: ``check``, what is made of the draft, and ``selection``,
+    the sentences to write from (None: the evidence step chooses).
+    """
 
     store: Store
     encoder: Encoder
@@ -62,6 +66,8 @@ class Resources:
     backend: str
     held: Callable[[str], NumberedDocument | None]
     notices: tuple[str, ...] = ()
+    check: Callable[[str, Sequence[Citation], Encoder], Checked] = check
+    selection: Selection | None = None
 
 
 @dataclass(slots=True)
@@ -195,6 +201,8 @@ def _standalone(exchange: _Exchange, history: Sequence[Turn]) -> str:
 
 def _select(exchange: _Exchange, hits: Sequence[Hit], resources: Resources) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
+    if resources.selection is not None:
+        return resources.selection
     model = resources.model
     numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
     if exchange.ask is not None and model is not None:
@@ -239,7 +247,7 @@ def _write_and_check(
         exchange.notices.append(f"the sentences are quoted as they are: {error}")
         return quoted
     exchange.mark("written")
-    checked = check(draft, chosen, resources.encoder)
+    checked = resources.check(draft, chosen, resources.encoder)
     exchange.notices.extend(checked.notices)
     return checked
 
