@@ -18,9 +18,11 @@ from qa.types import Answer, Citation, Statement, Turn
 from qa_eval import cli, corpus
 from qa_eval.data import load_items
 from qa_eval.feedback import stored, write_feedback
+from qa_eval.figures import MEASURES
 from qa_eval.gate import load_gate
 from qa_eval.predictions import PREDICTIONS, Prediction
 from qa_eval.progress import Progress
+from test_eval_data import DEV, ROOT
 from test_eval_run import Dying
 from test_pipeline import says, scripted
 
@@ -303,6 +305,16 @@ def test_a_gate_asks_its_questions_and_holds_its_bounds(bench, capsys):
 def test_a_broken_bound_or_a_measure_that_is_missing_fails_the_gate(bench, changes, capsys):
     assert run_gate(bench, **changes) == 1
     assert "BROKEN" in capsys.readouterr().out
+
+
+def test_our_gate_asks_25_development_questions_by_measures_that_exist():
+    gate = load_gate(ROOT / "eval" / "gate.json")
+    assert gate.data == ROOT / "eval" / "dev.jsonl"
+    items = gate.choose(DEV)
+    assert len({item.id for item in items}) == 25
+    assert {*gate.at_least, *gate.at_most} <= MEASURES.keys()
+    assert gate.at_least["pointer_validity"] == gate.at_least["refused_off_topic"] == 1.0
+    assert {item.kind for item in items} >= {"answerable", "followup", "overview"}
 
 
 def test_a_faulty_gate_is_an_error_that_names_it(bench):

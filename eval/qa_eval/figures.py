@@ -107,6 +107,7 @@ MEASURES: Mapping[str, Measure] = {
     "groundedness": _ratio("statements_grounded", "statements"),
     "support_recall": _ratio("statements_recall", "statements"),
     "support_precision": _ratio("statements_precision", "statements"),
+    "repaired": _mean("repaired"),
     "quoted_instead": _ratio("statements_quoted", "statements_drafted"),
     **{
         name: _mean(name)
@@ -126,6 +127,8 @@ MEASURES: Mapping[str, Measure] = {
 }
 # Smaller is better; of the others more is, or they only describe.
 LESS_IS_BETTER = frozenset(["over_refusal", "ece", "ece_right", "aurc", "quoted_instead"])
+# Rows of weights of as many questions as there are.
+_AT_ONCE = 256
 # What a row of a kind or a tag shows.
 GROUP_MEASURES = ("citation_f1", "sufficient", "containment", "token_f1", "right", "refused")
 
@@ -177,8 +180,11 @@ def _count(measure: Measure, of: Columns, size: int) -> int:
 
     A comparison of answerable with unanswerable questions has none of one alone: all count.
     """
-    alone = ~np.isnan(measure(of, np.eye(size)))
-    return int(alone.sum() or (~np.isnan(of["answerable"])).sum())
+    alone = 0
+    for start in range(0, size, _AT_ONCE):
+        rows = min(_AT_ONCE, size - start)
+        alone += int((~np.isnan(measure(of, np.eye(rows, size, start)))).sum())
+    return alone or int((~np.isnan(of["answerable"])).sum())
 
 
 def costs(predictions: Sequence[Prediction]) -> dict[str, float]:
