@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shlex
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -262,6 +263,7 @@ def test_two_runs_are_compared_measure_by_measure(bench, capsys):
     row = next(row for row in printed.splitlines() if row.startswith("refused_off_topic"))
     assert row.split()[1:4] == ["0.000", "1.000", "+1.000"]
     assert row.split()[-1] == "1.000"  # one document: nothing can be told from chance
+    assert "with so few documents as 1, none is below 1." in printed
 
 
 def test_only_runs_on_the_same_questions_are_compared(bench):
@@ -410,10 +412,22 @@ def test_thumbs_down_are_left_for_a_person_and_refused_until_completed(tmp_path)
         load_items(todo, {"a.txt": TEXT, "b.txt": "abc"})
 
 
-def test_without_conversations_the_error_says_where_they_were_looked_for(tmp_path):
-    pytest.importorskip("qa.ui.conversations")
-    with pytest.raises(InputError, match=re.escape(repr(str(tmp_path)))):
-        stored(tmp_path)
+def test_what_the_chat_page_stored_is_written_as_a_set(tmp_path, capsys):
+    kept = pytest.importorskip("qa.ui.conversations")
+    store = tmp_path / "store"
+    with pytest.raises(InputError, match=re.escape(repr(str(store)))):
+        stored(store)
+    conversations = kept.Conversations(store / kept.FILE)
+    conversation = conversations.begin("Combien ?").id
+    exchange = replace(kept.Exchange(question="Combien ?"), answer=RIGHT)
+    exchange = conversations.add(conversation, exchange)
+    conversations.save(exchange)
+    conversations.judge(conversation, exchange.key, "up")
+    conversations.close()
+    path = tmp_path / "mine.jsonl"
+    assert cli.main(["--from-feedback", str(path)], Settings(store=store)) == 0
+    assert "1 questions" in capsys.readouterr().err
+    assert [item.question for item in load_items(path, {"a.txt": TEXT})] == ["Combien ?"]
 
 
 def test_squad_sets_are_measured_through_the_same_command(bench):

@@ -228,9 +228,16 @@ def test_a_figure_says_of_how_many_questions_it_is():
     items, predictions = zip(*pairs, strict=True)
     found = figures(score_items(items, predictions, {"bar.txt": TEXT}), rounds=20)
     assert found["citation_f1"].n == 1
-    assert found["auroc"].n == 2
+    assert found["auroc"].n == found["coverage@95"].n == 2
     assert found["overview_answered"].n == 1
     assert "refused_near_miss" not in found
+
+
+def test_one_kind_against_the_answerable_ones_is_of_those_two_alone():
+    pairs = [(TEA, said(TEA, "3 euros.", SECOND)), (FAR, refused(FAR)), (NEAR, refused(NEAR))]
+    items, predictions = zip(*pairs, strict=True)
+    found = figures(score_items(items, predictions, {"bar.txt": TEXT}), rounds=20)
+    assert (found["auroc"].n, found["auroc_near_miss"].n) == (3, 2)
 
 
 def test_costs_are_given_at_the_median_and_the_95th_percentile():

@@ -88,9 +88,15 @@ def render(comparison: Comparison) -> str:
     lines += [
         "",
         "Interval: paired bootstrap; p: permutation test, two-sided; both by document. With many "
-        f"measures, some p < {_SURE} come by chance.",
+        f"measures, some p < {_SURE} come by chance; with so few documents as "
+        f"{comparison.documents}, none is below {_least(comparison.documents):.2g}.",
     ]
     return "\n".join(lines)
+
+
+def _least(documents: int) -> float:
+    """Return the smallest p that swapping so many documents can give: none or all swapped."""
+    return float(max(2.0 ** (1 - documents), 1 / (ROUNDS + 1)))
 
 
 def _better(name: str, one: Difference) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from qa_eval import weighted
 from qa_eval.bootstrap import ROUNDS, Figure, Measure, interval
@@ -153,17 +154,18 @@ def figures(scores: Sequence[Score], *, rounds: int = ROUNDS) -> dict[str, Figur
 
 
 def by_group(scores: Sequence[Score], *, rounds: int = ROUNDS) -> dict[str, dict[str, Figure]]:
-    """Return a row for each kind and each tag, in a fixed order."""
+    """Return a row for each kind, and for each tag of questions with gold, in a fixed order."""
     groups: dict[str, list[Score]] = {}
     for score in scores:
-        for name in (score.kind, *score.tags):
+        tags = score.tags if "citation_f1" in score.values else ()
+        for name in (score.kind, *tags):
             groups.setdefault(name, []).append(score)
     rows = {}
     for name in sorted(groups, key=lambda name: (name.startswith("unanswerable"), name)):
         of, documents = columns(groups[name]), [score.document for score in groups[name]]
         row = {m: _figure(_group_measure(m), of, documents, rounds) for m in GROUP_MEASURES}
         rows[name] = {m: figure for m, figure in row.items() if not np.isnan(figure.value)}
-    return rows
+    return {name: row for name, row in rows.items() if row}
 
 
 def _group_measure(name: str) -> Measure:
@@ -176,15 +178,33 @@ def _figure(measure: Measure, of: Columns, documents: Sequence[str], rounds: int
 
 
 def _count(measure: Measure, of: Columns, size: int) -> int:
-    """Return of how many questions a measure is: those that alone have a value.
+    """Return of how many questions a measure is: those that have a value alone.
 
-    A comparison of answerable with unanswerable questions has none of one alone: all count.
+    A comparison of answerable with unanswerable questions has none alone, so each is put beside
+    one of the other side.
     """
-    alone = 0
+    count = int(_valued(measure, of, size).sum())
+    answerable = np.flatnonzero(of["answerable"] == 1)
+    if count or not len(answerable):
+        return count
+    others = _valued(measure, of, size, beside=int(answerable[0]))
+    if not others.any():
+        return 0
+    return int(others.sum() + _valued(measure, of, size, beside=int(others.argmax())).sum())
+
+
+def _valued(
+    measure: Measure, of: Columns, size: int, beside: int | None = None
+) -> npt.NDArray[np.bool_]:
+    """Tell for each question whether the measure has a value of it, alone or beside another."""
+    valued = np.zeros(size, dtype=bool)
     for start in range(0, size, _AT_ONCE):
         rows = min(_AT_ONCE, size - start)
-        alone += int((~np.isnan(measure(of, np.eye(rows, size, start)))).sum())
-    return alone or int((~np.isnan(of["answerable"])).sum())
+        weights = np.eye(rows, size, start)
+        if beside is not None:
+            weights[:, beside] += 1
+        valued[start : start + rows] = ~np.isnan(measure(of, weights))
+    return valued
 
 
 def costs(predictions: Sequence[Prediction]) -> dict[str, float]:

@@ -45,12 +45,17 @@ def table(run: Run) -> str:
     """Return the figures as aligned lines, then a line for each kind and tag, then the costs."""
     lines = [run.heading, ""]
     lines += [f"{name:<26} {_shown(figure)}" for name, figure in run.figures.items()]
-    lines += ["", f"{'':<26} " + "".join(f"{name:>13}" for name in GROUP_MEASURES)]
+    lines += ["", f"{'':<26}" + "".join(f"{name:>13}" for name in ("n", *GROUP_MEASURES))]
     for name, row in run.groups.items():
-        cells = (f"{row[m].value:.3f}" if m in row else "" for m in GROUP_MEASURES)
-        lines.append(f"{name:<26} " + "".join(f"{cell:>13}" for cell in cells).rstrip())
+        shown = (f"{row[m].value:.3f}" if m in row else "" for m in GROUP_MEASURES)
+        cells = (str(_questions(row)), *shown)
+        lines.append((f"{name:<26}" + "".join(f"{cell:>13}" for cell in cells)).rstrip())
     lines += ["", *(f"{name:<26} {value:g}" for name, value in run.costs.items())]
     return "\n".join(lines)
+
+
+def _questions(row: Mapping[str, Figure]) -> int:
+    return max(figure.n for figure in row.values())
 
 
 def _shown(figure: Figure) -> str:
@@ -109,19 +114,20 @@ def _interval(figure: Figure) -> str:
 
 
 def _bar(value: float) -> str:
-    share = min(1.0, max(0.0, value))
-    return f'<span class=bar style="width:{share * 10:.2f}rem"></span>'
+    if not 0 <= value <= 1:  # a count
+        return ""
+    return f'<span class=bar style="width:{value * 10:.2f}rem"></span>'
 
 
 def _groups(groups: Mapping[str, Mapping[str, Figure]]) -> str:
-    head = "".join(f"<th>{escape(name)}" for name in GROUP_MEASURES)
+    head = "".join(f"<th>{escape(name)}" for name in ("questions", *GROUP_MEASURES))
     rows = ""
     for name, row in groups.items():
         cells = "".join(
             f"<td class=n title='{_interval(row[m])}'>{row[m].value:.3f}" if m in row else "<td>"
             for m in GROUP_MEASURES
         )
-        rows += f"<tr><th>{escape(name)}{cells}"
+        rows += f"<tr><th>{escape(name)}<td class=n>{_questions(row)}{cells}"
     return f"<table><tr><th>{head}{rows}</table>"
 
 

@@ -116,7 +116,7 @@ class Curve:
     def coverage_at(self, accuracy: float) -> Array:
         """Return the largest share of the questions whose answers are right this often."""
         reached = np.where(self.accuracy >= accuracy - 1e-9, self.coverage, 0.0)
-        return np.asarray(reached.max(axis=1))
+        return np.where(np.isnan(self.coverage[:, -1]), np.nan, reached.max(axis=1))
 
 
 def risk_coverage(scores: Array, right: Array, weights: Array) -> Curve:
