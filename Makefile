@@ -1,6 +1,7 @@
 # make run    set everything up, index index/documents/, open the chat on 127.0.0.1:7860
 # make test   set everything up, run every test (real models, real browser)
 # make check  format, lint, types, docstrings     make eval, make bench   measure
+# make gate   25 questions, loose bounds: has something broken?
 # make setup  install only      make lock   pin anew     make clean   delete what tools left
 #
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
@@ -14,7 +15,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
 
-.PHONY: run setup test check eval bench screenshots lock clean help
+.PHONY: run setup test check eval gate bench screenshots lock clean help
 
 run: .venv/installed
 	$(BIN)/qa serve $(ARGS)
@@ -33,8 +34,12 @@ check: .venv/installed-dev
 	  | awk '/^$$/ || /DOC101|DOC201|DOC402/ || (/DOC103/ && !/the docstring but not/) {next} {print; bad = 1} \
 	    END {exit bad}'
 
+# The held-out set, the embedded model: the README's table. ARGS="--data eval/dev.jsonl" asks another.
 eval: .venv/installed-dev
-	$(BIN)/qa eval $(ARGS)
+	$(BIN)/qa eval --backend embedded --data eval/test.jsonl $(ARGS)
+
+gate: .venv/installed-dev
+	$(BIN)/qa eval --backend embedded --gate eval/gate.json $(ARGS)
 
 bench: .venv/installed-dev
 	$(BIN)/qa bench $(ARGS)
@@ -42,7 +47,7 @@ bench: .venv/installed-dev
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,dev]"
+	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,dev,eval]"
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip \
 	  --exclude qa-sentence-citations | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/lock
@@ -61,7 +66,7 @@ help:
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/installed
-	$(INSTALL) --editable ".[embedded,encoder,dev]"
+	$(INSTALL) --editable ".[embedded,encoder,dev,eval]"
 	@touch $@
 
 $(BIN)/pip:

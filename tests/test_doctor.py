@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import struct
 import sys
 import threading
 from collections.abc import Iterator
@@ -49,7 +50,9 @@ def find(checks: tuple[Check, ...], name: str) -> Check:
 
 
 @contextmanager
-def ollama(*models: str, template: str = TEMPLATE) -> Iterator[str]:
+def ollama(
+    *models: str, template: str = TEMPLATE, general: dict[str, object] | None = None
+) -> Iterator[str]:
     """Serve the three look-ups that Ollama answers about itself."""
     listed = [
         {
@@ -65,7 +68,7 @@ def ollama(*models: str, template: str = TEMPLATE) -> Iterator[str]:
     answers = {
         "/api/version": {"version": "0.32.15"},
         "/api/tags": {"models": listed},
-        "/api/show": {"template": template, "modelfile": "", "model_info": {}},
+        "/api/show": {"template": template, "modelfile": "", "model_info": general or {}},
     }
 
     class Answering(BaseHTTPRequestHandler):
@@ -140,6 +143,58 @@ def test_the_model_that_ollama_would_use_is_named(settings: Settings) -> None:
     assert find(checks, "Ollama").status == "ok"
     assert "ministral-3:3b" in find(checks, "Ollama").detail
     assert "ministral-3:3b" in find(checks, "Answers by").detail
+
+
+FITTED = {
+    "general.basename": "Qwen2.5-Coder",
+    "general.size_label": "1.5B",
+    "general.finetune": "Instruct-GGUF",
+    "general.file_type": 15,
+}
+
+
+@pytest.mark.parametrize(
+    ("general", "status", "named"),
+    [
+        (FITTED, "ok", "the model that answers"),
+        (FITTED | {"general.basename": "Other"}, "warning", "'Other 1.5B Instruct-GGUF type 15'"),
+        ({}, "warning", "does not say what it is"),
+    ],
+)
+def test_a_model_that_the_calibration_was_not_fitted_on_is_a_warning(
+    settings: Settings, general: dict[str, object], status: str, named: str
+) -> None:
+    with ollama("ministral-3:3b", general=general) as url:
+        check = find(examine(settings.model_copy(update={"ollama_url": url})), "Calibration")
+    assert check.status == status
+    assert named in check.detail
+    assert bool(check.remedy) == (status == "warning")
+
+
+def test_an_embedded_model_of_ones_own_is_compared_with_the_fitted_one(
+    settings: Settings, folder: Path
+) -> None:
+    own = folder / "own.gguf"
+    entries = {**FITTED, "general.basename": "Mine"}
+    body = b"".join(gguf_entry(key, value) for key, value in entries.items())
+    own.write_bytes(b"GGUF" + struct.pack("<IQQ", 3, 0, len(entries)) + body)
+    check = find(examine(settings.model_copy(update={"gguf": own})), "Calibration")
+    assert check.status == "warning"
+    assert "'Mine 1.5B Instruct-GGUF type 15'" in check.detail
+
+
+def gguf_entry(key: str, value: object) -> bytes:
+    def text(value: str) -> bytes:
+        return struct.pack("<Q", len(value)) + value.encode()
+
+    if isinstance(value, int):
+        return text(key) + struct.pack("<II", 4, value)
+    return text(key) + struct.pack("<I", 8) + text(str(value))
+
+
+def test_without_a_model_there_is_nothing_to_calibrate(settings: Settings) -> None:
+    chosen = settings.model_copy(update={"backend": "extractive"})
+    assert find(examine(chosen), "Calibration").status == "ok"
 
 
 def test_a_template_that_drops_the_document_is_a_problem(settings: Settings) -> None:

@@ -1,25 +1,31 @@
 import json
+from dataclasses import replace
 
 import pytest
 
-from fakes import HashEncoder
+from fakes import HashEncoder, ScriptedModel
 from qa.assistant import Assistant
-from qa.errors import InputError
+from qa.errors import InputError, ModelUnavailable
 from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
-from qa_eval import cli, corpus
+from qa.types import Answer, Citation, Document, Statement
+from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
 from qa_eval.features import collect, load_samples
 from qa_eval.fit import PARTS, best_threshold, fit_part, replayed, summary
-from qa_eval.run import read_predictions, run_items, score, wrong
+from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
+from qa_eval.recorder import Recorder
+from qa_eval.retrieval import searcher
+from qa_eval.run import predict, run_items
 from test_pipeline import says, scripted
 
 FIRST = "Les États-Unis déploient 2500 soldats en Irak."
 SECOND = "Le général Yahya Rasoul a parlé à Bagdad."
 TEXT = f"{FIRST}\n{SECOND}\nLa réunion reprend dimanche à midi.\n"
 GOLD = ((0, len(FIRST)),)
+GOLD_POINTER = Pointer("a.txt", 0, len(FIRST))
 ITEMS = (
     Item("a1", "a.txt", "Combien de soldats sont en Irak ?", "answerable", ("2500",), (GOLD,)),
     Item("a2", "a.txt", "Quelle est la capitale du Japon ?", "unanswerable:off-topic"),
@@ -47,57 +53,134 @@ def assistant(tmp_path):
         yield opened
 
 
-def test_predictions_have_the_contracts_fields_and_figures_are_right(assistant, tmp_path):
-    rows = run_items(assistant, ITEMS, tmp_path / "out")
+def test_a_prediction_says_what_was_shown_and_what_it_cost(assistant, tmp_path):
+    watch = Recorder(assistant.resources().model)
+    assistant.replace_model(watch)
+    assistant.warm()
+    (made, refused) = run_items(assistant, ITEMS, tmp_path, watch=watch, search=searcher(assistant))
+    rows = [json.loads(line) for line in (tmp_path / PREDICTIONS).read_text("utf-8").splitlines()]
     assert all(row.keys() >= CONTRACT for row in rows)
     assert rows[0]["citations"] == [{"document": "a.txt", "start": 0, "end": len(FIRST)}]
-    figures = score(ITEMS, rows)
-    assert figures["citation_f1"]["mean"] == 1.0
-    assert figures["containment"]["mean"] == 1.0
-    assert figures["refused_off_topic"]["mean"] == 1.0
-    assert figures["pointer_validity"] == figures["coverage"] == 1.0
-    assert wrong(ITEMS, rows) == []
+    assert made.citations == made.chosen == made.statements[0].citations == (GOLD_POINTER,)
+    assert made.draft == made.text == "2500 soldats."
+    assert made.retrieved[0] == GOLD_POINTER
+    assert made.latency_s >= made.first_token_s
+    assert made.computed_tokens > made.generated_tokens > 0
+    assert made.before == Pointers(1, 1)  # the vote named one sentence
+    assert made.after.valid == made.after.all > 1
+    assert not refused.answered
+
+
+def test_an_id_that_no_sentence_has_is_counted_before_it_is_dropped(assistant, tmp_path):
+    watch = Recorder(scripted("2500 soldats.", vote='{"ids":[1,9]}'))
+    assistant.replace_model(watch)
+    assistant.warm()
+    (made,) = run_items(assistant, ITEMS[:1], tmp_path, watch=watch)
+    assert made.before == Pointers(1, 2)
+    assert made.after.valid == made.after.all
+
+
+def test_a_pointer_that_does_not_slice_back_is_counted():
+    class Lying:
+        def document(self, _):
+            return Document("a.txt", "a", TEXT)
+
+        def stream(self, question, history=(), documents=None):
+            good = Citation("a.txt", "a", None, 0, len(FIRST), FIRST, 1.0)
+            bad = replace(good, end=5)
+            said = Statement("Oui.", (good, bad), "supported")
+            yield Answer("Oui.", True, 1.0, (said,), (good, bad), (), question, "lying")
+
+    made = predict(Lying(), ITEMS[0])
+    assert made.after == Pointers(2, 4)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(assistant, tmp_path):
     run_items(assistant, ITEMS[:1], tmp_path)
-    with (tmp_path / "predictions.jsonl").open("a", encoding="utf-8") as file:
+    with (tmp_path / PREDICTIONS).open("a", encoding="utf-8") as file:
         file.write('{"id": "cut')
     asked = len(assistant.resources().model.prompts)
     rows = run_items(assistant, ITEMS[:1], tmp_path)
     assert len(assistant.resources().model.prompts) == asked
-    assert [row["id"] for row in rows] == ["a1"]
-    assert set(read_predictions(tmp_path / "predictions.jsonl")) == {"a1"}
+    assert [row.id for row in rows] == ["a1"]
+    run_items(assistant, ITEMS, tmp_path)
+    assert set(read_predictions(tmp_path)) == {"a1", "a2"}
 
 
-def test_a_refused_answerable_question_scores_zero_and_is_listed(tmp_path):
-    row = {
-        "id": "a1",
-        "answered": False,
-        "text": "Les documents …",
-        "citations": [],
-        "confidence": 0.1,
-    }
-    row |= {"pointers_valid": True, "statements": [], "computed_tokens": 1, "generated_tokens": 1}
-    row |= {"latency_s": 1.0}
-    figures = score(ITEMS[:1], [row])
-    assert figures["citation_f1"]["mean"] == figures["containment"]["mean"] == 0.0
-    assert figures["over_refusal"]["mean"] == 1.0
-    assert wrong(ITEMS[:1], [row])
+class Dying(ScriptedModel):
+    """Fails its next ``failures`` calls."""
+
+    failures = 0
+
+    def stream(self, prompt):
+        if self.failures:
+            self.failures -= 1
+            raise ModelUnavailable("the server closed the connection")
+        return super().stream(prompt)
+
+
+def test_a_model_that_fails_once_is_asked_again(assistant, tmp_path):
+    model = Dying(default=scripted("2500 soldats.").default)
+    model.failures = 1
+    watch = Recorder(model)
+    assistant.replace_model(watch)
+    (made,) = run_items(assistant, ITEMS[:1], tmp_path, watch=watch)
+    assert (made.text, made.notices) == ("2500 soldats.", ())
+
+
+def test_a_dead_model_ends_the_run_and_keeps_what_is_done(assistant, tmp_path):
+    model = Dying(default=scripted("2500 soldats.").default)
+    watch = Recorder(model)
+    assistant.replace_model(watch)
+    run_items(assistant, ITEMS[:1], tmp_path, watch=watch)
+    model.failures = 99
+    with pytest.raises(ModelUnavailable, match="closed the connection"):
+        run_items(assistant, ITEMS, tmp_path, watch=watch)
+    assert set(read_predictions(tmp_path)) == {"a1"}
+
+
+def test_a_line_of_another_version_is_an_error_that_names_it(tmp_path):
+    (tmp_path / PREDICTIONS).write_text('{"id": "a1", "text": "x"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"predictions\.jsonl, line 1"):
+        read_predictions(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["bm25", "dense"])
 def test_a_baseline_quotes_one_sentence(assistant, name):
-    answer = list(BASELINES[name](assistant).stream(ITEMS[0].question, (), ["a.txt"]))[-1]
+    answer = list(BASELINES[name](assistant, ITEMS).stream(ITEMS[0].question, (), ["a.txt"]))[-1]
     assert answer.answered
     assert [citation.text for citation in answer.citations] == [FIRST]
 
 
 def test_the_citation_engine_is_asked_through_the_same_model_and_its_markers_counted(assistant):
-    assistant.replace_model(scripted("2500 soldats [1]."))
-    answer = list(BASELINES["citation-64"](assistant).stream(ITEMS[0].question, (), ["a.txt"]))[-1]
+    assistant.replace_model(scripted("2500 soldats [1][7]."))
+    engine = BASELINES["citation-64"](assistant, ITEMS)
+    answer = list(engine.stream(ITEMS[0].question, (), ["a.txt"]))[-1]
     assert answer.text == "2500 soldats ."
     assert FIRST in [citation.text for citation in answer.citations]
+    assert engine.pointers() == Pointers(1, 2)
+
+
+def test_without_the_check_a_wrong_number_is_shown_with_it_it_is_replaced(assistant):
+    assistant.replace_model(scripted("9999 soldats."))
+    asked = (ITEMS[0].question, (), ["a.txt"])
+    checked = list(assistant.stream(*asked))[-1]
+    unchecked = list(BASELINES["no-check"](assistant, ITEMS).stream(*asked))[-1]
+    assert "9999" not in checked.text
+    assert unchecked.text == "9999 soldats."
+    assert [citation.text for citation in unchecked.citations] == [FIRST]
+
+
+def test_the_oracle_writes_from_the_gold_sentences_and_refuses_what_has_none(assistant):
+    assistant.replace_model(scripted("Yahya Rasoul.", probes=lambda _: says(-5.0)))
+    gold = ((len(FIRST) + 1, len(FIRST) + 1 + len(SECOND)),)
+    items = (replace(ITEMS[0], evidence=(gold,)), ITEMS[1])
+    oracle = BASELINES["oracle"](assistant, items)
+    answers = [list(oracle.stream(item.question, (), ["a.txt"]))[-1] for item in items]
+    assert [citation.text for citation in answers[0].citations] == [SECOND]
+    assert [answer.answered for answer in answers] == [True, False]
+    with pytest.raises(KeyError):
+        oracle.stream("Une autre ?", (), ["a.txt"])
 
 
 def test_features_are_collected_once_and_a_fit_separates_the_sides(assistant, tmp_path):
@@ -141,36 +224,6 @@ def test_the_threshold_lies_between_the_sides():
 
     outcomes = [Fake(0.9, True), Fake(0.8, True), Fake(0.3, False), Fake(0.1, False)]
     assert 0.3 < best_threshold(outcomes) <= 0.8
-
-
-def test_the_command_writes_predictions_results_and_report(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "a.txt").write_text(TEXT, encoding="utf-8")
-    line = {"id": "a1", "document": "a.txt", "question": "<script>Combien ?", "kind": "answerable"}
-    line |= {"answers": ["2500"], "evidence": [[{"start": 0, "end": len(FIRST)}]]}
-    (tmp_path / "set.jsonl").write_text(json.dumps(line), encoding="utf-8")
-    settings = Settings(store=tmp_path / "s", cache=tmp_path, backend="extractive", documents=())
-    out = tmp_path / "out"
-    assert cli.main(["--data", str(tmp_path / "set.jsonl"), "--out", str(out)], settings) == 0
-    results = json.loads((out / "results.json").read_text("utf-8"))
-    assert results["questions"] == 1
-    assert "citation_f1" in results["figures"]
-    assert "citation_f1" in capsys.readouterr().out
-    assert "<script>" not in (out / "report.html").read_text("utf-8")
-
-
-def test_a_missing_set_or_a_wrong_offset_is_an_error_before_any_model(tmp_path):
-    settings = Settings(cache=tmp_path, documents=())
-    with pytest.raises(InputError, match=r"nope\.jsonl"):
-        cli.main(["--data", str(tmp_path / "nope.jsonl")], settings)
-    (tmp_path / "documents").mkdir()
-    (tmp_path / "documents" / "a.txt").write_text(TEXT, encoding="utf-8")
-    line = {"id": "a1", "document": "a.txt", "question": "Q ?", "kind": "answerable"}
-    line |= {"answers": ["x"], "evidence": [[{"start": 0, "end": 9999}]]}
-    (tmp_path / "set.jsonl").write_text(json.dumps(line), encoding="utf-8")
-    with pytest.raises(InputError, match="line 1"):
-        cli.main(["--data", str(tmp_path / "set.jsonl")], settings)
 
 
 def test_squad_articles_become_documents_with_the_same_offsets(tmp_path):

@@ -2,9 +2,9 @@
 
 ``bm25``/``dense``: the best sentence, quoted. ``citation-64``/``citation-512``: LlamaIndex's
 ``CitationQueryEngine`` with that many tokens a chunk; its markers become citations of the chunks'
-sentences.
+sentences. ``no-check`` and ``oracle`` are our own pipeline (:mod:`qa_eval.ablations`).
 
-Example: ``BASELINES["bm25"](assistant).stream("Qui parle ?")``.
+Example: ``BASELINES["bm25"](assistant, items).stream("Qui parle ?")``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from qa import Assistant
 from qa.consider import cite
@@ -32,6 +32,10 @@ from qa.types import (
     Turn,
     Usage,
 )
+from qa_eval.ablations import Oracle, Unchecked
+from qa_eval.data import Item
+from qa_eval.predictions import Pointers
+from qa_eval.run import Asked
 
 if TYPE_CHECKING:
     from llama_index.core.llms import CustomLLM
@@ -39,20 +43,6 @@ if TYPE_CHECKING:
 _MARKER = re.compile(r"\[(\d+)\]")
 _TOP_K = 5
 _ANSWER_TOKENS = 256
-
-
-class Asked(Protocol):
-    """What a run needs of whatever answers."""
-
-    def stream(
-        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
-    ) -> Iterator[Event]:
-        """Answer as events, the last one the ``Answer``."""
-        ...
-
-    def document(self, document_id: str) -> Document:
-        """Return a document."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,15 +67,19 @@ class BestSentence:
         yield _answer(question, cited[0].text if cited else "", cited, "best sentence")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class CitationEngineBaseline:
     """LlamaIndex's CitationQueryEngine over the same document, encoder and model."""
 
     assistant: Assistant
     chunk_tokens: int
-    indexes: dict[tuple[str, ...], Any] = field(
-        default_factory=dict
-    )  # built once, not per question
+    # Built once, not per question.
+    indexes: dict[tuple[str, ...], Any] = field(default_factory=dict)
+    written: Pointers = field(default_factory=lambda: Pointers(0, 0))
+
+    def pointers(self) -> Pointers:
+        """Return how many markers the last answer had, and how many led to a source."""
+        return self.written
 
     def document(self, document_id: str) -> Document:
         """Return a document."""
@@ -108,13 +102,14 @@ class CitationEngineBaseline:
         engine = citation_engine(index, meter, self.chunk_tokens)
         response = engine.query(question)
         text = str(response)
-        numbers = {int(number) for number in _MARKER.findall(text)}
+        markers = [int(number) for number in _MARKER.findall(text)]
+        valid = [number for number in markers if 1 <= number <= len(response.source_nodes)]
+        self.written = Pointers(len(valid), len(markers))
         cited: dict[Citation, None] = {}
-        for number in sorted(numbers):
-            if 1 <= number <= len(response.source_nodes):
-                chunk = response.source_nodes[number - 1].node.get_content()
-                for citation in self._sentences_in(chunk, ids):
-                    cited[citation] = None
+        for number in sorted(set(valid)):
+            chunk = response.source_nodes[number - 1].node.get_content()
+            for citation in self._sentences_in(chunk, ids):
+                cited[citation] = None
         timings = Timings(total_s=time.perf_counter() - started, model_s=meter.model_s)
         plain = _MARKER.sub("", text)
         yield _answer(question, plain, tuple(cited), "CitationQueryEngine", meter.usage, timings)
@@ -216,9 +211,13 @@ def _answer(
     )
 
 
-BASELINES: dict[str, Callable[[Assistant], Asked]] = {
-    "bm25": lambda assistant: BestSentence(assistant, lambda hit: hit.lexical),
-    "dense": lambda assistant: BestSentence(assistant, lambda hit: hit.dense),
-    "citation-64": lambda assistant: CitationEngineBaseline(assistant, 64),
-    "citation-512": lambda assistant: CitationEngineBaseline(assistant, 512),
+BASELINES: dict[str, Callable[[Assistant, Sequence[Item]], Asked]] = {
+    "bm25": lambda assistant, _: BestSentence(assistant, lambda hit: hit.lexical),
+    "dense": lambda assistant, _: BestSentence(assistant, lambda hit: hit.dense),
+    "citation-64": lambda assistant, _: CitationEngineBaseline(assistant, 64),
+    "citation-512": lambda assistant, _: CitationEngineBaseline(assistant, 512),
+    "no-check": lambda assistant, _: Unchecked(assistant),
+    "oracle": Oracle,
 }
+# Those that search or write in a way of their own: our search says nothing about them.
+OTHERS = frozenset(["bm25", "dense", "citation-64", "citation-512"])

@@ -15,17 +15,17 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from qa import Assistant
 from qa.errors import InputError
-from qa.llm.base import ChatModel
 from qa.settings import Settings
-from qa.types import Answer, Evidence, Prompt, Token
+from qa.types import Answer, Evidence, Prompt
 from qa_eval.baselines import CitationEngineBaseline
+from qa_eval.recorder import Recorder
 
 QUESTIONS = (
     "Combien de soldats américains sont déployés en Irak ?",
@@ -71,22 +71,6 @@ class Line:
     def __str__(self) -> str:
         mark = "ok" if self.value <= self.budget else "OVER"
         return f"{self.what:<62} {self.value:>9.2f}{self.unit:<4} ≤ {self.budget:<7g} {mark}"
-
-
-class Recorder:
-    """A model that notes the prompts and passes everything on."""
-
-    def __init__(self, model: ChatModel) -> None:
-        self._model = model
-        self.prompts: list[Prompt] = []
-
-    def __getattr__(self, name: str) -> object:
-        return getattr(self._model, name)
-
-    def stream(self, prompt: Prompt) -> Iterator[Token]:
-        """Note the prompt, then stream."""
-        self.prompts.append(prompt)
-        return self._model.stream(prompt)
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
@@ -169,7 +153,7 @@ def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
     with Assistant.open([document], settings=settings) as assistant:
         assistant.warm()
         recorder = Recorder(assistant.resources().model)  # type: ignore[arg-type]
-        assistant.replace_model(recorder)  # type: ignore[arg-type]
+        assistant.replace_model(recorder)
         engine = CitationEngineBaseline(assistant, 64)
         list(engine.stream(QUESTIONS[-1]))  # its index and its imports are not part of a question
         assistant.warm()

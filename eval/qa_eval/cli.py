@@ -1,4 +1,4 @@
-"""``qa eval``: ask a question set, write predictions and figures; fit the evidence models.
+"""``qa eval``: ask a question set, write predictions and figures; fit, compare, guard.
 
 Example: ``qa eval --data eval/dev.jsonl --out eval/results/dev``.
 """
@@ -6,30 +6,54 @@ Example: ``qa eval --data eval/dev.jsonl --out eval/results/dev``.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import random
+import shlex
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
+from importlib import metadata
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from qa import Assistant
-from qa.errors import InputError
+from qa.errors import InputError, QAError
 from qa.settings import Settings
-from qa_eval import corpus, report
-from qa_eval.baselines import BASELINES
+from qa_eval import compare, corpus, manifest, report
+from qa_eval.baselines import BASELINES, OTHERS
 from qa_eval.data import Item
-from qa_eval.run import run_items, score, wrong
+from qa_eval.figures import by_group, costs, figures
+from qa_eval.gate import Gate, load_gate
+from qa_eval.predictions import claim, read_predictions, refuse_other
+from qa_eval.progress import Progress
+from qa_eval.recorder import Recorder
+from qa_eval.retrieval import searcher
+from qa_eval.run import run_items
+from qa_eval.score import SCORES, score_items, write_scores
+
+_NEEDED = ("ir_measures", "matplotlib")
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Run ``qa eval`` with ``arguments``; return the exit code."""
     options = _parser().parse_args(arguments)
+    if options.compare:
+        print(compare.render(compare.compare(*options.compare)))
+        return 0
+    if options.from_feedback:
+        return _feedback(options.from_feedback, settings)
+    _require_packages()
+    gate = load_gate(options.gate) if options.gate else None
+    options.data = gate.data if gate else options.data
     if not options.data.is_file():
         raise InputError(f"no question set {str(options.data)!r}; give one with --data FILE")
-    out: Path = options.out or Path("eval/results") / options.data.stem
+    out: Path = options.out or Path("eval/results") / _name(options)
+    fitting = options.fit or options.collect
+    made_with = manifest.of_data(options, settings)
+    if not fitting:
+        refuse_other(out, made_with)
     items, paths = corpus.load(
         options.data,
         [options.data.parent / "documents", *settings.documents],
@@ -38,27 +62,121 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         near_miss_share=options.near_miss,
         seed=options.seed,
     )
-    items = _drawn(items, options.limit, options.seed)
+    made_with |= manifest.of_documents(paths)
+    if not fitting:
+        refuse_other(out, made_with)
+    items = gate.choose(items) if gate else _drawn(items, options.limit, options.seed)
     used = {item.document for item in items}
     paths = tuple(path for path in paths if path.name in used) or paths
     settings = settings.model_copy(update={"store": out / "store"})
     with corpus.open_assistant(items, paths, settings, _note) as assistant:
-        if options.fit or options.collect:
+        if fitting:
             return _fit(assistant, items, out, options)
-        _note(f"{len(items)} questions on {len(paths)} documents, {assistant.backend}")
-        if not options.corpus and not options.baseline and len(paths) <= options.read:
-            assistant.warm(_note)
-        asked = BASELINES[options.baseline](assistant) if options.baseline else assistant
-        try:
-            rows = run_items(asked, items, out, single=not options.corpus, progress=_note)
-        except KeyboardInterrupt:
-            _note(f"stopped; what is done is kept: the same command with --out {out} goes on")
-            raise
-    figures = score(items, rows)
-    _write(out, options, settings, assistant.backend, figures, [item.id for item in items])
-    report.write_html(out / "report.html", items, rows, figures)
-    print(report.table(figures))
-    _note(f"{len(wrong(items, rows))} to look at; all in {out}")
+        claim(out, made_with | manifest.of_models(assistant.resources()))
+        resume = _resume(arguments, out, settings)
+        run = _run(assistant, items, out, options, resume)
+    return _finish(run, out, options, settings, gate)
+
+
+def _run(
+    assistant: Assistant,
+    items: Sequence[Item],
+    out: Path,
+    options: argparse.Namespace,
+    resume: str,
+) -> report.Run:
+    """Ask what was not asked yet, and score everything."""
+    resources = assistant.resources()
+    heading = f"{options.baseline or 'qa'} · {assistant.backend} · {options.data.name}"
+    used = {item.document for item in items}
+    _note(f"{heading}: {len(items)} questions on {len(used)} documents")
+    watch = Recorder(resources.model) if resources.model is not None else None
+    if watch is not None:
+        assistant.replace_model(watch)
+    done = read_predictions(out)
+    open_items = sum(item.id not in done for item in items)
+    reads = options.baseline in (None, "no-check") and not options.corpus
+    if open_items and reads and len(used) <= options.read:
+        assistant.warm(_note)
+    baseline = BASELINES.get(options.baseline)
+    try:
+        with Progress(len(items), len(items) - open_items) as progress:
+            predictions = run_items(
+                baseline(assistant, items) if baseline else assistant,
+                items,
+                out,
+                single=not options.corpus,
+                watch=watch,
+                search=None if options.baseline in OTHERS else searcher(assistant),
+                progress=progress,
+            )
+    except (KeyboardInterrupt, QAError):
+        kept = sum(item.id in read_predictions(out) for item in items)
+        _note(f"stopped; {kept} of {len(items)} answers are kept. To go on: {resume}")
+        raise
+    texts = {info.id: assistant.document(info.id).text for info in assistant.documents()}
+    scores = score_items(items, predictions, texts)
+    return report.Run(
+        heading=heading,
+        items=items,
+        predictions=predictions,
+        scores=scores,
+        texts=texts,
+        figures=figures(scores),
+        groups=by_group(scores),
+        costs=costs(predictions),
+    )
+
+
+def _finish(
+    run: report.Run, out: Path, options: argparse.Namespace, settings: Settings, gate: Gate | None
+) -> int:
+    """Write the results and print them; 1 when a gate's bound is broken."""
+    write_scores(out / SCORES, run.scores)
+    _write(out, options, settings, run)
+    report.write_html(out / "report.html", run)
+    print(report.table(run))
+    _note(f"{len(report.cases(run))} to look at in {out / 'report.html'}")
+    if gate is None:
+        return 0
+    verdicts = gate.verdicts(run.figures)
+    print("\nGate", *verdicts, sep="\n")
+    return int(not all(verdict.held for verdict in verdicts))
+
+
+def _require_packages() -> None:
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        raise InputError(
+            f"measuring needs {' and '.join(missing)}, not installed here: "
+            "pip install 'qa-sentence-citations[eval]'"
+        )
+
+
+def _name(options: argparse.Namespace) -> str:
+    """Return the default folder of a run, another one for each system."""
+    name = options.gate.stem if options.gate else options.data.stem
+    return f"{name}-{options.baseline}" if options.baseline else str(name)
+
+
+def _resume(arguments: Sequence[str], out: Path, settings: Settings) -> str:
+    """Return the command that goes on with this run."""
+    command = ["qa", "eval", *arguments]
+    if not any(part == "--out" or part.startswith("--out=") for part in arguments):
+        command += ["--out", str(out)]
+    if settings.backend != "auto":
+        command += ["--backend", settings.backend]
+    return shlex.join(command)
+
+
+def _feedback(path: Path, settings: Settings) -> int:
+    """Write what people judged in the chat as a question set."""
+    from qa_eval.feedback import stored, write_feedback
+
+    with stored(settings.store) as judged:
+        written = write_feedback(judged, path)
+    _note(f"{written.items} questions in {path}, to measure with: qa eval --data {path}")
+    _note(f"{written.to_complete} to complete by hand in {path.with_suffix('.todo.jsonl')}")
     return 0
 
 
@@ -80,6 +198,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--fit", action="store_true", help="collect features; fit the evidence")
     parser.add_argument("--collect", action="store_true", help="collect features, fit nothing")
     parser.add_argument("--also-fit", type=Path, nargs="*", default=[], help="more features.jsonl")
+    parser.add_argument(
+        "--compare", type=Path, nargs=2, metavar=("A", "B"), help="test two finished runs' folders"
+    )
+    parser.add_argument("--gate", type=Path, help="ask a gate's questions; fail below its bounds")
+    parser.add_argument(
+        "--from-feedback", type=Path, metavar="FILE", help="write the chat's thumbs as questions"
+    )
     return parser
 
 
@@ -127,25 +252,22 @@ def _fit(
     return 0
 
 
-def _write(
-    out: Path,
-    options: argparse.Namespace,
-    settings: Settings,
-    backend: str,
-    figures: dict[str, object],
-    ids: Sequence[str],
-) -> None:
-    data = options.data.read_bytes()
+def _write(out: Path, options: argparse.Namespace, settings: Settings, run: report.Run) -> None:
+    data = json.loads((out / "run.json").read_text(encoding="utf-8"))
     results = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": "qa eval " + " ".join(sys.argv[2:]),
-        "backend": backend,
+        "version": metadata.version("qa-sentence-citations"),
+        **data,
         "baseline": options.baseline,
-        "data": options.data.name,
-        "data_sha256": hashlib.sha256(data).hexdigest(),
-        "questions": len(ids),
+        "questions": len(run.items),
         "settings": json.loads(settings.model_dump_json(exclude={"store", "cache", "documents"})),
-        "figures": figures,
+        "figures": {name: asdict(figure) for name, figure in run.figures.items()},
+        "groups": {
+            group: {name: asdict(figure) for name, figure in row.items()}
+            for group, row in run.groups.items()
+        },
+        "costs": dict(run.costs),
     }
     text = json.dumps(results, indent=2, ensure_ascii=False)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")

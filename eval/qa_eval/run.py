@@ -1,208 +1,183 @@
-"""Runs a question set through the assistant and writes what it answered and how well.
+"""Asks a question set and keeps each prediction as it is made, so that a run can be interrupted.
 
-Each prediction is appended as it is made, so an interrupted run goes on where it stopped. It
-measures what people get: the same ``Assistant.stream`` as the chat.
+It measures what people get: the same ``Assistant.stream`` as the chat. What the predictions are
+worth is decided in :mod:`qa_eval.score`.
 
-Example: ``run_items(assistant, items, Path("eval/results/dev"), single=True)``.
+Example: ``run_items(assistant, items, Path("eval/results/dev"))``.
 """
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from qa import Assistant
-from qa.types import Answer, Piece, Statement
+from qa.conversation import leans_on_history
+from qa.errors import ModelUnavailable
+from qa.types import Answer, Citation, Document, Event, Evidence, Piece, Statement, Turn
 from qa_eval.data import Item
-from qa_eval.metrics import (
-    auroc,
-    citation_scores,
-    containment,
-    ece,
-    exact,
-    interval,
-    mean,
-    token_f1,
+from qa_eval.predictions import (
+    Pointer,
+    Pointers,
+    Prediction,
+    Said,
+    open_log,
+    read_predictions,
+    write_line,
 )
+from qa_eval.recorder import Recorder
 
-Row = dict[str, object]
+# Question, the question before it or None, the documents or None → the best sentences.
+Search = Callable[[str, str | None, Collection[str] | None], tuple[Pointer, ...]]
+Progress = Callable[[Prediction], None]
+
+
+class Asked(Protocol):
+    """What a run needs of whatever answers."""
+
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
+    ) -> Iterator[Event]:
+        """Answer as events, the last one the ``Answer``."""
+        ...
+
+    def document(self, document_id: str) -> Document:
+        """Return a document."""
+        ...
+
+
+@runtime_checkable
+class CountsPointers(Protocol):
+    """A system that knows how many of the pointers that its model wrote led somewhere."""
+
+    def pointers(self) -> Pointers:
+        """Return the count of the last question."""
+        ...
+
+
+@dataclass(slots=True)
+class _Heard:
+    """What came out of one stream, and when."""
+
+    started: float = field(default_factory=time.perf_counter)
+    first_s: float = 0.0
+    total_s: float = 0.0
+    draft: str = ""
+    chosen: tuple[Citation, ...] = ()
+    answer: Answer | None = None
+
+    def take(self, event: Event) -> None:
+        now = time.perf_counter() - self.started
+        if isinstance(event, (Piece, Statement)) and not self.first_s:
+            self.first_s = now
+        if isinstance(event, Piece):
+            self.draft += event.text
+        elif isinstance(event, Evidence) and event.chosen:
+            self.chosen = event.citations
+        elif isinstance(event, Answer):
+            self.answer, self.total_s = event, now
 
 
 def run_items(
-    assistant: Assistant,
+    asked: Asked,
     items: Sequence[Item],
     out: Path,
     *,
     single: bool = True,
-    progress: Callable[[str], None] | None = None,
-) -> list[Row]:
-    """Ask every question that ``out/predictions.jsonl`` does not hold yet; return all predictions.
+    watch: Recorder | None = None,
+    search: Search | None = None,
+    progress: Progress | None = None,
+) -> list[Prediction]:
+    """Ask every question that ``out`` does not hold yet; return all predictions.
 
     :param single: ask each question on its own document only.
+    :param watch: the recorder around the model that answers, if there is one.
+    :param search: tells how well the right sentences are found.
+    :raises ModelUnavailable: the model was not there twice in a row; what is done is kept.
     """
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "predictions.jsonl"
-    done = read_predictions(path)
-    with path.open("a", encoding="utf-8") as file:
-        for place, item in enumerate(items, start=1):
+    done = read_predictions(out)
+    with open_log(out) as file:
+        for item in items:
             if item.id in done:
                 continue
-            row = predict(assistant, item, single=single)
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            file.flush()
-            done[item.id] = row
+            try:
+                prediction = predict(asked, item, single=single, watch=watch, search=search)
+            except ModelUnavailable:  # servers restart a dead runner at the next call
+                prediction = predict(asked, item, single=single, watch=watch, search=search)
+            write_line(file, prediction)
+            done[item.id] = prediction
             if progress:
-                verdict = "answered" if row["answered"] else "abstained"
-                progress(f"{place}/{len(items)} {item.id}: {verdict} in {row['latency_s']:.1f} s")
+                progress(prediction)
     return [done[item.id] for item in items]
 
 
-def read_predictions(path: Path) -> dict[str, Row]:
-    """Return the predictions made so far, by id; a last line cut by an interruption is left out."""
-    rows: dict[str, Row] = {}
-    if path.exists():
-        for line in path.read_text(encoding="utf-8").splitlines():
-            try:
-                row = json.loads(line)
-            except json.JSONDecodeError:
-                continue
-            rows[row["id"]] = row
-    return rows
+def predict(
+    asked: Asked,
+    item: Item,
+    *,
+    single: bool = True,
+    watch: Recorder | None = None,
+    search: Search | None = None,
+) -> Prediction:
+    """Ask one question.
 
-
-def predict(assistant: Assistant, item: Item, *, single: bool) -> Row:
-    """Ask one question and return its prediction, with whether every pointer is valid."""
-    started = time.perf_counter()
-    first = 0.0
-    answer: Answer | None = None
+    :raises ModelUnavailable: the model failed on the way, so what came is not this system's answer.
+    """
     scope = [item.document] if single else None
-    for event in assistant.stream(item.question, item.history, scope):
-        if isinstance(event, (Piece, Statement)) and not first:
-            first = time.perf_counter() - started
-        if isinstance(event, Answer):
-            answer = event
+    if watch is not None:
+        watch.clear()
+    heard = _Heard()
+    for event in asked.stream(item.question, item.history, scope):
+        heard.take(event)
+    if watch is not None and watch.failure is not None:
+        raise watch.failure
+    answer = heard.answer
     if answer is None:
         raise RuntimeError(f"{item.id}: the stream ended without an answer")
-    valid = all(
-        assistant.document(c.document).text[c.start : c.end] == c.text
-        for c in (*answer.citations, *answer.nearest, *answer.considered)
+    before = Pointers(0, 0)
+    if isinstance(asked, CountsPointers):
+        before = asked.pointers()
+    elif watch is not None:
+        before = watch.ids()
+    leans = bool(item.history) and leans_on_history(item.question)
+    previous = item.history[-1].question if leans else None
+    return Prediction(
+        id=item.id,
+        question=item.question,
+        answered=answer.answered,
+        text=answer.text,
+        citations=_pointers(answer.citations),
+        confidence=answer.confidence,
+        latency_s=round(heard.total_s, 3),
+        first_token_s=round(heard.first_s, 3),
+        prompt_tokens=answer.usage.prompt_tokens,
+        computed_tokens=answer.usage.computed_tokens,
+        generated_tokens=answer.usage.generated_tokens,
+        statements=tuple(
+            Said(s.text, s.support, _pointers(s.citations)) for s in answer.statements
+        ),
+        standalone=answer.question,
+        before=before,
+        after=_checked(asked, answer),
+        chosen=_pointers(heard.chosen),
+        draft=heard.draft,
+        retrieved=search(answer.question, previous, scope) if search else (),
+        retrieved_raw=search(item.question, None, scope) if search else (),
+        notices=answer.notices,
     )
-    return {
-        "id": item.id,
-        "question": item.question,
-        "answered": answer.answered,
-        "text": answer.text,
-        "citations": [
-            {"document": c.document, "start": c.start, "end": c.end} for c in answer.citations
-        ],
-        "confidence": answer.confidence,
-        "latency_s": round(time.perf_counter() - started, 3),
-        "first_token_s": round(first, 3),
-        "computed_tokens": answer.usage.computed_tokens,
-        "generated_tokens": answer.usage.generated_tokens,
-        "pointers_valid": valid,
-        "statements": [
-            {"text": s.text, "support": s.support, "citations": len(s.citations)}
-            for s in answer.statements
-        ],
-        "standalone": answer.question,
-        "considered": [[c.start, c.end, c.score] for c in answer.considered],
-        "notices": list(answer.notices),
-    }
 
 
-def score(items: Sequence[Item], rows: Iterable[Row]) -> dict[str, object]:
-    """Return the run's figures: means with 95 % intervals, and the counts behind them."""
-    pairs = list(zip(items, rows, strict=True))
-    gold = [(item, row) for item, row in pairs if item.has_gold]
-    refusable = [(item, row) for item, row in pairs if item.unanswerable]
-    per_item: dict[str, list[tuple[str, float]]] = {}
-    for item, row in gold:
-        text = str(row["text"]) if row["answered"] else ""
-        cited = [(c["start"], c["end"]) for c in row["citations"]]  # type: ignore[attr-defined]
-        precision, recall, f1 = citation_scores(cited, item.evidence)
-        values = {
-            "citation_precision": precision,
-            "citation_recall": recall,
-            "citation_f1": f1,
-            "containment": containment(text, item.answers),
-            "token_f1": token_f1(text, item.answers),
-            "exact_match": exact(text, item.answers),
-            "over_refusal": float(not row["answered"]),
-        }
-        for name, value in values.items():
-            per_item.setdefault(name, []).append((item.document, value))
-        if item.kind == "followup":
-            per_item.setdefault("followup_citation_f1", []).append((item.document, f1))
-        if "multi" in item.tags:
-            per_item.setdefault("multi_citation_f1", []).append((item.document, f1))
-    for item, row in refusable:
-        kind = item.kind.partition(":")[2].replace("-", "_")
-        per_item.setdefault(f"refused_{kind}", []).append(
-            (item.document, float(not row["answered"]))
-        )
-    figures: dict[str, object] = {name: _figure(values) for name, values in per_item.items()}
-    figures.update(_whole(gold, refusable))
-    figures.update(_costs([row for _, row in pairs]))
-    return figures
+def _checked(asked: Asked, answer: Answer) -> Pointers:
+    """Count the pointers that are shown, and those whose offsets give their text."""
+    shown = [*answer.citations, *answer.nearest, *answer.considered]
+    shown += [citation for statement in answer.statements for citation in statement.citations]
+    texts = {name: asked.document(name).text for name in {c.document for c in shown}}
+    valid = sum(bool(c.text) and texts[c.document][c.start : c.end] == c.text for c in shown)
+    return Pointers(valid, len(shown))
 
 
-def _figure(values: Sequence[tuple[str, float]]) -> dict[str, float]:
-    by_document: dict[str, list[float]] = {}
-    for document, value in values:
-        by_document.setdefault(document, []).append(value)
-    low, high = interval(by_document)
-    return {"mean": mean([v for _, v in values]), "low": low, "high": high, "n": len(values)}
-
-
-def _whole(
-    gold: Sequence[tuple[Item, Row]], refusable: Sequence[tuple[Item, Row]]
-) -> dict[str, object]:
-    confidence = [float(row["confidence"]) for _, row in (*gold, *refusable)]  # type: ignore[arg-type]
-    answerable = [True] * len(gold) + [False] * len(refusable)
-    return {
-        "auroc": auroc(confidence[: len(gold)], confidence[len(gold) :]),
-        "ece": ece(confidence, answerable),
-        "pointer_validity": mean(
-            [float(bool(row["pointers_valid"])) for _, row in (*gold, *refusable)]
-        ),
-        "coverage": mean(
-            [
-                float(all(s["citations"] for s in row["statements"]))  # type: ignore[attr-defined]
-                for _, row in (*gold, *refusable)
-                if row["answered"]
-            ]
-        ),
-    }
-
-
-def _costs(rows: Sequence[Row]) -> dict[str, object]:
-    def median(name: str) -> float:
-        values = sorted(float(row[name]) for row in rows)  # type: ignore[arg-type]
-        return values[len(values) // 2] if values else float("nan")
-
-    return {
-        "median_computed_tokens": median("computed_tokens"),
-        "median_generated_tokens": median("generated_tokens"),
-        "median_latency_s": median("latency_s"),
-    }
-
-
-def wrong(items: Sequence[Item], rows: Sequence[Row]) -> list[Row]:
-    """Return the predictions to look at: gold missed, a wrong refusal, or a wrong answer."""
-    listed = []
-    for item, row in zip(items, rows, strict=True):
-        cited = [(c["start"], c["end"]) for c in row["citations"]]  # type: ignore[attr-defined]
-        bad = (
-            bool(row["answered"])
-            if item.unanswerable
-            else item.has_gold and citation_scores(cited, item.evidence)[2] < 1
-        )
-        if bad:
-            listed.append(
-                {**row, "kind": item.kind, "answers": list(item.answers), "item": asdict(item)}
-            )
-    return listed
+def _pointers(citations: Sequence[Citation]) -> tuple[Pointer, ...]:
+    return tuple(Pointer(c.document, c.start, c.end) for c in citations)

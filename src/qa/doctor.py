@@ -18,8 +18,11 @@ from pathlib import Path
 from typing import Literal
 
 from qa import weights
+from qa.calibration import is_fitted, load_calibrations
 from qa.embed import load_encoder
 from qa.errors import IndexMissing, InputError, QAError
+from qa.llm.gguf import label as label_of
+from qa.llm.gguf import read_general
 from qa.llm.ollama import OllamaModel, ServerInfo, best_model, probe_server, suggest_pull
 from qa.settings import Settings
 from qa.store import Store
@@ -64,6 +67,7 @@ def examine(settings: Settings, *, deep: bool = False) -> tuple[Check, ...]:
         _ollama(settings, server),
         embedded,
         _answers_by(settings, server, embedded),
+        _calibration(settings, server, embedded),
         _encoder(settings, deep=deep),
         _documents(settings),
         _index(settings, deep=deep),
@@ -246,6 +250,49 @@ def _answers_by(
         return Check("Answers by", "ok", "the embedded model")
     detail = "quotations only: there is no language model"
     return Check("Answers by", "warning", detail, f"{_SETUP}; or install Ollama")
+
+
+def _calibration(
+    settings: Settings, server: ServerInfo | InputError | None, embedded: Check
+) -> Check:
+    """Say whether the evidence models were fitted on the model that answers."""
+    name = "Calibration"
+    fitted = load_calibrations()["vote"].fitted
+    on = f"fitted on {fitted.get('model')!r}, {fitted.get('date')}"
+    label = _label(settings, server, embedded)
+    if label is None:
+        return Check(name, "ok", f"{on}; no model that is there now answers, so none to compare")
+    if is_fitted(label):
+        return Check(name, "ok", f"{on}, the model that answers")
+    what = repr(label) if label else "a model that does not say what it is, or gives no logprobs"
+    detail = f"{on}, but {what} answers: a cautious rule decides when to refuse"
+    remedy = "expect more wrong refusals; to fit it, in a checkout: qa eval --fit"
+    return Check(name, "warning", detail, remedy)
+
+
+def _label(
+    settings: Settings, server: ServerInfo | InputError | None, embedded: Check
+) -> str | None:
+    """Return what the answering model calls itself, "" when it does not say.
+
+    None: quotations only, or an embedded model that is not unpacked yet.
+    """
+    if settings.backend in ("auto", "ollama") and isinstance(server, ServerInfo):
+        model = best_model(server, settings.ollama_model)
+        if model is not None:
+            return _ollama_label(settings.ollama_url, model.name)
+    path = settings.gguf or settings.cache / "models" / weights.GGUF_NAME
+    if settings.backend in ("extractive", "ollama") or embedded.status != "ok":
+        return None
+    return label_of(read_general(path)) if path.is_file() else None
+
+
+def _ollama_label(url: str, name: str) -> str:
+    try:
+        model = OllamaModel(url, name)
+    except QAError:
+        return ""
+    return model.label if model.has_logprobs else ""
 
 
 def _encoder(settings: Settings, *, deep: bool) -> Check:

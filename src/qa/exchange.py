@@ -6,21 +6,27 @@ Example: ``Exchange("Qui parle ?", "fr", None).timings().total_s``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from qa.calibration import Calibration, calibration_for
+from qa.check import Checked, check
 from qa.embed import Encoder
+from qa.evidence import Selection
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.prompt import Language, NumberedDocument
 from qa.store import Store
-from qa.types import Timings
+from qa.types import Citation, Timings
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What answering needs; ``held`` gives the numbered document if the model holds its prefix."""
+    """What answering needs; ``held`` gives the numbered document if the model holds its prefix.
+
+    A measurement may replace two steps: ``check``, what is made of the draft, and ``selection``,
+    the sentences to write from (None: the evidence step chooses).
+    """
 
     store: Store
     encoder: Encoder
@@ -28,6 +34,8 @@ class Resources:
     backend: str
     held: Callable[[str], NumberedDocument | None]
     notices: tuple[str, ...] = ()
+    check: Callable[[str, Sequence[Citation], Encoder], Checked] = check
+    selection: Selection | None = None
 
 
 @dataclass(slots=True)

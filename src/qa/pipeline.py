@@ -110,6 +110,8 @@ def _select(
     exchange: Exchange, question: str, hits: Sequence[Hit], resources: Resources
 ) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
+    if resources.selection is not None:
+        return resources.selection
     model = resources.model
     numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
     if exchange.ask is not None and model is not None:

@@ -11,7 +11,7 @@ import contextlib
 import itertools
 from collections.abc import Generator
 
-from qa.check import Checked, check, quotation
+from qa.check import Checked, quotation
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, heard
 from qa.exchange import Exchange, Resources
@@ -63,6 +63,6 @@ def written(
             yield Evidence(chosen, chosen=True, confidence=selection.confidence)
         return selection, quoted
     exchange.mark("written")
-    checked = check(draft, chosen, resources.encoder)
+    checked = resources.check(draft, chosen, resources.encoder)
     exchange.notices.extend(checked.notices)
     return selection, checked

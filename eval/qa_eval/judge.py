@@ -1,0 +1,78 @@
+"""Does a text say what a statement says? A judge by words, stricter than the runtime's check.
+
+No entailment model is shipped, so this is a proxy, and an honest reader treats it as one: a
+paraphrase without shared words counts as unsupported, a wrong order of words as supported. A
+statement in another language than its source is judged by its numbers alone.
+
+Example: ``entails("La terrasse a 12 tables.", "Douze tables en terrasse.")`` is true.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from decimal import Decimal
+
+from qa.words import language, names, numbers, tokens
+from qa.words.terms import NUMBER, decimal, fold, plain_text
+
+# Of a statement's words of four letters and more, each cut to five (the check compares stems and is
+# content with six tenths).
+_COVERAGE = 0.8
+_SHORT, _CUT = 4, 5
+_NAME_CUT = 4
+# Figures before a scale («3,5 millions») are read by ``numbers`` together with it.
+_SCALE = r"(?:m(?:illi(?:on|ard)s?|ds?)?|k|mille|billions?|thousand)\b"
+_FIGURES = re.compile(rf"{NUMBER}(?!\s*{_SCALE})")
+
+
+def numbers_hold(statement: str, source: str) -> bool:
+    """Tell whether every number and date of a statement stands in its source."""
+    return (_figures(statement) | numbers(statement)) <= (_figures(source) | numbers(source))
+
+
+def names_hold(statement: str, source: str) -> bool:
+    """Tell whether every name of a statement stands in its source; inflected ones count."""
+    if language(statement) != language(source):
+        return True
+    words = {word[:_NAME_CUT] for word in tokens(source)}
+    return all(part[:_NAME_CUT] in words for name in names(statement) for part in tokens(name))
+
+
+def entails(source: str, statement: str) -> bool:
+    """Tell whether a source says what the statement says: its numbers and nearly all its words."""
+    if not numbers_hold(statement, source):
+        return False
+    said = _words(statement)
+    if language(statement) != language(source) or not said:
+        return True
+    return len(said & _words(source)) / len(said) >= _COVERAGE
+
+
+def support(statement: str, cited: Sequence[str]) -> tuple[float, float]:
+    """Return citation recall and precision of one statement as ALCE defines them (Gao et al. 2023).
+
+    Recall is 1 when the cited texts together say the statement. A citation is irrelevant when it
+    does not say it alone and the others do without it; precision is the share of relevant ones.
+    """
+    if not cited or not entails(" ".join(cited), statement):
+        return 0.0, 0.0
+    relevant = sum(
+        entails(text, statement) or not entails(" ".join(_without(cited, place)), statement)
+        for place, text in enumerate(cited)
+    )
+    return 1.0, relevant / len(cited)
+
+
+def _without(texts: Sequence[str], place: int) -> list[str]:
+    return [text for other, text in enumerate(texts) if other != place]
+
+
+def _words(text: str) -> set[str]:
+    """Return the cut words; numerals in words are left to ``numbers``."""
+    return {word[:_CUT] for word in tokens(text) if len(word) >= _SHORT and not numbers(word)}
+
+
+def _figures(text: str) -> set[str]:
+    plain = [decimal(figure) for figure in _FIGURES.findall(fold(plain_text(text)))]
+    return {f"{Decimal(f).normalize():f}" if f.count(".") < 2 else f for f in plain}

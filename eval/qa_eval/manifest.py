@@ -1,0 +1,60 @@
+"""What a run is made with: data, documents, system, models, prompts and calibration, hashed.
+
+A run goes on only with all of it unchanged. Which questions were drawn (``--limit``) is not part of
+it: asking more of the same goes on.
+
+Example: ``of_data(options, settings)["data_sha256"]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+from collections.abc import Iterable, Sequence
+from importlib.resources import files
+from pathlib import Path
+
+from qa.pipeline import Resources
+from qa.settings import Settings
+
+# As shipped in the package, or in a checkout's top folder.
+_PROMPTS = (Path(str(files("qa") / "prompts")), Path(__file__).parents[2] / "prompts")
+
+
+def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object]:
+    """Return what is known from the arguments: the set, and how and of whom it is asked."""
+    return {
+        "data": options.data.name,
+        "data_sha256": _digest([options.data]),
+        "document": str(options.document) if options.document else None,
+        "near_miss": options.near_miss,
+        "near_miss_seed": options.seed if options.near_miss else None,
+        "system": options.baseline or "qa",
+        "corpus": options.corpus,
+        "read": options.read,
+        "context_tokens": settings.context_tokens,
+        "seed": settings.seed,
+    }
+
+
+def of_documents(paths: Sequence[Path]) -> dict[str, object]:
+    """Return the hash of the documents of the whole set."""
+    return {"documents_sha256": _digest(paths)}
+
+
+def of_models(resources: Resources) -> dict[str, object]:
+    """Return the models, and the prompts and calibration that they are used with."""
+    return {
+        "backend": resources.backend,
+        "model": resources.model.identity if resources.model else None,
+        "encoder": resources.encoder.id,
+        "prompts_sha256": _digest(path for folder in _PROMPTS for path in folder.glob("*.txt")),
+        "evidence_sha256": _digest([Path(str(files("qa") / "data" / "evidence.json"))]),
+    }
+
+
+def _digest(paths: Iterable[Path]) -> str:
+    total = hashlib.sha256()
+    for path in sorted(paths, key=lambda path: path.name):
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()[:16]

@@ -1,0 +1,445 @@
+"""``qa eval`` from the command on: what it writes, refuses, resumes, compares and guards."""
+
+import base64
+import hashlib
+import io
+import json
+import re
+import shlex
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
+from fakes import HashEncoder
+from qa.errors import InputError, ModelUnavailable
+from qa.llm.choose import Choice
+from qa.settings import Settings
+from qa.types import Answer, Citation, Statement, Turn
+from qa_eval import cli, corpus
+from qa_eval.data import load_items
+from qa_eval.feedback import stored, write_feedback
+from qa_eval.figures import MEASURES
+from qa_eval.gate import load_gate
+from qa_eval.predictions import PREDICTIONS, Prediction
+from qa_eval.progress import Progress
+from test_eval_data import DEV, ROOT
+from test_eval_run import Dying
+from test_pipeline import says, scripted
+
+FIRST = "Les États-Unis déploient 2500 soldats en Irak."
+SECOND = "Le général Yahya Rasoul a parlé à Bagdad."
+EVIL = "<script>alert(1)</script>"
+TEXT = f"{FIRST}\n{SECOND}\nLa réunion reprend dimanche à midi {EVIL}.\n"
+
+
+def line(id_, question, kind="answerable", **fields):
+    gold = {"answers": ["2500"], "evidence": [[{"start": 0, "end": len(FIRST)}]]}
+    return {"id": id_, "document": "a.txt", "question": question, "kind": kind} | (
+        fields or (gold if kind == "answerable" else {})
+    )
+
+
+@pytest.fixture
+def bench(tmp_path, monkeypatch):
+    """A folder with a set of three questions, and a scripted model where ours would be loaded."""
+    (tmp_path / "documents").mkdir()
+    (tmp_path / "documents" / "a.txt").write_text(TEXT, encoding="utf-8")
+    lines = [
+        line("a1", "Combien de soldats sont en Irak ?"),
+        line("a2", f"Quand reprend la réunion {EVIL} ?", answers=["lundi"],
+             evidence=[[{"start": len(FIRST) + 1, "end": len(FIRST) + 1 + len(SECOND)}]]),
+        line("a3", "Quelle est la capitale du Japon ?", "unanswerable:off-topic"),
+    ]  # fmt: skip
+    data = tmp_path / "set.jsonl"
+    data.write_text("\n".join(json.dumps(one) for one in lines), encoding="utf-8")
+
+    class Bench:
+        folder, out = tmp_path, tmp_path / "out"
+        settings = Settings(store=tmp_path / "s", cache=tmp_path, documents=())
+        model = scripted(
+            f"2500 soldats. {EVIL}",
+            probes=lambda user: says(-5.0 if "Japon" in user else 5.0),
+        )
+
+        def run(self, *arguments, out=None):
+            return cli.main(
+                ["--data", str(data), "--out", str(out or self.out), *map(str, arguments)],
+                self.settings,
+            )
+
+        def results(self, out=None):
+            return json.loads(((out or self.out) / "results.json").read_text("utf-8"))
+
+    made = Bench()
+    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
+    monkeypatch.setattr(
+        "qa.assistant.choose_model", lambda *_, **__: Choice(made.model, "scripted")
+    )
+    return made
+
+
+def test_a_run_writes_predictions_results_scores_and_a_report(bench, capsys):
+    assert bench.run() == 0
+    results = bench.results()
+    assert results["questions"] == 3
+    assert results["figures"]["refused_off_topic"]["value"] == 1.0
+    assert {"value", "low", "high", "n"} == results["figures"]["citation_f1"].keys()
+    assert results["groups"]["answerable"]["citation_f1"]["n"] == 2
+    assert results["costs"]["computed_tokens_p50"] > 0
+    assert results["backend"] == "scripted"
+    printed = capsys.readouterr().out
+    for shown in ("citation_f1", "unanswerable:off-topic", "latency_s_p95", "n=2"):
+        assert shown in printed
+    made = [json.loads(row) for row in (bench.out / PREDICTIONS).read_text("utf-8").splitlines()]
+    assert [row["id"] for row in made] == ["a1", "a2", "a3"]
+    assert [row["before"]["all"] for row in made] == [1, 1, 1]  # the model's votes were seen
+
+
+def test_the_page_fetches_nothing_and_runs_nothing_of_what_was_said(bench):
+    bench.run()
+    page = (bench.out / "report.html").read_text("utf-8")
+    assert "alert(1)" in page
+    assert EVIL not in page
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+    assert not re.search(r"<(?:img|link|iframe|object|audio|video|base)\b", page)
+    assert not re.search(r"(?:src|(?<!xlink:)href)\s*=\s*[\"']?(?!#)\w", page)
+    assert not re.search(r"url\((?!#)|@import", page)
+    assert page.count("<svg") == 4
+
+
+def test_the_page_shows_wrong_answers_with_their_sources_by_kind(bench):
+    bench.run()
+    page = (bench.out / "report.html").read_text("utf-8")
+    cases = re.findall(r"<details class=case data-kinds='([^']*)'>(.*?)</details>", page, re.DOTALL)
+    (kinds, case) = next(one for one in cases if "a2" in one[1])
+    assert kinds == "answerable"
+    assert "the citations do not prove the answer" in case
+    assert "lundi" in case
+    assert f"<mark class='gold'>{SECOND}</mark>" in case
+    assert "<option>answerable" in page
+    assert not any("<b>a3</b>" in one for _, one in cases)
+
+
+def test_a_run_goes_on_with_what_is_missing_and_asks_nothing_twice(bench):
+    bench.run("--limit", 1, "--seed", 3)
+    asked = len(bench.model.prompts)
+    bench.run()
+    rows = (bench.out / PREDICTIONS).read_text("utf-8").splitlines()
+    assert len(rows) == 3
+    before = len(bench.model.prompts)
+    assert before > asked
+    bench.run()
+    assert len(bench.model.prompts) == before
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--baseline", "bm25"], "system was 'qa', is 'bm25'"),
+        (["--corpus"], "corpus was False, is True"),
+        (["--read", "0"], "read was 24, is 0"),
+    ],
+)
+def test_another_run_may_not_go_on_in_the_same_folder(bench, arguments, named):
+    bench.run()
+    with pytest.raises(InputError, match=re.escape(named)):
+        bench.run(*arguments)
+
+
+def test_changed_questions_documents_or_models_may_not_go_on_either(bench):
+    bench.run()
+    data = bench.folder / "set.jsonl"
+    kept = data.read_text("utf-8")
+    data.write_text(kept.replace("Combien de", "Combien  de"), encoding="utf-8")
+    with pytest.raises(InputError, match="data_sha256"):
+        bench.run()
+    data.write_text(kept, encoding="utf-8")
+    text = bench.folder / "documents" / "a.txt"
+    text.write_text(TEXT.replace("midi", "minuit"), encoding="utf-8")
+    with pytest.raises(InputError, match="documents_sha256"):
+        bench.run()
+    text.write_text(TEXT, encoding="utf-8")
+    bench.model.identity = "another model"
+    with pytest.raises(InputError, match="'scripted-1', is 'another model'"):
+        bench.run()
+
+
+def test_predictions_of_nobody_knows_what_are_not_gone_on_with(bench):
+    bench.out.mkdir()
+    (bench.out / PREDICTIONS).write_text("", encoding="utf-8")
+    with pytest.raises(InputError, match=r"no run\.json"):
+        bench.run()
+
+
+def test_a_dead_model_leaves_what_is_done_and_the_command_that_goes_on(bench, capsys):
+    bench.model = Dying(default=bench.model.default)
+    bench.run("--limit", 1)
+    bench.model.failures = 99
+    with pytest.raises(ModelUnavailable):
+        bench.run()
+    shown = capsys.readouterr().err
+    assert "1 of 3 answers are kept" in shown
+    command = shlex.split(shown.rpartition("To go on: ")[2].splitlines()[0])
+    assert command[:2] == ["qa", "eval"]
+    bench.model.failures = 0
+    assert cli.main(command[2:], bench.settings) == 0
+    assert bench.results()["questions"] == 3
+
+
+def test_ctrl_c_leaves_what_is_done_and_the_command_that_goes_on(bench, capsys):
+    answers = bench.model.default
+
+    def interrupt(prompt):
+        if "Japon" in prompt.messages[-1].content:
+            raise KeyboardInterrupt
+        return answers(prompt)
+
+    bench.model.default = interrupt
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert "2 of 3 answers are kept. To go on: qa eval" in capsys.readouterr().err
+
+
+def test_the_command_to_resume_names_the_folder_and_the_backend(tmp_path):
+    settings = Settings(backend="extractive")
+    command = cli._resume(["--limit", "3"], tmp_path / "a b", settings)
+    assert shlex.split(command)[2:] == [
+        "--limit", "3", "--out", str(tmp_path / "a b"), "--backend", "extractive",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (None, r"nope\.jsonl"),
+        ('{"id": "a"', r"nope\.jsonl, line 1: invalid JSON"),
+        (json.dumps(line("a", "Q ?", "what")), "line 1, field 'kind'"),
+        (json.dumps(line("a", "Q ?") | {"document": "b.txt"}), "line 1, field 'document': 'b.txt'"),
+        (json.dumps(line("a", "Q ?")) + "\n" + json.dumps(line("a", "R ?")), "line 2, field 'id'"),
+        (
+            json.dumps(line("a", "Q ?", answers=["x"], evidence=[[{"start": 1, "end": 9}]])),
+            "line 1, field 'evidence.0.0': wrong offset",
+        ),
+    ],
+)
+def test_a_faulty_set_is_refused_before_any_model_is_loaded(bench, monkeypatch, text, named):
+    def loaded(*_, **__):
+        raise AssertionError("a model was loaded")
+
+    monkeypatch.setattr("qa.assistant.load_encoder", loaded)
+    monkeypatch.setattr("qa.assistant.choose_model", loaded)
+    data = bench.folder / "nope.jsonl"
+    if text is not None:
+        data.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=named):
+        cli.main(["--data", str(data), "--out", str(bench.out)], bench.settings)
+    assert not (bench.out / "run.json").exists()
+
+
+def test_an_answer_over_all_documents_is_scored_on_its_own_document(bench):
+    (bench.folder / "documents" / "b.txt").write_text(f"{SECOND}\n{FIRST}\n", encoding="utf-8")
+    assert bench.run("--corpus") == 0
+    assert bench.results()["figures"]["pointer_validity"]["value"] == 1.0
+
+
+@pytest.mark.parametrize("name", ["bm25", "dense", "citation-64", "no-check", "oracle"])
+def test_every_baseline_runs_through_the_same_command(bench, name):
+    assert bench.run("--baseline", name) == 0
+    assert bench.results()["system"] == name
+
+
+def test_two_runs_are_compared_measure_by_measure(bench, capsys):
+    bench.run(out=bench.folder / "ours")
+    bench.run("--baseline", "dense", out=bench.folder / "dense")
+    capsys.readouterr()
+    folders = [str(bench.folder / name) for name in ("dense", "ours")]
+    assert cli.main(["--compare", *folders], bench.settings) == 0
+    printed = capsys.readouterr().out
+    assert "3 questions in both, 1 documents" in printed
+    row = next(row for row in printed.splitlines() if row.startswith("refused_off_topic"))
+    assert row.split()[1:4] == ["0.000", "1.000", "+1.000"]
+    assert row.split()[-1] == "1.000"  # one document: nothing can be told from chance
+    assert "with so few documents as 1, none is below 1." in printed
+
+
+def test_only_runs_on_the_same_questions_are_compared(bench):
+    bench.run(out=bench.folder / "ours")
+    with pytest.raises(InputError, match="holds no run"):
+        cli.main(["--compare", str(bench.folder / "ours"), str(bench.folder)], bench.settings)
+    data = bench.folder / "set.jsonl"
+    data.write_text(data.read_text("utf-8").replace("Combien", "combien"), encoding="utf-8")
+    bench.run(out=bench.folder / "other")
+    folders = [str(bench.folder / name) for name in ("ours", "other")]
+    with pytest.raises(InputError, match="different questions"):
+        cli.main(["--compare", *folders], bench.settings)
+
+
+def write_gate(bench, **changes):
+    gate = {"data": "set.jsonl", "ids": ["a1", "a3"], "at_least": {"citation_f1": 0.6}} | changes
+    path = bench.folder / "gate.json"
+    path.write_text(json.dumps(gate), encoding="utf-8")
+    return path
+
+
+def run_gate(bench, **changes):
+    path = write_gate(bench, **changes)
+    return cli.main(["--gate", str(path), "--out", str(bench.out)], bench.settings)
+
+
+def test_a_gate_asks_its_questions_and_holds_its_bounds(bench, capsys):
+    assert run_gate(bench, at_least={"citation_f1": 0.6, "refused_off_topic": 1.0}) == 0
+    assert bench.results()["questions"] == 2
+    assert "citation_f1                1.000 ≥ 0.6  ok" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"at_least": {"exact_match": 1.1}},
+        {"at_least": {}, "at_most": {"refused_off_topic": 0.5}},
+        {"at_least": {"overview_answered": 0.0}},  # nothing in the run measures it
+    ],
+)
+def test_a_broken_bound_or_a_measure_that_is_missing_fails_the_gate(bench, changes, capsys):
+    assert run_gate(bench, **changes) == 1
+    assert "BROKEN" in capsys.readouterr().out
+
+
+def test_our_gate_asks_25_development_questions_by_measures_that_exist():
+    gate = load_gate(ROOT / "eval" / "gate.json")
+    assert gate.data == ROOT / "eval" / "dev.jsonl"
+    items = gate.choose(DEV)
+    assert len({item.id for item in items}) == 25
+    assert {*gate.at_least, *gate.at_most} <= MEASURES.keys()
+    assert gate.at_least["pointer_validity"] == gate.at_least["refused_off_topic"] == 1.0
+    assert {item.kind for item in items} >= {"answerable", "followup", "overview"}
+
+
+def test_a_faulty_gate_is_an_error_that_names_it(bench):
+    with pytest.raises(InputError, match="'zz'"):
+        run_gate(bench, ids=["zz"])
+    with pytest.raises(InputError, match="field 'at_lest'"):
+        run_gate(bench, at_lest={})
+    with pytest.raises(InputError, match="cannot be read"):
+        load_gate(bench.folder / "none.json")
+
+
+def test_without_a_terminal_each_question_is_a_line_with_rate_and_time_left():
+    console = Console(file=io.StringIO(), width=200)
+    made = Prediction("a2", "Q ?", True, "x", (), 1.0, latency_s=2.0)
+    with Progress(4, 1, console) as progress:
+        progress(made)
+    shown = console.file.getvalue()
+    assert re.search(r"2/4 a2: answered in 2\.0 s; [\d.]+ a minute, \d+ s left", shown)
+
+
+def test_on_a_terminal_there_is_a_bar_with_rate_and_time_left():
+    console = Console(file=io.StringIO(), width=120, force_terminal=True)
+    with Progress(4, 1, console) as progress:
+        progress(Prediction("a2", "Q ?", False, "x", (), 1.0, latency_s=2.0))
+    shown = console.file.getvalue()
+    for part in ("2/4", "a minute", "left", "a2: refused in 2.0 s"):
+        assert part in shown
+
+
+# --- the chat's thumbs -------------------------------------------------------------------------
+
+
+class Kept:
+    """Conversations with judged answers."""
+
+    def __init__(self, *judged):
+        self.judged = judged
+
+    def feedback(self):
+        return iter(self.judged)
+
+    def close(self):
+        pass
+
+
+class OneFeedback:
+    def __init__(self, question, answer, verdict, history=(), documents=None):
+        self.question, self.answer, self.verdict = question, answer, verdict
+        self.history, self.documents = history, documents
+
+
+CITED = Citation("a.txt", "a", None, 0, len(FIRST), FIRST, 1.0)
+RIGHT = Answer(
+    "2500.", True, 0.9, (Statement("2500.", (CITED,), "supported"),), (CITED,), (), "Q", "x"
+)
+REFUSAL = Answer("Pas de réponse.", False, 0.1, (), (), (CITED,), "Q", "x")
+
+
+def test_thumbs_up_become_questions_that_can_be_measured_with(tmp_path):
+    history = (Turn("Qui parle ?", "Le général."),)
+    kept = Kept(
+        OneFeedback("Combien ?", RIGHT, "up"),
+        OneFeedback("Combien ?", RIGHT, "up"),
+        OneFeedback("Et lui ?", RIGHT, "up", history),
+        OneFeedback("Prix du vin ?", REFUSAL, "up", documents=("a.txt",)),
+    )
+    path = tmp_path / "mine.jsonl"
+    written = write_feedback(kept, path)
+    assert (written.items, written.to_complete) == (3, 0)
+    items = load_items(path, {"a.txt": TEXT})
+    assert [item.kind for item in items] == ["answerable", "followup", "unanswerable:near-miss"]
+    assert items[0].evidence == (((0, len(FIRST)),),)
+    assert items[1].history == history
+
+
+def test_thumbs_down_are_left_for_a_person_and_refused_until_completed(tmp_path):
+    other = Citation("b.txt", "b", None, 0, 3, "abc", 1.0)
+    across = Answer("Les deux.", True, 0.9, (), (CITED, other), (), "Q", "x")
+    kept = Kept(
+        OneFeedback("Combien ?", RIGHT, "down"),
+        OneFeedback("Où ?", REFUSAL, "down"),
+        OneFeedback("Et les deux ?", across, "up"),
+    )
+    path = tmp_path / "mine.jsonl"
+    written = write_feedback(kept, path)
+    assert (written.items, written.to_complete) == (0, 3)
+    assert path.read_text("utf-8") == ""
+    todo = tmp_path / "mine.todo.jsonl"
+    rows = [json.loads(row) for row in todo.read_text("utf-8").splitlines()]
+    assert all(row["kind"] == "answerable" for row in rows)
+    assert [row["evidence"] for row in rows] == [[], [], []]
+    with pytest.raises(InputError, match="line 1"):
+        load_items(todo, {"a.txt": TEXT, "b.txt": "abc"})
+
+
+def test_what_the_chat_page_stored_is_written_as_a_set(tmp_path, capsys):
+    kept = pytest.importorskip("qa.ui.conversations")
+    store = tmp_path / "store"
+    with pytest.raises(InputError, match=re.escape(repr(str(store)))):
+        stored(store)
+    conversations = kept.Conversations(store / kept.FILE)
+    conversation = conversations.begin("Combien ?").id
+    exchange = replace(kept.Exchange(question="Combien ?"), answer=RIGHT)
+    exchange = conversations.add(conversation, exchange)
+    conversations.save(exchange)
+    conversations.judge(conversation, exchange.key, "up")
+    conversations.close()
+    path = tmp_path / "mine.jsonl"
+    assert cli.main(["--from-feedback", str(path)], Settings(store=store)) == 0
+    assert "1 questions" in capsys.readouterr().err
+    assert [item.question for item in load_items(path, {"a.txt": TEXT})] == ["Combien ?"]
+
+
+def test_squad_sets_are_measured_through_the_same_command(bench):
+    article = {"title": "Un / titre", "paragraphs": []}
+    for number, text in enumerate((FIRST, SECOND)):
+        answer = {"text": text.split()[-2], "answer_start": text.index(text.split()[-2])}
+        question = {"id": f"q{number}", "question": "Combien de soldats ?", "answers": [answer]}
+        article["paragraphs"].append({"context": text, "qas": [question]})
+    data = bench.folder / "squad.json"
+    data.write_text(json.dumps({"data": [article]}), encoding="utf-8")
+    arguments = ["--data", str(data), "--out", str(bench.out), "--near-miss", "1.0"]
+    assert cli.main(arguments, bench.settings) == 0
+    assert bench.results()["near_miss"] == 1.0
+    assert bench.results()["questions"] == 2
+    assert corpus.load(data, [], bench.folder / "w")[0][0].has_gold
