@@ -10,6 +10,7 @@ Example: ``select(question, hits, calibration, ask).chosen``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -24,7 +25,7 @@ from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
-_SURE_WRITER: Final = 1.0
+_SURE_WRITER: Final = 2.0
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
 CONSIDERED: Final = 8
 
@@ -88,8 +89,10 @@ def question_features(
 
     ``none`` is the vote's log-odds for «no sentence»; ``gap`` how far the best probe is ahead.
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
-    that the documents do not share, or another subject.
+    that the documents do not share, or another subject. ``length`` (log of the characters) is that
+    of the sentence with the best probe: the more a sentence says, the readier is the model's yes.
     """
+    surest = max(candidates, key=lambda c: (-math.inf if c.probe is None else c.probe, -c.hit.rank))
     best = max(candidates, key=lambda candidate: candidate.probability)
     probes = sorted((c.probe for c in candidates if c.probe is not None), reverse=True)
     wanted = numbers(question) | names(question)
@@ -100,6 +103,7 @@ def question_features(
     return {
         "probe": best.probe or 0.0,
         "top_probe": max(probes, default=0.0),
+        "length": math.log(1 + len(surest.hit.sentence.text)),
         "score": max(candidate.hit.score for candidate in candidates),
         "cosine": max(candidate.hit.dense for candidate in candidates),
         "lexical": max(candidate.hit.lexical for candidate in candidates),
