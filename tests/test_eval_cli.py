@@ -41,8 +41,13 @@ def line(id_, question, kind="answerable", **fields):
 
 
 @pytest.fixture
-def bench(tmp_path, monkeypatch):
-    """A folder with a set of three questions, and a scripted model where ours would be loaded."""
+def bench(request, tmp_path, monkeypatch):
+    """A folder with a set of three questions, and a scripted model where ours would be loaded.
+
+    Drawing takes most of a run's time, so only the tests of the page draw.
+    """
+    if "page" not in request.node.name:
+        monkeypatch.setattr("qa_eval.plots._svg", lambda axes: "<svg></svg>")
     (tmp_path / "documents").mkdir()
     (tmp_path / "documents" / "a.txt").write_text(TEXT, encoding="utf-8")
     lines = [

@@ -66,6 +66,7 @@ def test_a_prediction_says_what_was_shown_and_what_it_cost(assistant, tmp_path):
     assert made.retrieved[0] == GOLD_POINTER
     assert made.latency_s >= made.first_token_s
     assert made.computed_tokens > made.generated_tokens > 0
+    assert made.calls == 3  # a vote, one probe, since it is sure, and the answer
     assert made.before == Pointers(1, 1)  # the vote named one sentence
     assert made.after.valid == made.after.all > 1
     assert not refused.answered

@@ -19,7 +19,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from qa import Assistant
-from qa.errors import InputError, QAError
+from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval import compare, corpus, manifest, report
 from qa_eval.baselines import BASELINES, OTHERS
@@ -96,10 +96,10 @@ def _run(
     done = read_predictions(out)
     open_items = sum(item.id not in done for item in items)
     reads = options.baseline in (None, "no-check") and not options.corpus
-    if open_items and reads and len(used) <= options.read:
-        assistant.warm(_note)
     baseline = BASELINES.get(options.baseline)
     try:
+        if open_items and reads and len(used) <= options.read:
+            assistant.warm(_note)
         with Progress(len(items), len(items) - open_items) as progress:
             predictions = run_items(
                 baseline(assistant, items) if baseline else assistant,
@@ -110,7 +110,7 @@ def _run(
                 search=None if options.baseline in OTHERS else searcher(assistant),
                 progress=progress,
             )
-    except (KeyboardInterrupt, QAError):
+    except BaseException:  # whatever ended it, Ctrl-C and a dead model included
         kept = sum(item.id in read_predictions(out) for item in items)
         _note(f"stopped; {kept} of {len(items)} answers are kept. To go on: {resume}")
         raise

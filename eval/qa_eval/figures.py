@@ -215,6 +215,7 @@ def costs(predictions: Sequence[Prediction]) -> dict[str, float]:
         "first_statement_s": shown,
         "computed_tokens": [p.computed_tokens for p in predictions],
         "generated_tokens": [p.generated_tokens for p in predictions],
+        "model_calls": [p.calls for p in predictions],
     }
     return {
         f"{name}_p{share}": round(float(np.percentile(values, share)), 3)

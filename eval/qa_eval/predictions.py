@@ -52,7 +52,8 @@ class Prediction:
     """What the system said to one question, and at what cost.
 
     ``before``: the ids or markers that the model itself wrote; ``after``: the citations shown.
-    ``chosen``: the evidence that the answer was written from; ``draft``: the text before the check.
+    ``calls``: of the model. ``chosen``: the evidence that the answer was written from; ``draft``:
+    the text before the check.
     ``retrieved``: the best sentences for the question as it was used, ``retrieved_raw`` for the
     question as asked, best first; empty for systems that do not tell.
     """
@@ -68,6 +69,7 @@ class Prediction:
     prompt_tokens: int = 0
     computed_tokens: int = 0
     generated_tokens: int = 0
+    calls: int = 0
     statements: tuple[Said, ...] = ()
     standalone: str = ""
     before: Pointers = Pointers(0, 0)

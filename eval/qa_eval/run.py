@@ -156,6 +156,7 @@ def predict(
         prompt_tokens=answer.usage.prompt_tokens,
         computed_tokens=answer.usage.computed_tokens,
         generated_tokens=answer.usage.generated_tokens,
+        calls=len(watch.prompts) if watch is not None else 0,
         statements=tuple(
             Said(s.text, s.support, _pointers(s.citations)) for s in answer.statements
         ),
