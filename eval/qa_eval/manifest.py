@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
-from qa.pipeline import Resources
+from qa.exchange import Resources
 from qa.settings import Settings
 
 # As shipped in the package, or in a checkout's top folder.
