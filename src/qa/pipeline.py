@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from qa.calibration import calibration_for
@@ -136,7 +136,8 @@ def _overview(exchange: _Exchange, document: str, resources: Resources) -> Itera
     yield Evidence(chosen, chosen=True, confidence=1.0)
     checked = Checked(tuple(quotation(citation) for citation in chosen))
     yield from checked.statements
-    yield _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
+    answer = _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
+    yield replace(answer, kind="overview")
 
 
 def _valid(question: str) -> str:
@@ -283,6 +284,7 @@ def _abstention(
         usage=exchange.ask.usage if exchange.ask else Usage(),
         considered=tuple(considered),
         notices=tuple(exchange.notices),
+        kind="no answer",
     )
 
 
