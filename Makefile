@@ -42,7 +42,7 @@ bench: .venv/installed-dev
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,dev]"
+	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,mcp,dev]"
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip \
 	  --exclude qa-sentence-citations | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/lock
@@ -61,7 +61,7 @@ help:
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/installed
-	$(INSTALL) --editable ".[embedded,encoder,dev]"
+	$(INSTALL) --editable ".[embedded,encoder,mcp,dev]"
 	@touch $@
 
 $(BIN)/pip:

@@ -17,11 +17,11 @@ from typing import Any
 import gradio as gr
 
 from qa.errors import QAError
+from qa.stream import Run
 from qa.ui.exchange import Exchange, advance, fail, history, stop
 from qa.ui.labels import LABELS
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Session, Sessions
-from qa.ui.stream import Run
 from qa.ui.view import View, document_view, log_view, marks_view, shelf_view
 from qa.ui.warmup import Warmup
 
