@@ -124,7 +124,7 @@ class Terminal(io.StringIO):
 def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
-    for command in ("index", "ask", "chat", "serve", "eval", "bench", "doctor"):
+    for command in ("index", "ask", "chat", "serve", "mcp", "eval", "bench", "doctor"):
         assert f"\n  {command} " in shown
 
 
@@ -337,8 +337,12 @@ def test_serve_opens_the_page_where_it_was_told_to(use, monkeypatch: pytest.Monk
         served.extend([assistant, options])
 
     monkeypatch.setattr("qa.ui.serve", serve)
+    options: dict[str, object] = {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}
     assert cli.main(["serve", "--port", "7999"]) == 0
-    assert served == [assistant, {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}]
+    assert served == [assistant, {**options, "auth_file": None, "root_path": "", "mcp": False}]
+    served.clear()
+    assert cli.main(["serve", "--port", "7999", "--mcp", "--root-path", "/docs"]) == 0
+    assert served == [assistant, {**options, "auth_file": None, "root_path": "/docs", "mcp": True}]
     assert assistant.closed
 
 

@@ -75,7 +75,7 @@ class Passwords:
 
     def __init__(self, hashes: Mapping[str, Hash]) -> None:
         self._hashes = dict(hashes)
-        self._nobody = Hash.of(secrets.token_urlsafe())
+        self._nobody = Hash(_N, _R, _P, secrets.token_bytes(16), secrets.token_bytes(64))
         # A browser sends the password with each request: once checked, a fast hash under a key that
         # only this process has is compared.
         self._secret = secrets.token_bytes(32)
