@@ -199,7 +199,10 @@ def test_an_abstention_is_exit_3_and_shows_the_nearest_sentences(
     )
 
 
-@pytest.mark.parametrize(("answer", "code"), [(ANSWER, 0), (ABSTENTION, 3)])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(ANSWER, 0), (ABSTENTION, 3), (replace(ABSTENTION, kind="small talk", nearest=()), 0)],
+)
 def test_json_is_one_object_with_the_answers_fields_and_nothing_else(
     answer: Answer, code: int, use, capsys: pytest.CaptureFixture[str]
 ) -> None:

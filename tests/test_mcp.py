@@ -234,6 +234,12 @@ def test_without_the_extra_the_error_names_the_install_command(monkeypatch, caps
         Serving.of("127.0.0.1", mcp=True)
 
 
+def test_a_web_page_elsewhere_cannot_call_the_tools(url):
+    origin = {"Origin": "http://evil.example.org"}
+    assert httpx2.post(url, json={}, headers=origin).status_code == 403
+    assert httpx2.post(url, json={}, headers={"Host": "rebound.example.org"}).status_code == 400
+
+
 def test_without_mcp_asked_for_there_is_no_mcp_route(assistant):
     with served(assistant) as client:
         assert client.post("/mcp", json={}).status_code == 404

@@ -116,7 +116,7 @@ def ask(
     else:
         with _assistant(settings) as assistant:
             answer = show(assistant.stream(question))
-    return ANSWERED if answer.answered else ABSTAINED
+    return ANSWERED if answer.answered or answer.kind == "small talk" else ABSTAINED
 
 
 @app.command()

@@ -61,7 +61,7 @@ def tool_server(opened: Callable[[], Answering]) -> MCPServer[object]:
         events = await _events(
             Run(lambda: opened().stream(question, history or (), documents or None))
         )
-        if not isinstance(events[-1], Answer):
+        if not events or not isinstance(events[-1], Answer):
             raise ToolError("the answer was stopped before its end; ask again")
         return CallToolResult(
             content=[TextContent(type="text", text=cited_text(events[-1]))],
