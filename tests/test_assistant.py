@@ -156,3 +156,173 @@ def test_opening_only_a_file_that_cannot_be_read_says_why(tmp_path, monkeypatch)
     settings = Settings(store=tmp_path / "store", cache=tmp_path, backend="extractive")
     with pytest.raises(InputError, match="vide"):
         Assistant.open([empty], settings=settings)
+
+
+def removed(assistant):
+    return sorted(path.name for path in (assistant.settings.store / "removed").iterdir())
+
+
+def test_a_removed_document_is_not_asked_any_more_and_its_file_is_kept(assistant, tmp_path):
+    assistant.ask(TROOPS)
+    assistant.remove("irak.txt")
+    assert assistant.documents() == ()
+    assert list((tmp_path / "documents").iterdir()) == []
+    assert removed(assistant) == ["irak.txt.removed"]
+    kept = assistant.settings.store / "removed" / "irak.txt.removed"
+    assert kept.read_text(encoding="utf-8") == FIRST
+    with pytest.raises(IndexMissing):
+        assistant.ask(TROOPS)
+
+
+def test_a_document_that_was_removed_twice_is_kept_twice(assistant, tmp_path):
+    assistant.remove("irak.txt")
+    (tmp_path / "documents" / "irak.txt").write_text("Il pleut à Paris.\n", encoding="utf-8")
+    assert assistant.reindex().added == ("irak.txt",)
+    assistant.remove("irak.txt")
+    assert removed(assistant) == ["irak.txt.removed", "irak.txt.removed2"]
+
+
+def test_removing_an_unknown_document_is_an_error_that_names_it(assistant):
+    with pytest.raises(InputError, match=r"'iraq\.txt'.*'irak\.txt'"):
+        assistant.remove("iraq.txt")
+    assert len(assistant.documents()) == 1
+
+
+def test_a_file_that_was_opened_by_name_is_forgotten_and_stays(tmp_path):
+    files = [tmp_path / "un.txt", tmp_path / "deux.txt"]
+    for number, file in enumerate(files):
+        file.write_text(f"{FIRST}Voici {number}.\n", encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", cache=tmp_path)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with Assistant(store, encoder, Choice(scripted(), "scripted"), settings, files) as assistant:
+        assistant.index(files)
+        assistant.remove("un.txt")
+        assistant.reindex()
+        assert [info.id for info in assistant.documents()] == ["deux.txt"]
+    assert files[0].exists()
+
+
+def test_a_store_inside_the_documents_folder_does_not_bring_removed_files_back(tmp_path):
+    (tmp_path / "irak.txt").write_text(FIRST, encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", documents=(tmp_path,), cache=tmp_path / ".cache")
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with Assistant(store, encoder, Choice(None, "extractive"), settings) as assistant:
+        assistant.reindex()
+        assistant.remove("irak.txt")
+        assert assistant.reindex().added == ()
+        assert assistant.documents() == ()
+
+
+def test_reindex_takes_what_was_added_changed_and_deleted(assistant, tmp_path):
+    folder = tmp_path / "documents"
+    (folder / "irak.txt").write_text("Tout a changé ici.\n", encoding="utf-8")
+    (folder / "neuf.txt").write_text("Un texte tout neuf.\n", encoding="utf-8")
+    report = assistant.reindex()
+    assert (report.added, report.updated) == (("neuf.txt",), ("irak.txt",))
+    (folder / "neuf.txt").unlink()
+    assert assistant.reindex().removed == ("neuf.txt",)
+    assert assistant.report.removed == ("neuf.txt",)
+
+
+def test_reindex_reports_a_path_that_is_gone_and_keeps_its_documents(assistant, tmp_path):
+    (tmp_path / "documents").rename(tmp_path / "elsewhere")
+    report = assistant.reindex()
+    assert [path for path, _ in report.failed] == [str(tmp_path / "documents")]
+    assert [info.id for info in assistant.documents()] == ["irak.txt"]
+
+
+def test_small_talk_is_answered_without_the_model(assistant):
+    model = ScriptedModel()  # has no reply: asking it is an error
+    assistant.replace_model(model)
+    answer = assistant.ask("Bonjour, que peux-tu faire ?")
+    assert answer.kind == "small talk"
+    assert "irak" in answer.text
+    assert model.prompts == []
+
+
+def test_small_talk_needs_no_document(assistant):
+    assistant.remove("irak.txt")
+    assert "Aucun document" in assistant.ask("Bonjour").text
+
+
+def test_small_talk_in_between_does_not_cut_a_follow_up_from_its_question(assistant):
+    turns = [Turn(TROOPS, "2500 soldats."), Turn("Merci !", "Avec plaisir !")]
+    with_thanks = assistant.ask("Et où ?", turns)
+    assert with_thanks.question == assistant.ask("Et où ?", turns[:1]).question
+    assert "soldats" in with_thanks.question
+
+
+def test_kinds_tell_answers_overviews_and_abstentions_apart(assistant):
+    assert assistant.ask(TROOPS).kind == "answer"
+    assert assistant.ask("Résume le document").kind == "overview"
+    assistant.replace_model(None)
+    assert assistant.ask("Quelle heure est-il à Brest demain soir ?").kind == "no answer"
+
+
+@pytest.fixture
+def two_models(monkeypatch):
+    """Make two scripted models choosable."""
+    models = {name: ScriptedModel(default=scripted().default, name=name) for name in ("un", "deux")}
+
+    def choose(id, options, progress=None):
+        if id not in models:
+            raise InputError(f"there is no model {id!r}")
+        return Choice(models[id], id, (f"{id} est lent",))
+
+    monkeypatch.setattr("qa.assistant.choose_offered", choose)
+    return models
+
+
+def test_another_model_answers_from_the_next_question_on(assistant, two_models):
+    assistant.use_model("un")
+    assert assistant.ask(TROOPS).backend == assistant.backend == "un"
+    assert assistant.notices == ("un est lent",)
+    assistant.use_model("deux")
+    assert assistant.ask(TROOPS).backend == "deux"
+    assert two_models["un"].closed
+
+
+def test_an_answer_under_way_keeps_its_model_until_its_end(assistant, two_models):
+    assistant.use_model("un")
+    events = assistant.stream(TROOPS)
+    next(events)
+    assistant.use_model("deux")
+    assert not two_models["un"].closed
+    *_, answer = events
+    assert (answer.backend, answer.text) == ("un", "2500 soldats.")
+    assert two_models["un"].closed
+    assert not two_models["deux"].closed
+
+
+def test_a_stopped_answer_releases_the_model_that_was_replaced(assistant, two_models):
+    assistant.use_model("un")
+    events = assistant.stream(TROOPS)
+    next(events)
+    assistant.use_model("deux")
+    events.close()
+    assert two_models["un"].closed
+
+
+def test_a_model_that_cannot_be_used_leaves_the_one_before(assistant, two_models):
+    assistant.use_model("un")
+    with pytest.raises(InputError, match="'trois'"):
+        assistant.use_model("trois")
+    assert assistant.ask(TROOPS).backend == "un"
+
+
+def test_what_one_model_read_another_has_to_read_itself(assistant, two_models):
+    assistant.use_model("un")
+    assert assistant.warm() == 1
+    assistant.use_model("deux")
+    assert two_models["deux"].warmed == []
+    assert assistant.warm() == 1
+    assert two_models["deux"].warmed == two_models["un"].warmed
+
+
+def test_the_models_offered_come_from_the_settings(assistant, monkeypatch):
+    asked = []
+    monkeypatch.setattr("qa.assistant.offered_models", lambda options: asked.append(options) or ())
+    assert assistant.models() == ()
+    assert asked[0].cache == assistant.settings.cache

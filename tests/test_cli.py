@@ -124,7 +124,7 @@ class Terminal(io.StringIO):
 def test_help_lists_every_command(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(arguments) == 0
     shown = capsys.readouterr().out
-    for command in ("index", "ask", "chat", "serve", "eval", "bench", "doctor"):
+    for command in ("index", "ask", "chat", "serve", "mcp", "eval", "bench", "doctor"):
         assert f"\n  {command} " in shown
 
 
@@ -199,7 +199,10 @@ def test_an_abstention_is_exit_3_and_shows_the_nearest_sentences(
     )
 
 
-@pytest.mark.parametrize(("answer", "code"), [(ANSWER, 0), (ABSTENTION, 3)])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [(ANSWER, 0), (ABSTENTION, 3), (replace(ABSTENTION, kind="small talk", nearest=()), 0)],
+)
 def test_json_is_one_object_with_the_answers_fields_and_nothing_else(
     answer: Answer, code: int, use, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -337,8 +340,12 @@ def test_serve_opens_the_page_where_it_was_told_to(use, monkeypatch: pytest.Monk
         served.extend([assistant, options])
 
     monkeypatch.setattr("qa.ui.serve", serve)
+    options: dict[str, object] = {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}
     assert cli.main(["serve", "--port", "7999"]) == 0
-    assert served == [assistant, {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}]
+    assert served == [assistant, {**options, "auth_file": None, "root_path": "", "mcp": False}]
+    served.clear()
+    assert cli.main(["serve", "--port", "7999", "--mcp", "--root-path", "/docs"]) == 0
+    assert served == [assistant, {**options, "auth_file": None, "root_path": "/docs", "mcp": True}]
     assert assistant.closed
 
 

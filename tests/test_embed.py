@@ -16,7 +16,8 @@ import pytest
 from qa.embed import SentenceEncoder, load_encoder
 from qa.errors import ModelUnavailable
 from qa.weights import encoder_available, find_encoder
-from qa.weights.e5 import Model, Vocabulary, read_model, write_folder
+from qa.weights.e5 import Model, Vocabulary, read_model
+from qa.weights.e5_folder import write_folder
 from qa.weights.files import package_file
 from tiny_e5 import HIDDEN, WORDS, tiny_e5
 

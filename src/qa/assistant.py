@@ -11,44 +11,33 @@ Example::
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import shutil
-import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from qa.documents import SUFFIXES
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
 from qa.exchange import Resources
-from qa.ingest import Report, sync
+from qa.ingest import Report
+from qa.library import Library
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, ModelOptions, choose_model
+from qa.llm.offers import choose_offered, offered_models
+from qa.models import ModelInUse, Reading, load_meanwhile
 from qa.pipeline import answer_events
-from qa.prompt import NumberedDocument, number_document
 from qa.settings import Settings, load_settings
+from qa.smalltalk import reply, small_talk
 from qa.store import DocumentInfo, Store
-from qa.types import Answer, Document, Event, Sentence, Turn
-from qa.words import language
+from qa.types import Answer, Document, Event, ModelInfo, Sentence, Turn
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
 
 Progress = Callable[[str], None]
 
-# Of the context window: the question, the vote and the chat template's own tokens.
-_RESERVED_TOKENS = 640
-# Text has fewer characters a token than this, so a longer document cannot fit.
-_MOST_CHARS_A_TOKEN = 8
-
 
 class Assistant:
-    """Answers questions on the documents of one store. Safe to use from several threads.
-
-    ``report`` says what the last synchronisation of the documents did.
-    """
+    """Answers questions on the documents of one store. Safe to use from several threads."""
 
     def __init__(
         self,
@@ -60,11 +49,16 @@ class Assistant:
     ) -> None:
         self._store = store
         self._encoder = encoder
-        self._choice = choice
+        self._models = ModelInUse(choice, store)
         self._settings = settings
-        self._roots = roots
-        self._numbered: dict[str, NumberedDocument | None] = {}
-        self.report: Report | None = None
+        self._library = Library(
+            store,
+            encoder,
+            settings.documents,
+            roots,
+            max_bytes=settings.max_file_mb << 20,
+            changed=lambda: self._models.current.forget(),
+        )
 
     @classmethod
     def open(
@@ -89,9 +83,9 @@ class Assistant:
         store = Store.open(settings.store, encoder.id, encoder.dim)
         try:
             choice = choose_model(model_options(settings), progress)
-            _load_meanwhile(choice)
+            load_meanwhile(choice)
             assistant = cls(store, encoder, choice, settings, given)
-            found = [p for p in settings.documents if p.exists()] if given is None else given
+            found = assistant._library.paths
             if found:
                 report = assistant.index(found, progress)
                 if report.failed and not assistant.documents():
@@ -104,7 +98,7 @@ class Assistant:
     @property
     def backend(self) -> str:
         """The model in use, as people read it."""
-        return self._choice.backend
+        return self._models.current.choice.backend
 
     @property
     def settings(self) -> Settings:
@@ -114,34 +108,51 @@ class Assistant:
     @property
     def notices(self) -> tuple[str, ...]:
         """What the person should know of the model that was chosen."""
-        return self._choice.notices
+        return self._models.current.choice.notices
+
+    @property
+    def report(self) -> Report | None:
+        """What the last synchronisation of the documents did."""
+        return self._library.report
 
     def index(self, paths: Iterable[str | Path], progress: Progress | None = None) -> Report:
         """Bring the store in step with ``paths`` and return what was done."""
-        self.report = sync(
-            [Path(path) for path in paths],
-            self._store,
-            self._encoder,
-            max_bytes=self._settings.max_file_mb << 20,
-            progress=progress,
-        )
-        self._numbered.clear()
-        return self.report
+        return self._library.index([Path(path) for path in paths], progress)
+
+    def reindex(self, progress: Progress | None = None) -> Report:
+        """Bring what the assistant was opened on in step: files added, changed and deleted.
+
+        A path that is gone is reported as failed, and its documents stay.
+        """
+        return self._library.reindex(progress)
 
     def warm(self, progress: Progress | None = None) -> int:
         """Let the model read every document that fits, once; a saved reading is restored.
 
         :return: how many documents the model now holds.
         """
-        model, held = self._choice.model, 0
-        for info in self.documents():
-            numbered = self._number(info.id)
-            if model is not None and numbered is not None:
-                if progress and not model.has_prefix(numbered.prefix):
-                    progress(f"the model reads {info.title!r}, once")
-                model.warm(numbered.prefix, progress)
-                held += 1
-        return held
+        with self._models.using() as reading:
+            return reading.warm(self.documents(), progress)
+
+    def models(self) -> tuple[ModelInfo, ...]:
+        """Return the models that :meth:`use_model` takes, those that are missing included.
+
+        The one in use has :attr:`backend` as its name.
+        """
+        return offered_models(model_options(self._settings))
+
+    def use_model(self, id: str) -> None:
+        """Answer with another model from now on; answers under way end with the one before.
+
+        :raises InputError: no model has this id.
+        :raises ModelUnavailable: the model is not there; the message says what to do.
+        """
+        choice = choose_offered(id, model_options(self._settings))
+        if choice.backend == self.backend:
+            if choice.model is not None:
+                choice.model.close()
+            return
+        self._models.switch(choice)
 
     def ask(
         self,
@@ -172,7 +183,11 @@ class Assistant:
 
         Closing the iterator stops the generation.
         """
-        return answer_events(question, history, self.resources(), self._scope(documents))
+        said = reply(question, [info.title for info in self.documents()], self.backend)
+        if said is not None:
+            return (event for event in (said,))
+        turns = [turn for turn in history if not small_talk(turn.question)]
+        return self._events(question, turns, self._scope(documents))
 
     async def aask(
         self,
@@ -185,11 +200,7 @@ class Assistant:
 
     def documents(self) -> tuple[DocumentInfo, ...]:
         """Return the documents that this assistant answers from."""
-        infos = self._store.documents()
-        if self._roots is None:
-            return infos
-        given = {root.resolve() for root in self._roots}
-        return tuple(info for info in infos if given & {Path(info.path), *Path(info.path).parents})
+        return self._library.documents()
 
     def document(self, document_id: str) -> Document:
         """Return a document; its ``text`` is the canonical text that offsets refer to."""
@@ -204,22 +215,16 @@ class Assistant:
 
         :raises InputError: the file cannot be read, is of an unknown type, or its name is taken.
         """
-        source = Path(path)
-        if source.suffix.lower() not in SUFFIXES:
-            known = ", ".join(sorted(SUFFIXES))
-            raise InputError(f"{source.name!r} is not of a type that is read ({known})")
-        roots = self._roots or self._settings.documents
-        folder = next((root for root in roots if not root.is_file()), self._settings.documents[0])
-        folder.mkdir(parents=True, exist_ok=True)
-        target = _free_name(folder, source)
-        if not target.exists():
-            shutil.copyfile(source, target)
-        report = self.index([folder], progress)
-        for failed, message in report.failed:
-            if Path(failed).resolve() == target.resolve():
-                target.unlink(missing_ok=True)
-                raise InputError(message)
-        return target.relative_to(folder).as_posix()
+        return self._library.add(Path(path), progress)
+
+    def remove(self, document_id: str) -> None:
+        """Forget a document; its file, if in a documents folder, moves to ``removed`` in the store.
+
+        A file elsewhere stays where it is, and is indexed again when its path is given again.
+
+        :raises InputError: no document has this id, or its file cannot be moved.
+        """
+        self._library.remove(document_id)
 
     def as_query_engine(self) -> BaseQueryEngine:
         """Return a LlamaIndex query engine whose source nodes are our citations, with offsets."""
@@ -229,8 +234,7 @@ class Assistant:
 
     def close(self) -> None:
         """Release the model and the store; calling it twice is fine."""
-        if self._choice.model is not None:
-            self._choice.model.close()
+        self._models.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -241,22 +245,31 @@ class Assistant:
 
     def resources(self) -> Resources:
         """Return what answering runs on, for the evaluation, which measures single steps."""
-        return Resources(
-            self._store,
-            self._encoder,
-            self._choice.model,
-            self._choice.backend,
-            self._hold,
-            self._choice.notices,
-        )
+        return self._resources(self._models.current)
 
     def replace_model(self, model: ChatModel | None) -> None:
         """Answer with another model from now on; the one before stays open and is the caller's."""
-        self._choice = replace(self._choice, model=model)
-        self._numbered.clear()
+        self._models.replace(model)
+
+    def _resources(self, reading: Reading) -> Resources:
+        choice = reading.choice
+        return Resources(
+            self._store,
+            self._encoder,
+            choice.model,
+            choice.backend,
+            reading.held,
+            choice.notices,
+        )
+
+    def _events(
+        self, question: str, history: Sequence[Turn], documents: Collection[str] | None
+    ) -> Iterator[Event]:
+        with self._models.using() as reading:
+            yield from answer_events(question, history, self._resources(reading), documents)
 
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
-        if not self._store.documents():
+        if not self.documents():
             folders = ", ".join(repr(str(folder)) for folder in self._settings.documents)
             raise IndexMissing(
                 f"no document is indexed: put files into {folders}, or run `qa index PATH`"
@@ -265,58 +278,7 @@ class Assistant:
             for document_id in documents:
                 self._store.document(document_id)  # an unknown id is an error that names it
             return documents
-        return None if self._roots is None else [info.id for info in self.documents()]
-
-    def _hold(self, document_id: str) -> NumberedDocument | None:
-        """Return the numbered document if its prefix is held or can be restored, else None."""
-        numbered = self._number(document_id)
-        model = self._choice.model
-        if numbered is None or model is None or not model.has_prefix(numbered.prefix):
-            return None
-        model.warm(numbered.prefix)
-        return numbered
-
-    def _number(self, document_id: str) -> NumberedDocument | None:
-        """Return the document as the model would read it whole; None if it does not fit."""
-        model = self._choice.model
-        if model is None:
-            return None
-        if document_id not in self._numbered:
-            self._numbered[document_id] = self._numbered_if_fits(document_id, model)
-        return self._numbered[document_id]
-
-    def _numbered_if_fits(self, document_id: str, model: ChatModel) -> NumberedDocument | None:
-        document = self._store.document(document_id)
-        if len(document.text) > _MOST_CHARS_A_TOKEN * model.context_tokens:
-            return None  # no need to count
-        sentences = self._store.sentences(document_id)
-        numbered = number_document(document, sentences, language(document.text))
-        size = sum(model.count_tokens(message.content) for message in numbered.prefix)
-        fits = size + _RESERVED_TOKENS <= model.context_tokens and bool(numbered.sentences)
-        return numbered if fits else None
-
-
-def _load_meanwhile(choice: Choice) -> None:
-    """Load the language model in a thread: the encoder, which loads too, does not wait for it."""
-
-    def load() -> None:
-        # A model that cannot be loaded is named when the first question asks it.
-        with contextlib.suppress(QAError):
-            if choice.model is not None:
-                choice.model.load()
-
-    threading.Thread(target=load, name="load the language model", daemon=True).start()
-
-
-def _free_name(folder: Path, source: Path) -> Path:
-    """Return where the file goes; its name is numbered when other content has that name."""
-    content = source.read_bytes()
-    for number in range(1, 1000):
-        name = source.name if number == 1 else f"{source.stem}-{number}{source.suffix}"
-        target = folder / name
-        if not target.exists() or target.read_bytes() == content:
-            return target
-    raise InputError(f"{source.name!r}: a thousand files have this name; rename it")
+        return self._library.scope()
 
 
 def model_options(settings: Settings) -> ModelOptions:

@@ -9,6 +9,7 @@ Example: ``qa ask "Combien de soldats américains sont en Irak ?" --json``.
 from __future__ import annotations
 
 import contextlib
+import getpass
 import importlib
 import importlib.util
 import json
@@ -115,7 +116,7 @@ def ask(
     else:
         with _assistant(settings) as assistant:
             answer = show(assistant.stream(question))
-    return ANSWERED if answer.answered else ABSTAINED
+    return ANSWERED if answer.answered or answer.kind == "small talk" else ABSTAINED
 
 
 @app.command()
@@ -133,17 +134,59 @@ def serve(
     context: typer.Context,
     host: Annotated[str | None, typer.Option(help="Default: 127.0.0.1.")] = None,
     port: Annotated[int | None, typer.Option(help="Default: 7860.", min=0, max=65535)] = None,
+    root_path: Annotated[
+        str, typer.Option("--root-path", metavar="PATH", help="Where a proxy serves it: /docs.")
+    ] = "",
+    auth_file: Annotated[
+        Path | None,
+        typer.Option("--auth-file", metavar="FILE", help="Ask for one of its names and passwords."),
+    ] = None,
+    new_user: Annotated[
+        str | None,
+        typer.Option("--add-user", metavar="NAME", help="Add a name to the auth file, and end."),
+    ] = None,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Offer MCP tools at /mcp too.")] = False,
     store: StoreOption = None,
     backend: BackendOption = None,
 ) -> int:
-    """Open the chat page; documents in index/documents are indexed first."""
+    """Open the chat page and the HTTP API; documents in index/documents are indexed first."""
+    if new_user is not None:
+        return _add_user(auth_file, new_user)
     settings = _settings(context, store, backend, host=host, port=port)
     from qa import ui
+    from qa.api.serving import Serving
 
+    # What is wrong with these is said before models load.
+    Serving.of(settings.host, auth_file=auth_file, root_path=root_path, mcp=mcp)
     with _assistant(settings) as assistant:
         ui.serve(
-            assistant, host=settings.host, port=settings.port, max_file_mb=settings.max_file_mb
+            assistant,
+            host=settings.host,
+            port=settings.port,
+            max_file_mb=settings.max_file_mb,
+            auth_file=auth_file,
+            root_path=root_path,
+            mcp=mcp,
         )
+    return ANSWERED
+
+
+@app.command()
+def mcp(context: typer.Context, store: StoreOption = None, backend: BackendOption = None) -> int:
+    """Serve the MCP tools ask, search and list_documents over stdin and stdout."""
+    settings = _settings(context, store, backend)
+    from qa.api.mcp import run_stdio
+
+    with contextlib.ExitStack() as opened:
+
+        def open() -> Assistant:
+            try:
+                return opened.enter_context(_assistant(settings))
+            except QAError as error:
+                note(f"error: {error}")
+                raise
+
+        run_stdio(open)
     return ANSWERED
 
 
@@ -262,6 +305,22 @@ def _known_paths(settings: Settings, *, rebuild: bool) -> list[Path]:
     known = [folder.resolve() for folder in folders]
     others = [file for file in files if not any(file.is_relative_to(folder) for folder in known)]
     return folders + [file for file in others if file.exists()]
+
+
+def _add_user(auth_file: Path | None, name: str) -> int:
+    if auth_file is None:
+        raise InputError("--add-user needs the file to add to: --auth-file FILE")
+    from qa.api.access import add_user
+
+    if sys.stdin.isatty():
+        password = getpass.getpass(f"Password of {name}: ")
+        if getpass.getpass("Again: ") != password:
+            raise InputError("the two passwords differ; nothing was changed")
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    add_user(auth_file, name, password)
+    note(f"{name} may ask now; start with: qa serve --auth-file {auth_file}")
+    return ANSWERED
 
 
 def _json(answer: Answer) -> str:

@@ -10,6 +10,7 @@ Example: ``for event in answer_events("Qui parle ?", (), resources): …``
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from typing import Final
 
 from qa.calibration import calibration_for
@@ -89,7 +90,8 @@ def _overview(exchange: Exchange, document: str, resources: Resources) -> Iterat
     yield Evidence(chosen, chosen=True, confidence=1.0)
     checked = Checked(tuple(quotation(*part) for part in cited))
     yield from checked.statements
-    yield _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
+    answer = _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
+    yield replace(answer, kind="overview")
 
 
 def _valid(question: str) -> str:
@@ -153,6 +155,7 @@ def _abstention(
         usage=exchange.ask.usage if exchange.ask else Usage(),
         considered=tuple(considered),
         notices=tuple(exchange.notices),
+        kind="no answer",
     )
 
 

@@ -216,7 +216,9 @@ class Answer:
     """A checked answer, or an honest abstention: no citations, ``nearest`` filled.
 
     ``question`` is the standalone question used; ``considered`` the candidates with their scores;
-    ``notices`` what the user should know: fallbacks, truncation, repairs.
+    ``notices`` what the user should know: fallbacks, truncation, repairs. ``kind``: an overview
+    quotes sentences that cover a document; small talk is the reply to a greeting, with
+    ``answered`` False and nothing cited.
     """
 
     text: str
@@ -231,6 +233,21 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     considered: tuple[Citation, ...] = ()
     notices: tuple[str, ...] = ()
+    kind: Literal["answer", "overview", "no answer", "small talk"] = "answer"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """A model that could answer: ``id`` chooses it, ``name`` is what people are shown.
+
+    ``detail`` says what it is, or for a missing one why it cannot be used and what to do.
+    """
+
+    id: str
+    name: str
+    kind: Literal["ollama", "embedded", "extractive"]
+    state: Literal["ready", "missing"]
+    detail: str
 
 
 Event = Evidence | Piece | Statement | Answer

@@ -19,8 +19,8 @@ from qa.llm.embedded import EmbeddedModel
 from qa.llm.ollama import OllamaModel, ServerInfo, best_model, probe_server, suggest_pull
 from qa.weights import find_gguf
 
-_PROBE_TIMEOUT_S = 1.0
-_INSTALL = "pip install 'qa-sentence-citations[embedded]'"
+PROBE_TIMEOUT_S = 1.0
+INSTALL = "pip install 'qa-sentence-citations[embedded]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def choose_model(options: ModelOptions, progress: Progress | None = None) -> Cho
 
 def _first_usable(options: ModelOptions, progress: Progress | None) -> Choice:
     notices: list[str] = []
-    server = probe_server(options.ollama_url, _PROBE_TIMEOUT_S)
+    server = probe_server(options.ollama_url, PROBE_TIMEOUT_S)
     if server is not None:
         try:
             return _named(_ollama_on(server, options))
@@ -93,20 +93,22 @@ def _named(model: ChatModel, notices: tuple[str, ...] = ()) -> Choice:
 
 
 def _ollama(options: ModelOptions) -> ChatModel:
-    server = probe_server(options.ollama_url, _PROBE_TIMEOUT_S)
+    server = probe_server(options.ollama_url, PROBE_TIMEOUT_S)
     if server is None:
-        raise ModelUnavailable(
-            f"no Ollama answers at {options.ollama_url!r}; start it (`ollama serve`), correct "
-            "ollama_url, or set backend to 'auto'"
-        )
+        raise ModelUnavailable(f"{no_server(options.ollama_url)}, or set backend to 'auto'")
     return _ollama_on(server, options)
+
+
+def no_server(url: str) -> str:
+    """Say that no server answers, and what to do."""
+    return f"no Ollama answers at {url!r}; start it (`ollama serve`), correct ollama_url"
 
 
 def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
     """Return the server's model to use; without one, the error says what to pull."""
     best = best_model(server, options.ollama_model)
     if best is None:
-        raise ModelUnavailable(_what_to_pull(options.ollama_model))
+        raise ModelUnavailable(what_to_pull(options.ollama_model))
     model = OllamaModel(
         options.ollama_url,
         best.name,
@@ -121,7 +123,8 @@ def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
     return model
 
 
-def _what_to_pull(wanted: str | None) -> str:
+def what_to_pull(wanted: str | None) -> str:
+    """Say which model the server lacks, and the command that gets it."""
     if wanted:
         return f"Ollama does not hold the model {wanted!r}; run `ollama pull {wanted}`"
     return f"Ollama runs but holds no usable chat model; run `{suggest_pull()}`"
@@ -130,7 +133,7 @@ def _what_to_pull(wanted: str | None) -> str:
 def _embedded(options: ModelOptions, progress: Progress | None) -> ChatModel:
     if find_spec("xllamacpp") is None:
         raise ModelUnavailable(
-            f"the embedded model's package 'xllamacpp' is missing; {_INSTALL}, or install Ollama"
+            f"the embedded model's package 'xllamacpp' is missing; {INSTALL}, or install Ollama"
         )
     return EmbeddedModel(
         find_gguf(options.gguf, options.cache, progress),

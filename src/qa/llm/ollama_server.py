@@ -179,11 +179,16 @@ def best_model(
     if wanted:
         model = find_model(info, wanted)
         return model if model is not None and not model.remote else None
+    return next(iter(chat_models(info, free_bytes=free_bytes)), None)
+
+
+def chat_models(info: ServerInfo, *, free_bytes: int | None = None) -> tuple[ModelInfo, ...]:
+    """Return the installed models that can answer, best first (see :func:`best_model`)."""
     usable = [model for model in info.models if _can_chat(model)]
     if not usable:
-        return None
+        return ()
     free = _free_bytes() if free_bytes is None else free_bytes
-    return min(usable, key=lambda model: _rank(model, free))
+    return tuple(sorted(usable, key=lambda model: _rank(model, free)))
 
 
 def suggest_pull(free_bytes: int | None = None) -> str:

@@ -17,11 +17,12 @@ from typing import Any
 import gradio as gr
 
 from qa.errors import QAError
+from qa.stream import Run
+from qa.ui.endpoint import expose_ask
 from qa.ui.exchange import Exchange, advance, fail, history, stop
 from qa.ui.labels import LABELS
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Session, Sessions
-from qa.ui.stream import Run
 from qa.ui.view import View, document_view, log_view, marks_view, shelf_view
 from qa.ui.warmup import Warmup
 
@@ -66,6 +67,8 @@ def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Bl
                     elem_id="qa-upload",
                     size="sm",
                 )
+        # Before the page's own events, one of which would have its name.
+        expose_ask(assistant, concurrency_limit=CONCURRENT_ANSWERS, concurrency_id="answer")
         private = {"show_progress": "hidden", "api_visibility": "private"}
         answering = {
             "outputs": [log, panel, question],

@@ -13,11 +13,16 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa.errors import InputError
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Sessions
 from qa.ui.warmup import Warmup
+
+if TYPE_CHECKING:
+    from qa.api.serving import Serving
 
 # How many ports after the wanted one are tried.
 _PORTS = 100
@@ -29,7 +34,13 @@ class Page:
     """A chat page on a socket that listens already; ``url`` is its address."""
 
     def __init__(
-        self, assistant: ChatAssistant, listener: socket.socket, url: str, *, max_file_mb: int
+        self,
+        assistant: ChatAssistant,
+        listener: socket.socket,
+        url: str,
+        serving: Serving,
+        *,
+        max_file_mb: int,
     ) -> None:
         self.url = url
         self._listener = listener
@@ -40,11 +51,10 @@ class Page:
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=self._temp)
         import uvicorn
 
-        from qa.ui.app import application
+        from qa.ui.app import with_page
 
         self._sessions, warmup = Sessions(), Warmup(assistant)
-        host = str(listener.getsockname()[0])
-        app = application(assistant, self._sessions, warmup, host=host, max_file_mb=max_file_mb)
+        app = with_page(assistant, self._sessions, warmup, serving, max_file_mb=max_file_mb)
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S, ws="none")
         )
@@ -91,19 +101,33 @@ def serve(
     host: str = "127.0.0.1",
     port: int = 7860,
     max_file_mb: int = 50,
+    auth_file: Path | None = None,
+    root_path: str = "",
+    mcp: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the chat page until Ctrl-C.
+    """Serve the chat page, and the endpoints for programs, until Ctrl-C.
 
     :param assistant: what is asked.
     :param host: the address to listen on; only this machine reaches the default.
     :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
     :param max_file_mb: the largest file that may be uploaded.
+    :param auth_file: names and hashed passwords, one of which every request needs; None asks none.
+    :param root_path: the path that a proxy serves this under, such as ``/docs``.
+    :param mcp: also offer the MCP tools at ``/mcp``.
     :param announce: gets the lines for the person who started it; by default they go to stdout.
-    :raises InputError: no port could be opened.
+    :raises InputError: no port could be opened, or the auth file or the extra ``mcp`` is missing.
     """
-    page = start(assistant, host=host, port=port, max_file_mb=max_file_mb, announce=announce)
-    page.run()
+    start(
+        assistant,
+        host=host,
+        port=port,
+        max_file_mb=max_file_mb,
+        auth_file=auth_file,
+        root_path=root_path,
+        mcp=mcp,
+        announce=announce,
+    ).run()
 
 
 def start(
@@ -112,16 +136,25 @@ def start(
     host: str = "127.0.0.1",
     port: int = 7860,
     max_file_mb: int = 50,
+    auth_file: Path | None = None,
+    root_path: str = "",
+    mcp: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> Page:
     """Build the page, open its port and begin to warm the model: :func:`serve` without the wait."""
+    from qa.api.serving import Serving
+
     announce = announce or _say
+    serving = Serving.of(host, auth_file=auth_file, root_path=root_path, mcp=mcp)
     listener = listen(host, port)
     taken = int(listener.getsockname()[1])
     if port not in (0, taken):
         announce(f"Port {port} is taken; using {taken} instead.")
-    page = Page(assistant, listener, f"http://{_shown(host)}:{taken}", max_file_mb=max_file_mb)
+    url = f"http://{_shown(host)}:{taken}"
+    page = Page(assistant, listener, url, serving, max_file_mb=max_file_mb)
     announce(f"The chat is at {page.url} (Ctrl-C ends it).")
+    for warning in serving.warnings:
+        announce(warning)
     return page
 
 

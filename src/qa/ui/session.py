@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field
 
+from qa.stream import Run
 from qa.ui.exchange import Exchange
 from qa.ui.protocol import DocumentInfo
-from qa.ui.stream import Run
 
 
 @dataclass(slots=True)

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from qa.errors import ModelUnavailable
-from qa.weights.e5 import read_model, write_folder
+from qa.weights.e5 import read_model
+from qa.weights.e5_folder import write_folder
 from qa.weights.files import (
     Progress,
     Stamp,

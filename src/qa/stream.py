@@ -1,7 +1,7 @@
 """Run a blocking stream of events in its own thread and hand the events to an event loop.
 
 A thread of its own, because a model may take seconds between two events and must not hold up the
-page's other visitors; and because stopping must show at once, while the generator itself can only
+server's other visitors; and because stopping must show at once, while the generator itself can only
 be closed between two events.
 """
 
