@@ -57,7 +57,9 @@ def answer_events(
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
     parts = question_parts(question)
-    if len(parts) == 1 or search.previous:
+    if resources.selection is not None:
+        selection = resources.selection
+    elif len(parts) == 1 or search.previous:
         selection = _select(exchange, exchange.question, hits, resources)
     else:
         each = (_select(exchange, part, search(part, question), resources) for part in parts)
@@ -112,8 +114,6 @@ def _select(
     exchange: Exchange, question: str, hits: Sequence[Hit], resources: Resources
 ) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
-    if resources.selection is not None:
-        return resources.selection
     model = resources.model
     numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
     if exchange.ask is not None and model is not None:
