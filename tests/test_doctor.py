@@ -198,7 +198,7 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
     text.write_text("Le maire parle. Il a 52 ans.\n", encoding="utf-8")
     encoder = HashEncoder()
     with Store.open(settings.store, encoder.id, encoder.dim) as store:
-        sync([text], store, encoder, max_bytes=1_000_000)
+        sync([text], store, encoder)
     check = find(examine(settings), "Index")
     assert check.status == "ok"
     assert "documents 1, sentences 2" in check.detail

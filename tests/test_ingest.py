@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes import HashEncoder
+from qa.documents import Limits
 from qa.errors import InputError
 from qa.ingest import Report, sync
 from qa.retrieve import retrieve
@@ -49,7 +50,7 @@ def write(path: Path, text: str, mtime_ns: int = LONG_AGO_NS) -> None:
 
 
 def run(store: Store, encoder: HashEncoder, *paths: Path) -> Report:
-    return sync(paths, store, encoder, max_bytes=10_000)
+    return sync(paths, store, encoder, limits=Limits(file_bytes=10_000))
 
 
 def ids(store: Store) -> list[str]:
@@ -254,7 +255,7 @@ def test_progress_tells_documents_and_sentences(
     store: Store, encoder: HashEncoder, docs: Path
 ) -> None:
     said: list[str] = []
-    sync([docs], store, encoder, max_bytes=10_000, progress=said.append)
+    sync([docs], store, encoder, limits=Limits(file_bytes=10_000), progress=said.append)
     assert said[-1] == "indexed 2 of 2 documents, 4 sentences"
 
 

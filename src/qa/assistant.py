@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from qa.documents import SUFFIXES
+from qa.documents import ARCHIVE, SUFFIXES, Box, Limits, Parser
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
 from qa.ingest import Report, sync
@@ -62,6 +62,7 @@ class Assistant:
         self._choice = choice
         self._settings = settings
         self._roots = roots
+        self._parser = Parser(document_limits(settings))
         self._numbered: dict[str, NumberedDocument | None] = {}
         self.report: Report | None = None
 
@@ -121,7 +122,7 @@ class Assistant:
             [Path(path) for path in paths],
             self._store,
             self._encoder,
-            max_bytes=self._settings.max_file_mb << 20,
+            limits=document_limits(self._settings),
             progress=progress,
         )
         self._numbered.clear()
@@ -198,6 +199,21 @@ class Assistant:
         """Return a document's sentences in order."""
         return self._store.sentences(document_id)
 
+    def page_image(self, document_id: str, page: int, width: int = 1000) -> bytes:
+        """Return a page of a PDF as a PNG picture, ``width`` pixels wide.
+
+        :raises InputError: the document is no PDF, has no such page, or its file is gone.
+        """
+        return self._parser.page_png(self._path(document_id), page, width)
+
+    def boxes(self, document_id: str, start: int, end: int) -> tuple[Box, ...]:
+        """Return where ``text[start:end]`` of a PDF stands on its pages; () for other formats.
+
+        :raises InputError: no such span, or the file is gone or changed since it was indexed.
+        """
+        document = self._store.document(document_id)
+        return self._parser.boxes(self._path(document_id), document, start, end)
+
     def add_file(self, path: str | Path, progress: Progress | None = None) -> str:
         """Copy a file into the documents folder, index it, and return its document id.
 
@@ -218,7 +234,10 @@ class Assistant:
             if Path(failed).resolve() == target.resolve():
                 target.unlink(missing_ok=True)
                 raise InputError(message)
-        return target.relative_to(folder).as_posix()
+        name = target.relative_to(folder).as_posix()
+        if target.suffix.lower() != ARCHIVE:
+            return name
+        return next(info.id for info in self.documents() if info.id.startswith(f"{name}/"))
 
     def as_query_engine(self) -> BaseQueryEngine:
         """Return a LlamaIndex query engine whose source nodes are our citations, with offsets."""
@@ -230,6 +249,7 @@ class Assistant:
         """Release the model and the store; calling it twice is fine."""
         if self._choice.model is not None:
             self._choice.model.close()
+        self._parser.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -253,6 +273,11 @@ class Assistant:
         """Answer with another model from now on; the one before stays open and is the caller's."""
         self._choice = replace(self._choice, model=model)
         self._numbered.clear()
+
+    def _path(self, document_id: str) -> Path:
+        """Return where a document was read from; an unknown id is an error that names it."""
+        self._store.document(document_id)
+        return next(Path(one.path) for one in self._store.documents() if one.id == document_id)
 
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
         if not self._store.documents():
@@ -316,6 +341,19 @@ def _free_name(folder: Path, source: Path) -> Path:
         if not target.exists() or target.read_bytes() == content:
             return target
     raise InputError(f"{source.name!r}: a thousand files have this name; rename it")
+
+
+def document_limits(settings: Settings) -> Limits:
+    """Return what the settings let one file ask of the machine."""
+    return Limits(
+        file_bytes=settings.max_file_mb << 20,
+        pages=settings.max_pages,
+        unpacked_bytes=settings.max_unpacked_mb << 20,
+        unpacked_ratio=settings.max_unpacked_ratio,
+        entries=settings.max_entries,
+        parse_seconds=settings.parse_seconds,
+        parse_bytes=settings.parse_memory_mb << 20,
+    )
 
 
 def model_options(settings: Settings) -> ModelOptions:

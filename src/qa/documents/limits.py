@@ -10,11 +10,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The limits; each is a setting (``docs/formats.md``), whose unit its name tells there.
+    """The limits; each is a setting too (``docs/formats.md``).
 
     ``unpacked_bytes`` and ``unpacked_ratio`` (unpacked / packed) are those of a whole zip, docx or
-    epub; ``entries`` counts the files in it. ``parse_seconds`` and ``parse_bytes`` are for one file
-    in the child process that reads formats other than plain text.
+    epub; ``entries`` counts the files in it. ``parse_seconds`` is for one file, ``parse_bytes`` the
+    address space of the child process that reads formats other than plain text.
     """
 
     file_bytes: int = 50 << 20

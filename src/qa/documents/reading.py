@@ -1,6 +1,6 @@
-"""What a reader finds in a file's bytes; each format's reader returns it.
+r"""What a reader finds in a file's bytes; each format's reader returns it.
 
-Example: ``Reading("# Titre\\n\\nUne phrase.", title="Titre")``.
+Example: ``Reading("# Titre\n\nUne phrase.", title="Titre")``.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from qa.documents.canonical import has_content
+from qa.documents.canonical import canonical_text, has_content
 from qa.documents.limits import Limits
 from qa.documents.pdf.columns import in_order
 from qa.documents.pdf.layout import Box, Layout, lay_out
@@ -41,6 +41,8 @@ def read_pdf(data: bytes, name: str, limits: Limits) -> Reading:
     :raises InputError: it is not a PDF, damaged, encrypted, too long, or holds no text.
     """
     layout, notices, title = read_layout(data, name, limits)
+    if canonical_text(layout.text) != layout.text:
+        raise AssertionError("the offsets of a PDF's pages refer to canonical text")
     return Reading(layout.text, notices, title, tuple(layout.pages))
 
 

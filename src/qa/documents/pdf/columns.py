@@ -116,9 +116,9 @@ def _bands(rows: Sequence[Row]) -> list[_Band]:
     bands = [_Band()]
     for row in rows:
         band = bands[-1]
-        gaps = _narrowed(band.gaps, row) if band.gaps else []
-        apart = bool(band.rows) and _is_apart(band.rows[-1], row)
-        if gaps and not apart:
+        apart = bool(band.rows) and _is_apart(band, row)
+        gaps = [] if apart else _narrowed(band.gaps, row)
+        if gaps:
             band.rows.append(row)
             band.gaps = gaps
             continue
@@ -129,8 +129,11 @@ def _bands(rows: Sequence[Row]) -> list[_Band]:
     return [band for band in bands if band.rows]
 
 
-def _is_apart(above: Row, row: Row) -> bool:
-    return row.top - above.bottom > _APART * min(above.size, row.size)
+def _is_apart(band: _Band, row: Row) -> bool:
+    """Return whether a row stands too far below a band to be part of it; tables are wider set."""
+    above = band.rows[-1]
+    far = _APART if band.kind == "columns" else _FAR
+    return row.top - above.bottom > far * min(above.size, row.size)
 
 
 def _taken_back(band: _Band, gaps: Sequence[Gap]) -> list[Row]:
@@ -152,15 +155,16 @@ def _gaps(row: Row) -> list[Gap]:
 
 def _narrowed(gaps: Sequence[Gap], row: Row) -> list[Gap]:
     """Return what a row leaves of the gaps; a segment with an edge of cells in it is cut there."""
-    least = _MIN_GAP * row.size
     left = []
     for gap in gaps:
+        # White that was this narrow before, or lies between words, is enough for a cell's edge.
         segments = _cut_at(row.segments, gap)
         x0, x1 = gap
         for one in segments:
             if one.x0 < x1 and one.x1 > x0:
                 x0, x1 = max(((x0, one.x0), (one.x1, x1)), key=lambda white: white[1] - white[0])
-        if x1 - x0 >= least * (_WORD_GAP if len(segments) > len(row.segments) else 1):
+        known = len(segments) > len(row.segments) or (x0, x1) == gap
+        if x1 - x0 >= (_WORD_GAP * _MIN_GAP if known else _MIN_GAP) * row.size:
             left.append(Gap(x0, x1))
             row.segments = segments
     return left

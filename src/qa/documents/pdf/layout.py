@@ -21,13 +21,12 @@ _LAST_WORD = re.compile(r"[^\W\d_]+(?=[-\u2010\u00ad]$)")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
 _WIDE = 0x2E80  # from here on scripts that put no space between words
 # French words that begin or end a compound whose hyphen stays at a line's end.
-_BEGINS = frozenset(
-    "après avant arrière celle celles celui ceux contre demi est ex grand grande mi non peut quasi "
-    "quatre semi socio soixante sous vice vingt".split()
+_BEGINS = re.compile(
+    "après|avant|arrière|celles?|celui|ceux|contre|demi|est|ex|grande?|mi|non|peut|quasi|quatre|"
+    "semi|socio|soixante|sous|vice|vingt"
 )
-_FOLLOWS = frozenset(
-    "ce ci dire elle elles en être il ils je la là le les leur lui moi même mêmes nous on t toi tu "
-    "vous y à".split()
+_FOLLOWS = re.compile(
+    "ce|ci|dire|elles?|en|être|ils?|je|la|là|les?|leur|lui|moi|mêmes?|nous|on|toi|tu?|vous|y|à"
 )
 
 
@@ -43,10 +42,10 @@ class Box:
 
 
 class _Run(NamedTuple):
-    """Characters ``[at, at + count)`` of the text are those of a segment from ``first`` on."""
+    """Characters ``[at, at + length)`` of the text are those of a segment from ``first`` on."""
 
     at: int
-    count: int
+    length: int
     page: int
     segment: Segment
     first: int
@@ -71,7 +70,7 @@ class Layout:
         for run in self.runs[first:]:
             if run.at >= end:
                 break
-            one, two = max(start, run.at) - run.at, min(end, run.at + run.count) - run.at
+            one, two = max(start, run.at) - run.at, min(end, run.at + run.length) - run.at
             if one < two:
                 found.append(self._box(run, run.first + one, run.first + two))
         return found
@@ -161,7 +160,7 @@ def _joint(line: Line, following: Line, words: frozenset[str]) -> tuple[int, str
     head, tail = one[0].lower(), two[0].lower()
     if head + tail in words:
         return 1, ""
-    stays = f"{head}-{tail}" in words or head in _BEGINS or tail in _FOLLOWS
+    stays = f"{head}-{tail}" in words or _BEGINS.fullmatch(head) or _FOLLOWS.fullmatch(tail)
     return (0, "") if stays else (1, "")
 
 

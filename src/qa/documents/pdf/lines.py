@@ -28,9 +28,7 @@ _SMALLER = 0.9
 _UPRIGHT = 0.05  # radians
 _HYPHENS = "\x02\ufffe"  # pdfium's marks for a hyphen at a line's end
 SOFT_HYPHEN = "\u00ad"  # kept at a line's end alone, where it is drawn
-_LIGATURES = {
-    code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)
-}
+_LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
 _RAISED_DIGITS = dict(zip("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True))
 
 
