@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import resource
 import select
 import sys
 import zipfile
@@ -25,6 +24,9 @@ from qa.documents.limits import Limits
 from qa.documents.packed import members, open_zip, read_member
 from qa.documents.pdf import Layout, read_layout, render_page
 from qa.errors import InputError
+
+if sys.platform != "win32":
+    import resource
 
 _IDLE_S = 300
 _KEPT = 2  # layouts of PDFs, for the boxes of the next citation
@@ -69,8 +71,7 @@ class _Files:
         return render_page(data, _name(request), request["page"], request["width"])
 
     def _opened(self, path: Path) -> zipfile.ZipFile:
-        stat = path.stat()
-        key = (path, stat.st_size, stat.st_mtime_ns)
+        key = _stamp(path)
         if self._archive is None or self._archive[0] != key:
             packed = open_zip(read_bytes(path, self._limits), str(path), self._limits)
             self._archive = key, packed
@@ -86,14 +87,22 @@ class _Files:
         return data
 
     def _layout(self, request: _Request) -> Layout:
-        stat = Path(request["path"]).stat()
-        key = (request["path"], request["member"], stat.st_size, stat.st_mtime_ns)
+        key = (_stamp(Path(request["path"])), request["member"])
         if key not in self._layouts:
             if len(self._layouts) >= _KEPT:
                 del self._layouts[next(iter(self._layouts))]
             data = self._bytes(request)
             self._layouts[key] = read_layout(data, _name(request), self._limits)[0]
         return self._layouts[key]
+
+
+def _stamp(path: Path) -> tuple[Path, int, int]:
+    """Return what tells whether a file is the one that was read before."""
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise InputError(f"there is no file {str(path)!r} that can be read; check it") from error
+    return path, stat.st_size, stat.st_mtime_ns
 
 
 def _name(request: _Request) -> str:
@@ -137,6 +146,8 @@ def _reply(replies: BinaryIO, status: str, body: bytes) -> None:
 
 def _restrict(limits: Limits) -> None:
     """Give up the right to memory beyond the limit, to write files and to leave core dumps."""
+    if sys.platform == "win32":
+        return  # it has no such limits: there the time limit alone holds
     for kind, most in (
         (resource.RLIMIT_AS, limits.parse_bytes),
         (resource.RLIMIT_FSIZE, 0),
@@ -149,6 +160,8 @@ def _restrict(limits: Limits) -> None:
 
 def _allow_time(limits: Limits) -> None:
     """Let the kernel end this process when a request computes too long and nobody watches."""
+    if sys.platform == "win32":
+        return
     used = resource.getrusage(resource.RUSAGE_SELF)
     until = int(used.ru_utime + used.ru_stime) + limits.parse_seconds + 5
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)

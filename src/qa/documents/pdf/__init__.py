@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import chain, groupby
 from typing import TYPE_CHECKING
 
 from qa.documents.canonical import canonical_text, has_content
@@ -69,6 +69,8 @@ def read_layout(
             f"recognition on it first (for example: ocrmypdf in.pdf out.pdf)"
         )
     notices = [f"no text on {_pages(empty)}: empty, or scanned"] if empty else []
+    if slanted := sum(page.slanted for page in pages):
+        notices.append(f"{slanted} slanted characters (a watermark?) are left out")
     if b"%%EOF" not in data[-_HEAD:]:
         notices.append("the end of the file is missing: pages may be missing too")
     return _laid_out(pages), tuple(notices), _usable(title)
@@ -114,7 +116,8 @@ def _opened(data: bytes, name: str) -> Iterator[PdfDocument]:
 
 
 def _has_text(page: PageText) -> bool:
-    return any(has_content(segment.text) for segment in page.segments)
+    segments = chain(page.segments, *page.turned)
+    return any(has_content(segment.text) for segment in segments)
 
 
 def _pages(numbers: Sequence[int]) -> str:
@@ -130,12 +133,13 @@ def _laid_out(pages: Sequence[PageText]) -> Layout:
     lines: list[Line] = []
     columns = 0
     for number, page in enumerate(without_margins(pages), start=1):
-        rows = in_order(page.segments)
-        lines += [
-            Line(number, tuple(row.segments), columns + row.column, row.table, row.size)
-            for row in rows
-        ]
-        columns += max((row.column for row in rows), default=0) + 1
+        for segments in (page.segments, *page.turned):
+            rows = in_order(segments)
+            lines += [
+                Line(number, tuple(row.segments), columns + row.column, row.table, row.size)
+                for row in rows
+            ]
+            columns += max((row.column for row in rows), default=0) + 1
     return lay_out(find_paragraphs(lines), [(page.width, page.height) for page in pages])
 
 

@@ -198,6 +198,7 @@ def part(segment: Segment, start: int, end: int) -> Segment:
         segment.bottom,
         segment.base,
         segment.size,
+        segment.turn,
     )
 
 

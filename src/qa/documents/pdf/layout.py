@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from qa.documents.pdf.lines import Segment
+from qa.documents.pdf.lines import Segment, turned
 from qa.documents.pdf.paragraphs import HYPHENS, Line, Paragraph
 
 _WORDS = re.compile(r"[^\W\d_]+(?:[-\u2010'’][^\W\d_]+)*")
@@ -78,8 +78,11 @@ class Layout:
     def _box(self, run: _Run, one: int, two: int) -> Box:
         width, height = self.sizes[run.page - 1]
         segment = run.segment
+        size = (height, width) if segment.turn % 2 else (width, height)
         left, right = min(segment.left[one:two]), max(segment.right[one:two])
-        sides = left / width, segment.top / height, right / width, segment.bottom / height
+        ax, ay = turned(-segment.turn, left, segment.top, *size)
+        bx, by = turned(-segment.turn, right, segment.bottom, *size)
+        sides = min(ax, bx) / width, min(ay, by) / height, max(ax, bx) / width, max(ay, by) / height
         return Box(run.page, *(round(min(max(side, 0.0), 1.0), 5) for side in sides))
 
 

@@ -25,7 +25,7 @@ _JOIN_GAP = 0.9  # ... and pieces closer than this that were written apart are j
 _WORD_GAP = 0.12  # × size: pieces further apart are two words
 _RAISED = 0.15  # × size: a smaller character this far above the line is an exponent
 _SMALLER = 0.9
-_UPRIGHT = 0.05  # radians
+_UPRIGHT = 0.05  # of a quarter turn
 _HYPHENS = "\x02\ufffe"  # pdfium's marks for a hyphen at a line's end
 SOFT_HYPHEN = "\u00ad"  # kept at a line's end alone, where it is drawn
 _LIGATURES = {code: unicodedata.normalize("NFKC", chr(code)) for code in range(0xFB00, 0xFB07)}
@@ -51,7 +51,8 @@ class _Char(NamedTuple):
 class Segment:
     """A piece of a line: ``left[i]`` and ``right[i]`` are the edges of ``text[i]``, in points.
 
-    Points are counted from the top left of the page as it is shown.
+    Points are counted from the top left of the page as it is shown, or as it would be after
+    ``turn`` quarter turns clockwise, which put the text upright.
     """
 
     text: str = ""
@@ -61,6 +62,7 @@ class Segment:
     bottom: float = 0.0
     base: float = 0.0
     size: float = 0.0
+    turn: int = 0
 
     @property
     def x0(self) -> float:
@@ -74,36 +76,60 @@ class Segment:
 
 
 class PageText(NamedTuple):
-    """The segments of a page, in the order of the file, and its size in points as it is shown."""
+    """The text of a page, and its size in points as it is shown.
+
+    ``segments`` stand upright; ``turned`` has, for each way in which others are turned, those. The
+    characters counted by ``slanted`` stand at another angle, as a watermark does, and are left out.
+    """
 
     segments: list[Segment]
     width: float
     height: float
+    turned: tuple[list[Segment], ...] = ()
+    slanted: int = 0
 
 
 def read_page(page: PdfPage) -> PageText:
-    """Return the text of a page, piece by piece; text that stands upright comes first."""
+    """Return the text of a page, piece by piece."""
     width, height = page.get_size()
-    upright: list[_Char] = []
-    turned: list[_Char] = []
-    for char, is_upright in _read_chars(page, width, height):
-        (upright if is_upright else turned).append(char)
-    segments = _rejoined(list(_split(upright)))
-    return PageText(segments + list(_split(turned)), width, height)
+    chars: dict[int | None, list[_Char]] = {0: [], 1: [], 2: [], 3: [], None: []}
+    for char, turn in _read_chars(page, width, height):
+        chars[turn].append(char)
+    slanted = sum(char.text != "\n" for char in chars.pop(None))
+    upright, *turned = (_rejoined(list(_split(some, turn or 0))) for turn, some in chars.items())
+    return PageText(upright, width, height, tuple(filter(None, turned)), slanted)
 
 
-def _read_chars(page: PdfPage, width: float, height: float) -> Iterator[tuple[_Char, bool]]:
-    """Yield the characters of a page and whether each stands upright as the page is shown."""
+def turned(turn: int, x: float, y: float, width: float, height: float) -> tuple[float, float]:
+    """Return a point of a page where it is once quarter-turned text has been put upright.
+
+    :param turn: quarter turns, counter-clockwise, of the text as it is shown; those of a text that
+        was put upright are undone by its negative.
+    :param width: of the page before.
+    """
+    for _ in range(turn % 4):
+        x, y, width, height = height - y, x, height, width
+    return x, y
+
+
+def _read_chars(page: PdfPage, width: float, height: float) -> Iterator[tuple[_Char, int | None]]:
+    """Yield the characters of a page, put upright, and their quarter turns as the page is shown."""
     place = _display(page, width, height)
-    turn = math.radians(page.get_rotation())
+    rotation = math.radians(page.get_rotation())
     textpage = page.get_textpage()
     try:
-        before: tuple[_Char, bool] | None = None
+        before: tuple[_Char, int | None] | None = None
         for text, glyph in _glyphs(textpage):
-            ax, ay = place(glyph.left, glyph.top)
-            bx, by = place(glyph.right, glyph.bottom)
-            _, base = place(glyph.x, glyph.y)
-            angle = abs(glyph.angle + turn) % math.tau
+            turn = _quarter_turns(glyph.angle - rotation)
+            corners = (
+                turned(turn or 0, *place(*corner), width, height)
+                for corner in (
+                    (glyph.left, glyph.top),
+                    (glyph.right, glyph.bottom),
+                    (glyph.x, glyph.y),
+                )
+            )
+            (ax, ay), (bx, by), (_, base) = corners
             size = glyph.size if glyph.size > 1 else abs(by - ay)
             char = _Char(text, min(ax, bx), max(ax, bx), min(ay, by), max(ay, by), base, size)
             if before and text != "\n" and char[1:] == before[0][1:] and char.x1 > char.x0:
@@ -112,11 +138,17 @@ def _read_chars(page: PdfPage, width: float, height: float) -> Iterator[tuple[_C
                 continue
             if before:
                 yield before
-            before = char, min(angle, math.tau - angle) < _UPRIGHT
+            before = char, turn
         if before:
             yield before
     finally:
         textpage.close()
+
+
+def _quarter_turns(angle: float) -> int | None:
+    """Return an angle as quarter turns; None if it is none."""
+    turns = angle / (math.pi / 2)
+    return round(turns) % 4 if abs(turns - round(turns)) < _UPRIGHT else None
 
 
 class _Glyph(NamedTuple):
@@ -184,17 +216,17 @@ def _display(page: PdfPage, width: float, height: float) -> _Place:
     return lambda px, py: (ox + px * ux + py * vx, oy + px * uy + py * vy)
 
 
-def _split(chars: list[_Char]) -> Iterator[Segment]:
+def _split(chars: list[_Char], turn: int) -> Iterator[Segment]:
     """Yield the characters as segments, in their order: cut at line ends and at wide gaps."""
     current: list[_Char] = []
     for char in chars:
         if char.text == "\n" or (current and not _goes_on(current, char)):
-            if segment := _segment(current):
+            if segment := _segment(current, turn):
                 yield segment
             current = []
         if char.text != "\n" and (current or char.text != " "):
             current.append(char)
-    if segment := _segment(current):
+    if segment := _segment(current, turn):
         yield segment
 
 
@@ -210,7 +242,7 @@ def _goes_on(current: list[_Char], char: _Char) -> bool:
     return abs(char.base - first.base) < (0.5 if char.size < _SMALLER * first.size else 0.35) * size
 
 
-def _segment(chars: list[_Char]) -> Segment | None:
+def _segment(chars: list[_Char], turn: int) -> Segment | None:
     """Return the characters as a segment in canonical form; None for white space."""
     while chars and chars[-1].text.isspace():
         chars.pop()
@@ -226,6 +258,7 @@ def _segment(chars: list[_Char]) -> Segment | None:
         bottom=max(char.bottom for char in normal),
         base=base,
         size=size,
+        turn=turn,
     )
     pieces: list[str] = []
     for char in chars:

@@ -26,7 +26,7 @@ _SMALL = 0.92  # × the size of most letters: a footnote
 _ITEM = re.compile(
     r"(?:[-–—•*‣◦▪●○■□✓✔➢➤·]|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2})+[.)]?|\(?[a-z]\))\s+\S"
 )
-_NUMBERING = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*|[IVX]+)[.)]?\s+")
+_NUMBERING = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*|[IVX]+)[.)]?\s+(?=[^\W\d_])")
 _ENDS = tuple(".!?…:;»”。！？")
 _CLOSERS = "»”\"')]\u00a0\u202f"
 HYPHENS = "-\u2010\u00ad"
@@ -205,6 +205,7 @@ def _named(group: list[Line], body: float, levels: dict[int, int]) -> Paragraph:
         and not text[0].islower()
         and not text.endswith((".", ",", ";", ":"))
         and any(char.isalpha() for char in name)
+        and not name[0].islower()
         and not any(char.isdigit() for char in name)
     ):
         return Paragraph(lines, "heading", min(level, 6))
