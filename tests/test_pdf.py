@@ -56,8 +56,8 @@ FILLING</html>"""
 FILLING = (
     "Le hameau numéro {n} attend toujours la réfection du chemin rural qui le relie au bourg, et "
     "ses {m} habitants ont écrit une nouvelle fois à la préfecture pour demander une aide, car les "
-    "véhicules de secours, le camion du boulanger et le car de ramassage scolaire ne peuvent plus y "
-    "passer depuis que la crue de la rivière a emporté le pont de pierre que leurs aïeux avaient "
+    "véhicules de secours, le camion du boulanger et le car de ramassage scolaire ne peuvent plus "
+    "y passer depuis que la crue de la rivière a emporté le pont de pierre que leurs aïeux avaient "
     "bâti au siècle dernier, et que la commune, faute de moyens, n’a toujours pas reconstruit."
 )
 

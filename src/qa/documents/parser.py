@@ -118,8 +118,9 @@ class Parser:
         if reply.status == "late":
             most = self.limits.parse_seconds
             return f"takes longer than {most} s to read; split it or raise parse_seconds"
-        how = "failed on it" if reply.status == "failed" else "ended on it with code"
+        if reply.status == "failed":
+            return f"could not be read ({reply.body.decode()}); please report this as a bug"
         return (
-            f"is damaged: the program that reads this format {how} ({reply.body.decode()}); open "
-            f"it and save it anew, or convert it to text"
+            f"is damaged: the program that reads this format ended on it with code "
+            f"({reply.body.decode()}); open it and save it anew, or convert it to text"
         )

@@ -76,7 +76,7 @@ def _with_members(file: Path, root: Path, parser: Parser) -> Iterator[_Found]:
         return
     count = 0
     for member in members:
-        name = str(file / member.name)
+        name = f"{file}/{member.name}"
         nested = member.name.lower().endswith(ARCHIVE)
         if nested or has_reader(member.name):
             count += 1
