@@ -77,7 +77,12 @@ def test_an_added_archive_is_indexed_and_its_first_document_named(assistant, tmp
 
 
 def test_an_added_file_that_cannot_be_read_leaves_nothing_behind(assistant, tmp_path):
-    for name, data in (("a.pdf", b"%PDF-1.4"), ("a.zip", b"PK\x03\x04"), ("b.zip", zipped({}))):
+    for name, data in (
+        ("a.pdf", b"%PDF-1.4"),
+        ("a.zip", b"PK\x03\x04"),
+        ("b.zip", zipped({})),
+        ("c.zip", zipped({"x.txt": ""})),
+    ):
         upload = tmp_path / name
         upload.write_bytes(data)
         with pytest.raises(InputError, match=name):

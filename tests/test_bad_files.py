@@ -113,6 +113,8 @@ BAD = {
     "outside.zip": (make_files.zipped({"../../a.txt": TEXT}), "outside the archive"),
     "absolute.zip": (make_files.zipped({"/etc/a.txt": TEXT}), "outside the archive"),
     "nested.zip": (make_files.zipped({"b.zip": EPUB}), "archive in an archive"),
+    "noise.html": (bytes(range(256)) * 9, "not HTML"),
+    "drive.zip": (make_files.zipped({"C:\\a.txt": TEXT}), "outside the archive"),
     "empty.pdf": (b"", "empty"),
     "empty.txt": (b"", "empty"),
     "blank.html": (b"<html><body> </body>", "white space|no text"),

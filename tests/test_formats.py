@@ -153,6 +153,19 @@ def test_a_mail_of_html_alone_is_read_too(parser, tmp_path):
     assert text.endswith("\n\nLa réunion est jeudi.")
 
 
+def test_preformatted_text_keeps_its_lines(parser, tmp_path):
+    page = "<p>Un\ntexte.</p><pre><code>a = 1\nb = <b>2</b>\nc</code></pre><p>La\nfin.</p>"
+    assert read(parser, tmp_path, "a.html", page).text == "Un texte.\n\na = 1\nb = 2\nc\n\nLa fin."
+
+
+def test_members_with_colons_or_backslashes_in_their_names_are_read(parser, tmp_path):
+    files = {"Note: budget.txt": "Il est voté.", "notes\\été.txt": "Il neige."}
+    (tmp_path / "a.zip").write_bytes(make_files.zipped(files))
+    sources = find_sources([tmp_path / "a.zip"], parser)
+    assert [source.id for source in sources] == ["a.zip/Note: budget.txt", "a.zip/notes/été.txt"]
+    assert [read_document(one, parser=parser).text for one in sources] == list(files.values())
+
+
 def test_the_members_of_an_archive_are_documents_named_after_it(parser, tmp_path):
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "a.zip").write_bytes(

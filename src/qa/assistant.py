@@ -19,10 +19,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from qa.documents import ARCHIVE, SUFFIXES, Box, Limits, Parser
+from qa.documents import SUFFIXES, Box, Limits, Parser
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
-from qa.ingest import Report, sync
+from qa.ingest import Report, document_of, sync
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, ModelOptions, choose_model
 from qa.pipeline import Resources, answer_events
@@ -230,14 +230,11 @@ class Assistant:
         if not target.exists():
             shutil.copyfile(source, target)
         report = self.index([folder], progress)
-        for failed, message in report.failed:
-            if Path(failed).resolve() == target.resolve():
-                target.unlink(missing_ok=True)
-                raise InputError(message)
-        name = target.relative_to(folder).as_posix()
-        if target.suffix.lower() != ARCHIVE:
-            return name
-        return next(info.id for info in self.documents() if info.id.startswith(f"{name}/"))
+        try:
+            return document_of(target, report, self._store.documents())
+        except InputError:
+            target.unlink(missing_ok=True)
+            raise
 
     def as_query_engine(self) -> BaseQueryEngine:
         """Return a LlamaIndex query engine whose source nodes are our citations, with offsets."""

@@ -135,6 +135,25 @@ def sync(
     )
 
 
+def document_of(file: Path, report: Report, documents: Sequence[DocumentInfo]) -> str:
+    """Return the id of a file's document; of an archive's first one.
+
+    :param file: what was just indexed.
+    :param report: what came of it.
+    :param documents: those of the store.
+    :raises InputError: it could not be read; of an archive, nothing in it.
+    """
+    place = Path(_place(file))
+    failed = {Path(_place(Path(path))): message for path, message in report.failed}
+    if place in failed:
+        raise InputError(failed[place])
+    ids = [info.id for info in documents if place in (Path(info.path), *Path(info.path).parents)]
+    if not ids:
+        reasons = [message for path, message in failed.items() if place in path.parents]
+        raise InputError("; ".join(reasons) or f"{file.name!r} was not indexed; index it again")
+    return min(ids)
+
+
 def _indexed(source: Source, work: _Work) -> bool:
     """Return whether the store has a document of a file, or of an archive's members."""
     place = Path(_place(source.path))

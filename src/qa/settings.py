@@ -53,7 +53,7 @@ class Settings(BaseSettings):
     max_unpacked_ratio: int = Field(default=200, ge=1)
     max_entries: int = Field(default=10_000, ge=1)
     parse_seconds: int = Field(default=120, ge=1)
-    parse_memory_mb: int = Field(default=2048, ge=256)
+    parse_memory_mb: int = Field(default=2048, ge=512)
 
     @classmethod
     def settings_customise_sources(

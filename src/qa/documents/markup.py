@@ -161,6 +161,11 @@ class _Walk:
     pieces: list[Piece] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     prefix: str = ""
+    preformatted: int = 0  # how many elements around here keep their line ends
+
+    def say(self, text: str | None) -> None:
+        """Take in text as it stands in the page."""
+        self.words.append((text or "").replace("\n", "\0") if self.preformatted else text or "")
 
     def end_block(self) -> None:
         """Make a block of the words so far."""
@@ -183,12 +188,14 @@ class _Walk:
                 self.end_block()
                 inherited = self.prefix if name == "p" else ""
                 self.prefix = _HEADINGS.get(name, "- " if name == "li" else inherited)
-            self.words.append(_own_text(element, name))
+            self.preformatted += name == "pre"
+            self.say(element.text)
             return True
         return False
 
     def leaves(self, element: _Element) -> None:
         """Take in an element's end."""
+        self.preformatted -= _name(element) == "pre"
         if _BLOCK.fullmatch(_name(element)) and _name(element) != "table":
             self.end_block()
             self.prefix = ""
@@ -211,15 +218,9 @@ def _blocks(root: _Element, *, whole: bool) -> list[Piece]:
         else:
             ended = child
         if ended is not root:
-            walk.words.append(ended.tail or "")
+            walk.say(ended.tail)
     walk.end_block()
     return walk.pieces
-
-
-def _own_text(element: _Element, name: str) -> str:
-    """Return the text before the first child; an entity that was not expanded is left out."""
-    text = element.text or ""
-    return text.replace("\n", "\0") if name == "pre" else text
 
 
 def _table(table: _Element, *, whole: bool) -> Iterator[Piece]:

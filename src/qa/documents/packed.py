@@ -9,6 +9,7 @@ Example: ``with open_zip(data, "a.zip", Limits()) as packed: read_member(packed,
 from __future__ import annotations
 
 import io
+import re
 import stat
 import zipfile
 import zlib
@@ -21,7 +22,8 @@ from qa.documents.signatures import refuse_other_type
 from qa.errors import InputError
 
 _RATIO_FROM = 1 << 20  # bytes: less unpacked harms nobody, however well it was packed
-_SUSPECT = ("__MACOSX/", ".")  # what systems add beside the files
+_DRIVE = re.compile("[A-Za-z]:")
+_RESOURCES = "__MACOSX"  # what macOS adds beside the files
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,20 +79,23 @@ def members(packed: zipfile.ZipFile) -> Iterator[Member]:
     """Yield the files of an archive; hidden ones, folders and links are left out."""
     seen: set[str] = set()
     for info in packed.infolist():
-        name = info.filename
         if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
             continue
-        path = PurePosixPath(name)
-        if any(
-            part.startswith(_SUSPECT) or part == "__MACOSX" for part in path.parts if part != ".."
-        ):
+        path = _path(info)
+        shown = [part for part in path.parts if part != ".."]
+        if not shown or any(part.startswith(".") or part == _RESOURCES for part in shown):
             continue
         yield Member(path.as_posix(), _problem(info, path, seen))
         seen.add(path.as_posix())
 
 
+def _path(info: zipfile.ZipInfo) -> PurePosixPath:
+    """Return a member's path; some programs write it with backslashes."""
+    return PurePosixPath(info.filename.replace("\\", "/"))
+
+
 def _problem(info: zipfile.ZipInfo, path: PurePosixPath, seen: set[str]) -> str:
-    if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in path.parts[0]:
+    if path.is_absolute() or ".." in path.parts or _DRIVE.match(path.parts[0]):
         return "has a path that leads outside the archive; it is not read"
     if info.flag_bits & 1:
         return "is encrypted; unpack it with its password"
@@ -105,9 +110,7 @@ def read_member(packed: zipfile.ZipFile, member: str, name: str, limits: Limits)
     :param name: what to call it in errors.
     :raises InputError: it is not there, too large, encrypted or damaged.
     """
-    info = next(
-        (one for one in packed.infolist() if PurePosixPath(one.filename).as_posix() == member), None
-    )
+    info = next((one for one in packed.infolist() if _path(one).as_posix() == member), None)
     if info is None:
         raise InputError(f"there is no {name!r}; the archive has no such file")
     if info.file_size > limits.file_bytes:
