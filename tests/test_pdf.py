@@ -19,6 +19,7 @@ from make_files import lines, pdf, printed
 from qa.documents import Limits, Parser, Source, read_document
 from qa.documents.canonical import canonical_text
 from qa.documents.pdf import read_layout
+from qa.documents.pdf.glyphs import spelt
 from qa.errors import InputError
 from qa.sentences import split_sentences
 from qa.types import Document
@@ -253,6 +254,23 @@ def test_columns_written_row_by_row_are_read_column_by_column():
         "# Le journal de la commune et du canton\n\n"
         f"{left.replace(chr(10), ' ')}\n\n{right.replace(chr(10), ' ')}"
     )
+
+
+@pytest.mark.parametrize(
+    ("code", "text"),
+    [
+        *((0xFB03, "ffi"), (0xF0B7, "•"), (2, "-"), (0x2003, " "), (0xA0, "\u00a0"), (0xE9, "é")),
+        *((0, ""), (0xD800, ""), (0x200B, ""), (0x110000, "")),
+    ],
+)
+def test_characters_are_spelt_as_people_write_them(code, text):
+    assert spelt(code) == text
+
+
+def test_items_of_a_list_are_kept_apart_and_their_lines_together():
+    wide = "• un long élément qui tient toute la largeur de la page et qui continue à la"
+    text = text_of([lines(f"{wide}\nligne suivante ;\n• un pain\n• deux œufs")])
+    assert text == f"{wide} ligne suivante ;\n\n• un pain\n\n• deux œufs"
 
 
 def test_running_titles_that_change_with_the_chapter_go_with_their_page_number():

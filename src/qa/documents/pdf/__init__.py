@@ -1,7 +1,7 @@
 """PDF → text with pages; for any span of it the rectangles, and a picture of any page.
 
-The story: `lines` (what stands where), `margins` (what repeats), `columns` (reading order),
-`paragraphs` (what is read as one), `layout` (the text, and where each character of it stands).
+The story: `glyphs` and `lines` (what stands where), `margins` (what repeats), `columns` (reading
+order), `paragraphs` (what is read as one), `layout` (the text, and where each character stands).
 It runs in the limited child process only.
 
 Example: ``read_layout(data, "a.pdf", Limits())[0].boxes(0, 20)``.

@@ -13,7 +13,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from qa.documents.pdf.lines import Segment, turned
+from qa.documents.pdf.glyphs import turned
+from qa.documents.pdf.lines import Segment
 from qa.documents.pdf.paragraphs import HYPHENS, Line, Paragraph
 
 _WORDS = re.compile(r"[^\W\d_]+(?:[-\u2010'’][^\W\d_]+)*")
