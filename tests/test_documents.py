@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.documents import SUFFIXES, Source, document_from_text, find_sources, read_document
+from qa.documents import SUFFIXES, Limits, Source, document_from_text, find_sources, read_document
 from qa.errors import InputError
 
 LIMIT = 1_000_000
@@ -22,7 +22,7 @@ def _write(folder: Path, name: str, content: str | bytes = TEXT) -> Path:
 
 
 def _read(path: Path, max_bytes: int = LIMIT):
-    return read_document(Source(path.name, path, path.parent), max_bytes)
+    return read_document(Source(path.name, path, path.parent), Limits(file_bytes=max_bytes))
 
 
 def _ids(*paths: Path) -> list[str]:

@@ -12,6 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fakes import HashEncoder
+from make_files import zipped
+from qa.documents import Limits
 from qa.errors import InputError
 from qa.ingest import Report, sync
 from qa.retrieve import retrieve
@@ -49,7 +51,7 @@ def write(path: Path, text: str, mtime_ns: int = LONG_AGO_NS) -> None:
 
 
 def run(store: Store, encoder: HashEncoder, *paths: Path) -> Report:
-    return sync(paths, store, encoder, max_bytes=10_000)
+    return sync(paths, store, encoder, limits=Limits(file_bytes=10_000))
 
 
 def ids(store: Store) -> list[str]:
@@ -215,6 +217,54 @@ def test_a_missing_path_is_an_error_and_changes_nothing(
     assert ids(store) == ["cuisine.txt", "irak.txt"]
 
 
+def test_an_archive_is_kept_in_step_member_by_member(
+    store: Store, encoder: HashEncoder, docs: Path
+) -> None:
+    archive = docs / "a.zip"
+    archive.write_bytes(zipped({"irak.txt": IRAK, "x/cuisine.md": CUISINE, "gone.txt": "Adieu."}))
+    report = run(store, encoder, docs)
+    inside = ("a.zip/gone.txt", "a.zip/irak.txt", "a.zip/x/cuisine.md")
+    assert report.added == (*inside, "cuisine.txt", "irak.txt")
+    assert store.document("a.zip/irak.txt").text == IRAK
+    encoder.batches.clear()
+    archive.write_bytes(zipped({"irak.txt": IRAK, "x/cuisine.md": "Faites fondre le sucre."}))
+    report = run(store, encoder, docs)
+    assert report.updated == ("a.zip/x/cuisine.md",)
+    assert report.removed == ("a.zip/gone.txt",)
+    assert "a.zip/irak.txt" in report.unchanged
+    assert not any("soldats" in text for text in encoder.texts)
+    archive.unlink()
+    assert run(store, encoder, docs).removed == ("a.zip/irak.txt", "a.zip/x/cuisine.md")
+    archive.write_bytes(zipped({"irak.txt": IRAK}))
+    assert run(store, encoder, docs).added == ("a.zip/irak.txt",)
+
+
+def test_an_archive_that_breaks_keeps_what_was_read_of_it(
+    store: Store, encoder: HashEncoder, docs: Path
+) -> None:
+    archive = docs / "a.zip"
+    archive.write_bytes(zipped({"irak.txt": IRAK}))
+    run(store, encoder, docs)
+    archive.write_bytes(archive.read_bytes()[:60])
+    report = run(store, encoder, docs)
+    [(path, message)] = report.failed
+    assert Path(path).name == "a.zip"
+    assert "earlier version stays" in message
+    assert (report.removed, store.document("a.zip/irak.txt").text) == ((), IRAK)
+
+
+def test_two_archives_of_one_name_do_not_overwrite_each_other(
+    store: Store, encoder: HashEncoder, docs: Path, tmp_path: Path
+) -> None:
+    (docs / "a.zip").write_bytes(zipped({"irak.txt": IRAK}))
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.zip").write_bytes(zipped({"irak.txt": CUISINE}))
+    run(store, encoder, docs)
+    report = run(store, encoder, tmp_path / "other")
+    assert "rename" in report.failed[0][1]
+    assert store.document("a.zip/irak.txt").text == IRAK
+
+
 class InterruptedEncoder(HashEncoder):
     """Encodes so many batches, then is interrupted as by Ctrl-C."""
 
@@ -254,7 +304,7 @@ def test_progress_tells_documents_and_sentences(
     store: Store, encoder: HashEncoder, docs: Path
 ) -> None:
     said: list[str] = []
-    sync([docs], store, encoder, max_bytes=10_000, progress=said.append)
+    sync([docs], store, encoder, limits=Limits(file_bytes=10_000), progress=said.append)
     assert said[-1] == "indexed 2 of 2 documents, 4 sentences"
 
 

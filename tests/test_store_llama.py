@@ -39,7 +39,7 @@ def indexed(plain: Store, tmp_path: Path) -> SentenceVectorStore:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "irak.txt").write_text(IRAK, encoding="utf-8")
     (tmp_path / "docs" / "cuisine.txt").write_text(CUISINE, encoding="utf-8")
-    sync([tmp_path / "docs"], plain, ENCODER, max_bytes=10_000)
+    sync([tmp_path / "docs"], plain, ENCODER)
     return SentenceVectorStore(plain)
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from qa import Assistant
-from qa.documents import find_sources, read_document
+from qa.documents import Parser, find_sources, read_document
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval.data import Item, is_squad, load_items, load_squad
@@ -28,7 +28,6 @@ def load(
     document: Path | None = None,
     near_miss_share: float = 0.0,
     seed: int = 0,
-    max_bytes: int = 50 << 20,
 ) -> tuple[tuple[Item, ...], tuple[Path, ...]]:
     """Read a question set and find its documents; everything is checked before a model is loaded.
 
@@ -42,11 +41,13 @@ def load(
         documents, items = load_squad(data, near_miss_share=near_miss_share, seed=seed)
         return _written(documents, items, work)
     paths = [document] if document else [folder for folder in folders if folder.exists()]
-    texts = {source.id: read_document(source, max_bytes).text for source in find_sources(paths)}
+    with Parser() as parser:
+        found = find_sources(paths, parser)
+        texts = {source.id: read_document(source, parser=parser).text for source in found}
     name = document.name if document else None
     items = load_items(data, texts, document=name)
     used = {item.document for item in items}
-    sources = [source.path for source in find_sources(paths) if source.id in used]
+    sources = [source.path for source in found if source.id in used]
     return items, tuple(sources)
 
 

@@ -15,6 +15,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from qa.documents import Box, Limits, Parser
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
 from qa.exchange import Resources
@@ -56,9 +57,10 @@ class Assistant:
             encoder,
             settings.documents,
             roots,
-            max_bytes=settings.max_file_mb << 20,
+            limits=document_limits(settings),
             changed=lambda: self._models.current.forget(),
         )
+        self._parser = Parser(document_limits(settings))
 
     @classmethod
     def open(
@@ -210,6 +212,21 @@ class Assistant:
         """Return a document's sentences in order."""
         return self._store.sentences(document_id)
 
+    def page_image(self, document_id: str, page: int, width: int = 1000) -> bytes:
+        """Return a page of a PDF as a PNG picture, ``width`` pixels wide.
+
+        :raises InputError: the document is no PDF, has no such page, or its file is gone.
+        """
+        return self._parser.page_png(self._path(document_id), page, width)
+
+    def boxes(self, document_id: str, start: int, end: int) -> tuple[Box, ...]:
+        """Return where ``text[start:end]`` of a PDF stands on its pages; () for other formats.
+
+        :raises InputError: no such span, or the file is gone or changed since it was indexed.
+        """
+        document = self._store.document(document_id)
+        return self._parser.boxes(self._path(document_id), document, start, end)
+
     def add_file(self, path: str | Path, progress: Progress | None = None) -> str:
         """Copy a file into the documents folder, index it, and return its document id.
 
@@ -235,6 +252,7 @@ class Assistant:
     def close(self) -> None:
         """Release the model and the store; calling it twice is fine."""
         self._models.close()
+        self._parser.close()
         self._store.close()
 
     def __enter__(self) -> Self:
@@ -268,6 +286,11 @@ class Assistant:
         with self._models.using() as reading:
             yield from answer_events(question, history, self._resources(reading), documents)
 
+    def _path(self, document_id: str) -> Path:
+        """Return where a document was read from; an unknown id is an error that names it."""
+        self._store.document(document_id)
+        return next(Path(one.path) for one in self._store.documents() if one.id == document_id)
+
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
         if not self.documents():
             folders = ", ".join(repr(str(folder)) for folder in self._settings.documents)
@@ -279,6 +302,19 @@ class Assistant:
                 self._store.document(document_id)  # an unknown id is an error that names it
             return documents
         return self._library.scope()
+
+
+def document_limits(settings: Settings) -> Limits:
+    """Return what the settings let one file ask of the machine."""
+    return Limits(
+        file_bytes=settings.max_file_mb << 20,
+        pages=settings.max_pages,
+        unpacked_bytes=settings.max_unpacked_mb << 20,
+        unpacked_ratio=settings.max_unpacked_ratio,
+        entries=settings.max_entries,
+        parse_seconds=settings.parse_seconds,
+        parse_bytes=settings.parse_memory_mb << 20,
+    )
 
 
 def model_options(settings: Settings) -> ModelOptions:

@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Literal
 
 from qa import weights
+from qa.assistant import document_limits
 from qa.calibration import is_fitted, load_calibrations
+from qa.documents import Parser, find_sources, read_document
 from qa.embed import load_encoder
 from qa.errors import IndexMissing, InputError, QAError
 from qa.llm.gguf import label as label_of
@@ -37,6 +39,7 @@ _MEMORY_BYTES = 3_500_000_000
 _MODELS_BYTES = 2_200_000_000
 _LOW_DISK_BYTES = 500_000_000
 _PROBE_TIMEOUT_S = 2.0
+_MOST_SKIPPED = 50  # files that are read to say why they are not in the index
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,13 +323,46 @@ def _own_encoder(name: str, encoder: str) -> Check:
 
 
 def _documents(settings: Settings) -> Check:
+    """Look for documents that are not in the index, and read them to say why."""
     missing = [str(path) for path in settings.documents if not path.exists()]
     there = [str(path) for path in settings.documents if path.exists()]
     if missing:
         remedy = "make the folder and put documents in it, or: qa index PATH"
         detail = f"not there: {', '.join(missing)}"
         return Check("Documents", "warning", detail, remedy)
+    skipped = _skipped(settings)
+    if skipped:
+        remedy = "what can be read is read by: qa index; mend or remove the others"
+        return Check("Documents", "warning", "\n".join([", ".join(there), *skipped]), remedy)
     return Check("Documents", "ok", ", ".join(there))
+
+
+def _skipped(settings: Settings) -> list[str]:
+    """Return a line for each file below the indexed paths that the index does not have."""
+    try:
+        with Store.open(settings.store) as store:
+            indexed = {info.id: info for info in store.documents()}
+    except QAError:
+        return []  # there is no index yet, or the check of the index says what is wrong with it
+    roots = {Path(info.root) for info in indexed.values() if info.root}
+    paths = [path for path in {*settings.documents, *roots} if path.exists()]
+    places = {info.path for info in indexed.values()}
+    lines = []
+    with Parser(document_limits(settings)) as parser:
+        absent = [
+            source
+            for source in find_sources(paths, parser)
+            if str(source.path.resolve()) not in places
+        ]
+        for source in absent[:_MOST_SKIPPED]:
+            try:
+                read_document(source, parser=parser)
+            except InputError as error:
+                lines.append(f"skipped: {error}")
+            else:
+                lines.append(f"not indexed yet: {str(source.path)!r}")
+    more = len(absent) - _MOST_SKIPPED
+    return [*lines, f"and {more} more"] if more > 0 else lines
 
 
 def _index(settings: Settings, *, deep: bool) -> Check:

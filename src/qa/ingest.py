@@ -2,12 +2,11 @@
 
 It knows nothing of questions or models other than the encoder.
 
-Example: ``sync([Path("index/documents")], store, encoder, max_bytes=50 << 20).added``.
+Example: ``sync([Path("index/documents")], store, encoder, limits=Limits()).added``.
 """
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +16,16 @@ from typing import Final
 import numpy as np
 
 from qa.chunks import make_chunks
-from qa.documents import Source, find_sources, read_document
+from qa.documents import (
+    READERS_VERSION,
+    Limits,
+    Parser,
+    Source,
+    find_sources,
+    is_there,
+    read_document,
+    split_member,
+)
 from qa.embed import Encoder
 from qa.errors import InputError
 from qa.sentences import SPLITTER_VERSION, split_sentences
@@ -29,7 +37,10 @@ Progress = Callable[[str], None]
 
 # Raised when the way in which a sentence's vector is made changes.
 _VECTOR_VERSION: Final = 1
-_RECIPE: Final = f"splitter {SPLITTER_VERSION}, words {WORDS_VERSION}, vectors {_VECTOR_VERSION}"
+_RECIPE: Final = (
+    f"readers {READERS_VERSION}, splitter {SPLITTER_VERSION}, words {WORDS_VERSION}, "
+    f"vectors {_VECTOR_VERSION}"
+)
 # Sentences a commit: what an interruption can cost, against writing the vector file more often.
 _COMMIT_SENTENCES: Final = 2048
 # A file that changed this recently may change again within one tick of the file system's clock,
@@ -65,6 +76,7 @@ class _Work:
 
     store: Store
     encoder: Encoder
+    parser: Parser
     known: dict[str, DocumentInfo]
     paths: frozenset[str]
     waiting: list[_Reading] = field(default_factory=list)
@@ -81,7 +93,7 @@ def sync(
     store: Store,
     encoder: Encoder,
     *,
-    max_bytes: int,
+    limits: Limits | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Bring the store in step with the files under ``paths``; documents of other paths stay.
@@ -92,23 +104,25 @@ def sync(
     :param paths: files and folders.
     :param store: what is brought in step.
     :param encoder: the one that the store was made with.
-    :param max_bytes: larger files fail.
+    :param limits: files above them fail.
     :param progress: is told what is being done.
     :return: what was done.
     :raises InputError: a path does not exist.
     :raises QAError: the store cannot be written.
     """
-    sources = find_sources(paths)
-    known = {info.id: info for info in store.documents()}
-    work = _Work(store, encoder, known, frozenset(_place(source.path) for source in sources))
-    for number, source in enumerate(sources, start=1):
-        try:
-            _take(source, work, max_bytes)
-        except InputError as error:
-            stays = " (its earlier version stays in the index)" if source.id in work.known else ""
-            work.failed.append((str(source.path), f"{error}{stays}"))
-        if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
-            _commit(work, progress, f"{number} of {len(sources)} documents")
+    with Parser(limits) as parser:
+        sources = find_sources(paths, parser)
+        known = {info.id: info for info in store.documents()}
+        places = frozenset(_place(source.path) for source in sources)
+        work = _Work(store, encoder, parser, known, places)
+        for number, source in enumerate(sources, start=1):
+            try:
+                _take(source, work)
+            except InputError as error:
+                kept = " (its earlier version stays in the index)" if _indexed(source, work) else ""
+                work.failed.append((str(source.path), f"{error}{kept}"))
+            if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
+                _commit(work, progress, f"{number} of {len(sources)} documents")
     gone = _gone(paths, {source.id for source in sources}, work)
     _commit(work, progress, f"{len(sources)} of {len(sources)} documents", gone)
     return Report(
@@ -121,11 +135,38 @@ def sync(
     )
 
 
-def _take(source: Source, work: _Work, max_bytes: int) -> None:
+def document_of(file: Path, report: Report, documents: Sequence[DocumentInfo]) -> str:
+    """Return the id of a file's document; of an archive's first one.
+
+    :param file: what was just indexed.
+    :param report: what came of it.
+    :param documents: those of the store.
+    :raises InputError: it could not be read; of an archive, nothing in it.
+    """
+    place = Path(_place(file))
+    failed = {Path(_place(Path(path))): message for path, message in report.failed}
+    if place in failed:
+        raise InputError(failed[place])
+    ids = [info.id for info in documents if place in (Path(info.path), *Path(info.path).parents)]
+    if not ids:
+        reasons = [message for path, message in failed.items() if place in path.parents]
+        raise InputError("; ".join(reasons) or f"{file.name!r} was not indexed; index it again")
+    return min(ids)
+
+
+def _indexed(source: Source, work: _Work) -> bool:
+    """Return whether the store has a document of a file, or of an archive's members."""
+    place = Path(_place(source.path))
+    return any(place in (Path(info.path), *Path(info.path).parents) for info in work.known.values())
+
+
+def _take(source: Source, work: _Work) -> None:
     """Read a file if it has to be, and queue what was read."""
+    if source.problem:
+        raise InputError(source.problem)
     known = work.known.get(source.id)
     try:
-        origin, same = _look(source, known, max_bytes)
+        origin, same = _look(source, known, work.parser)
     except OSError as error:
         raise InputError(f"{source.path.name!r} cannot be read ({error.strerror})") from error
     if known is not None:
@@ -135,15 +176,18 @@ def _take(source: Source, work: _Work, max_bytes: int) -> None:
             if origin != known.origin:
                 work.moved[source.id] = origin
             return
-    document = read_document(source, max_bytes)
+    document = read_document(source, parser=work.parser)
     sentences = split_sentences(document)
     chunks = make_chunks(document, sentences)
     work.waiting.append(_Reading(document, origin, tuple(sentences), tuple(chunks)))
 
 
-def _look(source: Source, known: DocumentInfo | None, max_bytes: int) -> tuple[Origin, bool]:
-    """Return the file's state, and whether the store has it so: by size and time, else by bytes."""
-    stat = source.path.stat()
+def _look(source: Source, known: DocumentInfo | None, parser: Parser) -> tuple[Origin, bool]:
+    """Return the file's state, and whether the store has it so: by size and time, else by bytes.
+
+    The size and time of a member are those of its archive.
+    """
+    stat = split_member(source.path)[0].stat()
     fresh = time.time_ns() - stat.st_mtime_ns < _FRESH_NS
     origin = Origin(
         root=_place(source.root),
@@ -155,15 +199,14 @@ def _look(source: Source, known: DocumentInfo | None, max_bytes: int) -> tuple[O
     before = known.origin if known else Origin()
     if not fresh and replace(origin, sha256=before.sha256, root=before.root) == before:
         return replace(origin, sha256=before.sha256), True
-    if stat.st_size > max_bytes:
+    if stat.st_size > parser.limits.file_bytes:
         return origin, False  # reading it is what fails, with the right message
-    with source.path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = parser.digest(source.path)
     return replace(origin, sha256=digest), (digest, _RECIPE) == (before.sha256, before.recipe)
 
 
 def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str]) -> None:
-    if known.path not in (given | {origin.path, ""}) and Path(known.path).exists():
+    if known.path not in (given | {origin.path, ""}) and is_there(Path(known.path)):
         raise InputError(
             f"{origin.path!r} would have the id {known.id!r}, which {known.path!r} has "
             f"already: index both paths in one command, or rename one"
@@ -173,10 +216,13 @@ def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str])
 def _gone(paths: Sequence[Path], present: set[str], work: _Work) -> list[str]:
     """Return the known documents whose files are gone from the paths, or have another id now."""
     roots = {_place(path) for path in paths}
+    broken = {Path(path).resolve() for path, _ in work.failed}
     return sorted(
         info.id
         for info in work.known.values()
-        if info.id not in present and (info.root in roots or info.path in work.paths)
+        if info.id not in present
+        and (info.root in roots or info.path in work.paths)
+        and broken.isdisjoint(Path(info.path).parents)  # an archive that cannot be opened now
     )
 
 

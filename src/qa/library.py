@@ -2,7 +2,7 @@
 
 It knows nothing of questions or language models.
 
-Example: ``Library(store, encoder, folders, given, max_bytes=50 << 20).add(Path("ports.txt"))``.
+Example: ``Library(store, encoder, folders, given, limits=Limits()).add(Path("ports.txt"))``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from qa.documents import Limits
+from qa.documents.files import split_member
 from qa.embed import Encoder
 from qa.errors import InputError
 from qa.folders import is_inside, put_file, set_aside
-from qa.ingest import Report, sync
+from qa.ingest import Report, document_of, sync
 from qa.store import DocumentInfo, Store
 
 Progress = Callable[[str], None]
@@ -37,7 +39,7 @@ class Library:
         folders: Sequence[Path],
         given: Sequence[Path] | None,
         *,
-        max_bytes: int,
+        limits: Limits,
         changed: Callable[[], None],
     ) -> None:
         """Take what is needed; nothing is read yet.
@@ -46,14 +48,14 @@ class Library:
         :param encoder: the one that the store was made with.
         :param folders: the settings' documents folders.
         :param given: the files and folders that are asked; None asks everything in the store.
-        :param max_bytes: larger files fail.
+        :param limits: what one file may ask of the machine.
         :param changed: is told when documents may have changed.
         """
         self._store = store
         self._encoder = encoder
         self._folders = folders
         self._given = given
-        self._max_bytes = max_bytes
+        self._limits = limits
         self._changed = changed
         self._changing = threading.RLock()  # one change at a time
         self.report: Report | None = None
@@ -85,7 +87,7 @@ class Library:
                     list(paths),
                     self._store,
                     self._encoder,
-                    max_bytes=self._max_bytes,
+                    limits=self._limits,
                     progress=progress,
                 )
             finally:
@@ -112,21 +114,27 @@ class Library:
         with self._changing:
             target = put_file(folder, source)
             report = self.index([folder], progress)
-            for failed, message in report.failed:
-                if Path(failed).resolve() == target.resolve():
-                    target.unlink(missing_ok=True)
-                    raise InputError(message)
-        return target.relative_to(folder).as_posix()
+            try:
+                return document_of(target, report, self._store.documents())
+            except InputError:
+                target.unlink(missing_ok=True)
+                raise
 
     def remove(self, document_id: str) -> None:
         """Forget a document; its file, if in a documents folder, moves to ``removed`` in the store.
 
-        :raises InputError: no document has this id, or its file cannot be moved.
+        :raises InputError: no document has this id, it is part of an archive, or its file cannot be
+            moved.
         """
         with self._changing:
             self._store.document(document_id)  # an unknown id is an error that names it
             (info,) = [one for one in self._store.documents() if one.id == document_id]
-            file = Path(info.path)
+            file, member = split_member(Path(info.path))
+            if member:
+                raise InputError(
+                    f"{document_id!r} is part of the archive {file.name!r}; take it out of the "
+                    "archive, or move the archive out of its folder, and index again"
+                )
             if file.is_file() and is_inside(file, self._given or self._folders):
                 set_aside(file, self._store.folder / _REMOVED)
             elif self._given is not None:

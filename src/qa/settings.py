@@ -48,6 +48,12 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=7860, ge=0, le=65535)
     max_file_mb: int = Field(default=50, ge=1)
+    max_pages: int = Field(default=2000, ge=1)
+    max_unpacked_mb: int = Field(default=500, ge=1)
+    max_unpacked_ratio: int = Field(default=200, ge=1)
+    max_entries: int = Field(default=10_000, ge=1)
+    parse_seconds: int = Field(default=120, ge=1)
+    parse_memory_mb: int = Field(default=2048, ge=512)
 
     @classmethod
     def settings_customise_sources(

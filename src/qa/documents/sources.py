@@ -9,39 +9,84 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from qa.documents.canonical import canonical_text
-from qa.documents.formats import SUFFIXES, unsupported
+from qa.documents.files import split_member
+from qa.documents.formats import ARCHIVE, SUFFIXES, has_reader, unsupported
+from qa.documents.parser import Parser
 from qa.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A file that can be read as a document; ``root`` is the folder that its id is relative to."""
+    """A file that can be read as a document; ``root`` is the folder that its id is relative to.
+
+    The path of a member of an archive goes on inside it: ``docs/a.zip/notes/b.md``. With a
+    ``problem`` it cannot be read, and that says why.
+    """
 
     id: str
     path: Path
     root: Path
+    problem: str = ""
 
 
-def find_sources(paths: Iterable[Path]) -> tuple[Source, ...]:
+def find_sources(paths: Iterable[Path], parser: Parser | None = None) -> tuple[Source, ...]:
     """Return the files at ``paths`` that can be read, each once, sorted by id.
 
     An id is the path inside the folder that was given (the name, for a file). Where two files would
-    have the same id, the names of the folders above tell them apart.
+    have the same id, the names of the folders above tell them apart. A zip file is searched as a
+    folder is; one that cannot be is a source with a problem.
 
     :param paths: files, and folders: searched throughout, without hidden files and other suffixes.
+    :param parser: looks into archives; without it one is made and closed.
     :return: the sources; none for empty folders.
     :raises InputError: a path that does not exist, or a file given by name that cannot be read.
     """
-    found: dict[Path, tuple[Path, Path]] = {}
+    if parser is None:
+        with Parser() as parser:
+            return find_sources(paths, parser)
+    found: dict[Path, _Found] = {}
     for path in paths:
         for file, root in _files_at(Path(path)):
-            found.setdefault(file.resolve(), (file, root))
-    pairs = sorted(found.values())
-    ids = _ids(pairs)
-    sources = (Source(name, path, root) for name, (path, root) in zip(ids, pairs, strict=True))
+            for one in _with_members(file, root, parser):
+                found.setdefault(one.path.resolve(), one)
+    files = sorted(found.values())
+    ids = _ids([(one.path, one.root) for one in files])
+    sources = (Source(name, *one) for name, one in zip(ids, files, strict=True))
     return tuple(sorted(sources, key=lambda source: source.id))
+
+
+class _Found(NamedTuple):
+    path: Path
+    root: Path
+    problem: str = ""
+
+
+def _with_members(file: Path, root: Path, parser: Parser) -> Iterator[_Found]:
+    """Yield a file, or what can be read in an archive."""
+    if file.suffix.lower() != ARCHIVE:
+        yield _Found(file, root)
+        return
+    try:
+        members = parser.members(file)
+    except InputError as error:
+        yield _Found(file, root, str(error))
+        return
+    count = 0
+    for member in members:
+        name = f"{file}/{member.name}"
+        nested = member.name.lower().endswith(ARCHIVE)
+        if nested or has_reader(member.name):
+            count += 1
+            problem = "is an archive in an archive and is not read; unpack it" if nested else ""
+            problem = member.problem or problem
+            # A hostile name stays a name: what leads outside is written as one part.
+            inside = member.name.replace("..", "…").lstrip("/") if problem else member.name
+            yield _Found(file / inside, root, f"{name!r} {problem}" if problem else "")
+    if not count:
+        yield _Found(file, root, f"{str(file)!r} holds no file that can be read")
 
 
 def _files_at(path: Path) -> Iterator[tuple[Path, Path]]:
@@ -56,10 +101,10 @@ def _files_at(path: Path) -> Iterator[tuple[Path, Path]]:
         for file in _walk(path, set()):
             if file.suffix.lower() in SUFFIXES:
                 yield file, path
-    elif not exists:
+    elif not exists and not split_member(path)[1]:
         raise InputError(f"there is no file or folder {str(path)!r}; check the path")
     elif path.suffix.lower() not in SUFFIXES:
-        raise unsupported(path)
+        raise unsupported(str(path))
     else:
         yield path, path.parent
 

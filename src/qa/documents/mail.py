@@ -1,0 +1,91 @@
+"""Mails (eml) → text: who, to whom, when and about what as lines, then the message.
+
+Example: ``read_eml(data, "mail.eml", Limits()).title`` is the subject.
+"""
+
+from __future__ import annotations
+
+import email
+import email.policy
+import re
+from email.message import EmailMessage, MIMEPart
+
+from qa.documents.limits import Limits
+from qa.documents.markup import parse_html, to_text
+from qa.documents.reading import Reading
+from qa.documents.signatures import kind_of, refuse_other_type
+from qa.errors import InputError
+
+_HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_HEADER_LINE = re.compile(rb"^[!-9;-~]{1,80}:", re.MULTILINE)
+_HEAD = 4096
+_MAX_PARTS = 1000
+
+
+def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
+    """Read a mail: its text part, else its HTML part; attachments are named, not read.
+
+    :raises InputError: it is not a mail, or damaged.
+    """
+    if kind_of(data) or not _HEADER_LINE.match(data[:_HEAD].lstrip(b"\xef\xbb\xbf\r\n")):
+        refuse_other_type(data, name, "a mail (eml)")
+    try:
+        message = email.message_from_bytes(data, policy=email.policy.default)
+        text, notices = _written(message)
+    except InputError as error:
+        raise InputError(f"{name!r} {error}") from error
+    except (
+        ValueError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        IndexError,
+        RecursionError,
+    ) as error:
+        # The standard library's parser has these for mails that break the rules.
+        raise InputError(
+            f"{name!r} is damaged and cannot be read as a mail ({type(error).__name__}: {error})"
+        ) from error
+    return Reading(text, notices, _header(message, "Subject") or None)
+
+
+def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
+    """Return the headers, the body and the names of the attachments, as text."""
+    headers = [f"{name}: {value}" for name in _HEADERS if (value := _header(message, name))]
+    body = message.get_body(preferencelist=("plain", "html"))
+    parts = ["\n".join(headers), _body(body) if body is not None else ""]
+    names = []
+    for number, part in enumerate(message.walk()):
+        if number > _MAX_PARTS:
+            raise InputError(f"has more than {_MAX_PARTS} parts; it is not read")
+        if (name := part.get_filename()) and part is not body:
+            names.append(" ".join(name.split()))
+    if names:
+        parts.append(f"Attachments: {', '.join(names)}")
+    notices = (f"attachments are not read: {', '.join(names)}",) if names else ()
+    return "\n\n".join(filter(None, parts)), notices
+
+
+def _header(message: email.message.Message, name: str) -> str:
+    return " ".join(str(message.get(name, "")).split())
+
+
+def _body(part: MIMEPart) -> str:
+    content = part.get_payload(decode=True)
+    data = content if isinstance(content, bytes) else b""
+    charset = part.get_content_charset() or "utf-8"
+    if part.get_content_type() == "text/html":
+        return to_text(parse_html(data, _known(charset)), whole=True)
+    try:
+        return data.decode(charset)
+    except (UnicodeDecodeError, LookupError):
+        return data.decode("cp1252", errors="replace")
+
+
+def _known(charset: str) -> str | None:
+    """Return the encoding, if Python has it; the page may know better."""
+    try:
+        "".encode(charset)
+    except LookupError:
+        return None
+    return charset

@@ -1,0 +1,142 @@
+"""Word files (docx) → text: paragraphs, headings, lists, tables and footnotes, in their order.
+
+A docx file has no pages: they are made when it is shown. Text that was struck out is left out, text
+that was put in while changes were tracked is read.
+
+Example: ``read_docx(data, "notes.docx", Limits()).text``.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from qa.documents.limits import Limits
+from qa.documents.markup import joined, parse_xml
+from qa.documents.packed import open_zip
+from qa.documents.reading import Reading
+from qa.errors import InputError
+
+if TYPE_CHECKING:
+    from docx.document import Document
+    from lxml.etree import _Element
+
+_HEADING = re.compile(r"heading (\d)|(title)$", re.IGNORECASE)
+_LEFT_OUT = frozenset({"del", "moveFrom", "Fallback", "txbxContent", "instrText", "pPr", "rPr"})
+_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
+_NOTES = "/footnotes"
+
+
+def read_docx(data: bytes, name: str, limits: Limits) -> Reading:
+    """Read a Word file.
+
+    :raises InputError: it is not one, damaged, or a bomb.
+    """
+    import docx
+    from docx.opc.exceptions import OpcError
+    from lxml.etree import LxmlError
+
+    open_zip(data, name, limits, "docx").close()
+    try:
+        document = docx.Document(io.BytesIO(data))
+        paragraphs = list(_paragraphs(document.element.body, _levels(document)))
+        notes = list(_notes(document))
+        title = document.core_properties.title.strip()
+    except (
+        *(OpcError, LxmlError, zipfile.BadZipFile, InputError),
+        *(KeyError, ValueError, AttributeError, IndexError, TypeError, EOFError, OSError),
+        *(RuntimeError, NotImplementedError, AssertionError),
+    ) as error:
+        # python-docx trusts what it opens: a broken part is any of these.
+        raise InputError(
+            f"{name!r} is damaged or not a Word file ({type(error).__name__}: {error}); open it in "
+            f"Word and save it anew"
+        ) from error
+    return Reading("\n\n".join([*joined(paragraphs), *notes]), title=title or None)
+
+
+def _levels(document: Document) -> dict[str, str]:
+    """Return what stands before a paragraph, by the id of its style: ``## `` for a heading."""
+    levels = {}
+    for style in document.styles:
+        base, depth = style, 0
+        while base is not None and depth < 9:  # a style may be derived from a heading
+            found = _HEADING.match(base.name or "")
+            if found:
+                levels[style.style_id] = "#" * min(int(found[1] or 1), 6) + " "
+                break
+            base, depth = getattr(base, "base_style", None), depth + 1
+        if (style.name or "").startswith("List"):
+            levels[style.style_id] = "- "
+    return levels
+
+
+def _tag(element: _Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+def _paragraphs(body: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield (what stands before it, text) of each paragraph and each row of a table."""
+    waiting = [iter(body)]
+    while waiting:
+        child = next(waiting[-1], None)
+        if child is None:
+            waiting.pop()
+        elif _tag(child) == "p":
+            text = _text(child).strip()
+            if text:
+                yield _prefix(child, levels), text
+        elif _tag(child) == "tbl":
+            yield from (("| ", row) for row in _rows(child) if row)
+        elif _tag(child) not in _LEFT_OUT:
+            waiting.append(iter(child))  # a content control, for example
+
+
+def _prefix(paragraph: _Element, levels: dict[str, str]) -> str:
+    style = paragraph.find("{*}pPr/{*}pStyle")
+    key = next((value for value in style.values()), "") if style is not None else ""
+    numbered = paragraph.find("{*}pPr/{*}numPr") is not None
+    return levels.get(key, "- " if numbered else "")
+
+
+def _rows(table: _Element) -> Iterator[str]:
+    """Yield the rows of a table, and of the tables in its cells."""
+    for row in table.iter("{*}tr"):
+        cells = []
+        for cell in row.iterchildren("{*}tc", "{*}sdt"):
+            texts = (_text(one) for one in cell.iter("{*}p"))
+            cells.append(" ".join(" ".join(texts).split()))
+        while cells and not cells[-1]:
+            cells.pop()
+        yield " | ".join(cells)
+
+
+def _text(paragraph: _Element) -> str:
+    """Return what is read in a paragraph, whatever its pieces are wrapped in."""
+    words: list[str] = []
+    waiting = [iter(paragraph)]
+    while waiting:
+        child = next(waiting[-1], None)
+        if child is None:
+            waiting.pop()
+            continue
+        tag = _tag(child)
+        if tag == "t":
+            words.append(child.text or "")
+        elif tag in _SIGNS:
+            words.append(_SIGNS[tag])
+        elif tag not in _LEFT_OUT:
+            waiting.append(iter(child))
+    return "".join(words)
+
+
+def _notes(document: Document) -> Iterator[str]:
+    for relation in document.part.rels.values():
+        if relation.reltype.endswith(_NOTES) and not relation.is_external:
+            for note in parse_xml(relation.target_part.blob).iter("{*}footnote"):
+                text = " ".join(_text(note).split())
+                if text:
+                    yield text
