@@ -196,7 +196,9 @@ def test_it_does_what_llama_index_own_simple_store_does(empty: SentenceVectorSto
         for question in ("pleut", "Oslo ?", "soleil"):
             ours, theirs = (ask(store, question) for store in (empty, simple))
             assert ours.ids == theirs.ids
-            assert ours.similarities == pytest.approx(theirs.similarities, abs=1e-5)
+            assert ours.similarities == pytest.approx(
+                theirs.similarities, abs=1e-4
+            )  # vectors are kept in 16 bits
         if step == 0:
             for store in (simple, empty):
                 store.delete("d1")
