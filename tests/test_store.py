@@ -14,8 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes import HashEncoder
+from qa.chunks import make_chunks
+from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
+from qa.sentences import split_sentences
 from qa.store import Origin, Store, erase, fuse
+from qa.store.records import to_rows
 from qa.types import Chunk, Document, Page, Sentence
 from qa.words import stems
 
@@ -511,3 +515,18 @@ def test_threads_read_and_write_one_store(store: Store) -> None:
     assert failures == []
     assert store.size() == 8
     assert store.check(deep=True) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[1] / "eval" / "documents").glob("*"))[:6],
+    ids=lambda path: path.name,
+)
+def test_the_terms_of_a_context_are_those_of_its_whole_text(store: Store, path: Path) -> None:
+    document = document_from_text(path.read_text("utf-8"), path.name)
+    sentences = split_sentences(document)
+    chunks = make_chunks(document, sentences)
+    rows = to_rows(sentences, chunks, 1)
+    assert [one[1:] for one in rows.terms] == [
+        (" ".join(stems(chunk.sentence.text)), " ".join(stems(chunk.context))) for chunk in chunks
+    ]

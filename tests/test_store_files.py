@@ -19,23 +19,7 @@ from qa.errors import QAError
 from qa.store import Store, seal
 from test_store import ENCODER, dense, lexical, put, reopened
 
-WORDS = [
-    "le",
-    "soldat",
-    "marche",
-    "vers",
-    "la",
-    "ville",
-    "avec",
-    "un",
-    "drapeau",
-    "rouge",
-    "bleu",
-    "vert",
-    "sous",
-    "pluie",
-    "fine",
-]
+WORDS = "soldat marche vers ville drapeau rouge bleu vert pluie fine".split()  # noqa: SIM905
 
 
 def lines(seed: int, count: int) -> list[str]:
@@ -271,7 +255,7 @@ class FullDisk:
     """A file that takes some bytes and no more."""
 
     def __init__(self, path: Path) -> None:
-        self._file = path.open("wb")
+        self._file = path.open("ab")
 
     def __enter__(self) -> FullDisk:
         return self
@@ -295,7 +279,7 @@ def test_a_disk_that_fills_up_in_a_vector_file_undoes_the_commit(
             Path,
             "open",
             lambda path, mode="r", *rest: (
-                FullDisk(path) if path.suffix == ".part" else real(path, mode, *rest)
+                FullDisk(path) if mode == "wb" else real(path, mode, *rest)
             ),
         )
         patch.setattr(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -154,11 +154,28 @@ def to_rows(sentences: Sequence[Sentence], chunks: Sequence[Chunk], first_row: i
             (row, one.start, one.end, int(one.heading), context, check_sum(one, context))
             for row, (one, context) in enumerate(zip(sentences, contexts, strict=True), first_row)
         ],
-        [
-            (row_of[chunk.sentence.index], terms(chunk.sentence.text), terms(chunk.context))
-            for chunk in chunks
-        ],
+        [(row_of[index], *found) for index, found in _chunk_terms(chunks)],
     )
+
+
+def _chunk_terms(chunks: Sequence[Chunk]) -> Iterator[tuple[int, tuple[str, str]]]:
+    """Yield the terms of each chunk's sentence and context.
+
+    A context mostly ends with the sentence before: its terms are known, and are half of the work.
+    """
+    before, terms_before = "", ""
+    heads: dict[str, str] = {}
+    for chunk in chunks:
+        text, context = chunk.sentence.text, chunk.context
+        head = context[: len(context) - len(before)]
+        if before and head.endswith(". ") and context.endswith(before):
+            if head not in heads:
+                heads[head] = terms(head)
+            of_context = f"{heads[head]} {terms_before}".strip()
+        else:
+            of_context = terms(context)
+        before, terms_before = text, terms(text)
+        yield chunk.sentence.index, (terms_before, of_context)
 
 
 def terms(text: str) -> str:
