@@ -91,6 +91,8 @@ class Assistant:
             _load_meanwhile(choice)
             assistant = cls(store, encoder, choice, settings, given)
             found = [p for p in settings.documents if p.exists()] if given is None else given
+            if given is None and store.read_only:
+                found = []  # what is there can be asked
             if found:
                 report = assistant.index(found, progress)
                 if report.failed and not assistant.documents():

@@ -190,7 +190,9 @@ def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[st
         return
     waiting, moved = work.waiting, work.moved
     work.waiting, work.moved = [], {}
-    vectors = _encode([chunk for one in waiting for chunk in one.chunks], work.encoder, progress)
+    vectors = embed_chunks(
+        [chunk for one in waiting for chunk in one.chunks], work.encoder, progress
+    )
     with work.store.writing():
         work.store.remove(gone)
         for document_id, origin in moved.items():
@@ -208,7 +210,9 @@ def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[st
         progress(f"indexed {done}, {work.sentences} sentences")
 
 
-def _encode(chunks: Sequence[Chunk], encoder: Encoder, progress: Progress | None) -> Vectors:
+def embed_chunks(
+    chunks: Sequence[Chunk], encoder: Encoder, progress: Progress | None = None
+) -> Vectors:
     """Return (n, dim) float32 rows of length 1: each the sum of a sentence alone and in context.
 
     On PIAF the sum finds the right sentence more often than either text (design, row "chunks").

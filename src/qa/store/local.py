@@ -21,9 +21,9 @@ from pathlib import Path
 from typing import Self
 
 from qa.errors import IndexMismatch, IndexMissing, InputError
-from qa.store import schema, seal
+from qa.store import schema, seal, swap
 from qa.store.database import DATABASE
-from qa.store.faults import REEMBED, translated
+from qa.store.faults import translated
 from qa.store.migrate import migrate
 from qa.store.records import PUT_DOCUMENT, Label, Origin, Span, document_values, to_rows
 from qa.store.search import Searcher
@@ -81,13 +81,9 @@ class Store(Searcher):
                 self.folder.mkdir(parents=True, exist_ok=True)
             schema.create(self._db, encoder_id, dim)
         migrate(self._db, self.folder, schema.read_format(self._db, self.folder))
-        made = self.manifest
-        if encoder_id is not None and (made.encoder_id, made.dim) != (encoder_id, dim):
-            raise IndexMismatch(
-                f"the index in {where} was made with the encoder {made.encoder_id!r} ({made.dim} "
-                f"dimensions), not {encoder_id!r} ({dim} dimensions): {REEMBED}, or set the "
-                f"encoder back"
-            )
+        if encoder_id is not None and dim is not None:
+            self._made_for = (encoder_id, dim)
+            self._check_encoder()
         with self._db.writing_at_once() as alone:
             if alone:
                 self._clean()
@@ -176,7 +172,7 @@ class Store(Searcher):
             )
         with self.writing():
             self.remove([document.id])
-            first = int(self._db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
+            first = self._next_row()
             span = Span(first, len(sentences), len(chunks))
             try:
                 self._db.run(PUT_DOCUMENT, *document_values(document, origin, span))
@@ -237,6 +233,31 @@ class Store(Searcher):
                 *(origin.root, origin.path, origin.sha256, origin.size, origin.mtime_ns),
                 *(origin.recipe, document_id),
             )
+
+    def signatures(self) -> dict[str, str]:
+        """Return what tells whether a document is the same in two stores, by id."""
+        return swap.signatures(self._db)
+
+    def replace_by(self, other: Store) -> bool:
+        """Take over all of another store, encoder included, if it has the same documents.
+
+        :return: False, and nothing is changed, where documents differ.
+        :raises QAError: the folder is read-only, or another program is writing for too long.
+        """
+        swap.attach(self._db, other.folder)
+        try:
+            with self.writing():
+                if self.signatures() != swap.signatures(self._db, "new."):
+                    return False
+                self._set_meta("next_row", str(swap.copy(self._db, self._next_row())))
+                self._local.changed = True
+                self._made_for = None
+        finally:
+            self._db.run("DETACH new")
+        return True
+
+    def _next_row(self) -> int:
+        return int(self._db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
 
 
 def erase(folder: Path) -> None:

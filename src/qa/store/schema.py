@@ -19,12 +19,11 @@ from qa.store.faults import REBUILD
 FORMAT: Final = 2
 
 # The sentences of a document are `sentences` consecutive rows from `first_row` on, in text order;
-# `findable` of them have a vector and search terms. No row number is ever used twice. `terms`
-# holds stems (qa.words.stems): the ascii tokenizer takes them as they are in any script.
+# `findable` of them have a vector and search terms. No row number is ever used twice.
 # `segments` names the files of vectors up to the row `last` of the newest one; `dead` the rows
 # deleted since.
 SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, sentences INTEGER NOT NULL, chars INTEGER NOT NULL,
     notices TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
@@ -45,9 +44,12 @@ CREATE TABLE segments (
     vectors INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL
 );
 CREATE TABLE dead (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, vectors INTEGER NOT NULL);
+"""
+# Stems (qa.words.stems): the ascii tokenizer takes them as they are in any script.
+TERMS: Final = """
 CREATE VIRTUAL TABLE terms USING fts5 (
     bare, context, detail = column, tokenize = "ascii tokenchars '.'"
-);
+)
 """
 
 
@@ -88,6 +90,7 @@ def lay_out(db: Database) -> None:
     """Create the tables that are not there; inside a transaction."""
     for statement in filter(str.strip, SCHEMA.split(";\n")):
         db.run(statement)
+    db.run(TERMS)
 
 
 def _has_layout(db: Database) -> bool:

@@ -14,6 +14,8 @@ from typing import Final
 
 import numpy as np
 
+from qa.errors import IndexMismatch
+from qa.store.faults import REEMBED
 from qa.store.read import OF_ROWS, Reader
 from qa.store.segments import Segment, load
 from qa.store.vectors import Halves, Part, Rows, Vectors, View, exact_part
@@ -40,6 +42,8 @@ class Searcher(Reader):
         self._newest: tuple[int, View] | None = None
         self._parts: dict[str, Part] = {}
         self._tail: tuple[Rows, Halves] | None = None
+        # The encoder that searches and its dimension; None: whichever the index is for.
+        self._made_for: tuple[str, int] | None = None
 
     def size(self, documents: Collection[str] | None = None) -> int:
         """Return how many sentences can be found, in some documents or in all."""
@@ -112,7 +116,18 @@ class Searcher(Reader):
                 self._newest = (generation, view)
         return view
 
+    def _check_encoder(self) -> None:
+        made = self.manifest
+        if self._made_for not in (None, (made.encoder_id, made.dim)):
+            encoder_id, dim = self._made_for
+            raise IndexMismatch(
+                f"the index in {str(self.folder)!r} was made with the encoder "
+                f"{made.encoder_id!r} ({made.dim} dimensions), not {encoder_id!r} ({dim} "
+                f"dimensions): {REEMBED}, or set the encoder back"
+            )
+
     def _read_view(self) -> View:
+        self._check_encoder()  # another program may have changed it
         segments = self._segments()
         parts = [self._part(segment) for segment in segments]
         tail = self._read_tail(segments[-1].last if segments else 0)
@@ -142,7 +157,7 @@ class Searcher(Reader):
         before, halves = self._tail or (rows[:0], None)
         kept = np.isin(before, rows, assume_unique=True)
         fresh = rows[rows > before[-1]] if len(before) else rows
-        if halves is None or kept.sum() + len(fresh) < len(rows):
+        if halves is None or not kept.any() or kept.sum() + len(fresh) < len(rows):
             rows, halves = self._exact_vectors("row > ?", sealed)
         elif len(fresh):
             added = self._exact_vectors("row >= ?", int(fresh[0]))[1]
