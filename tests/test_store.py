@@ -530,3 +530,20 @@ def test_the_terms_of_a_context_are_those_of_its_whole_text(store: Store, path: 
     assert [one[1:] for one in rows.terms] == [
         (" ".join(stems(chunk.sentence.text)), " ".join(stems(chunk.context))) for chunk in chunks
     ]
+
+
+def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "a.txt", [f"Le soldat numéro {number} marche." for number in range(30)])
+    put(store, "b.txt", ["Le soldat et le drapeau.", "Un drapeau."])
+    assert len(lexical(store, "soldat drapeau", 99)) == 32
+    monkeypatch.setattr("qa.store.search._MATCHES", 10)
+    assert {text for text, _ in lexical(store, "soldat drapeau", 99)} == {
+        "Le soldat et le drapeau.",
+        "Un drapeau.",
+    }
+    assert len(lexical(store, "soldat", 99)) == 31
+    assert lexical(store, "inconnu", 99) == []
+    with store.writing():
+        assert len(lexical(store, "drapeau", 99)) == 2

@@ -28,6 +28,11 @@ _IN_SPANS: Final = (
     "AND +rowid IN (SELECT row FROM json_each(?) AS span CROSS JOIN sentences ON row "
     "BETWEEN json_extract(span.value, '$[0]') AND json_extract(span.value, '$[1]'))"
 )
+_MATCHES: Final = 20_000
+_WORDS: Final = (
+    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab ('main', 'terms', 'row')"
+)
+_COUNTS: Final = "SELECT term, doc FROM json_each(?) CROSS JOIN temp.words ON term = value"
 _SIZE: Final = "SELECT coalesce(sum(findable), 0) FROM documents"
 _SEGMENTS: Final = (
     "SELECT first, last, name, exact, vectors, size, sha256 FROM segments ORDER BY first"
@@ -74,12 +79,15 @@ class Searcher(Reader):
     def search_lexical(
         self, stems: Collection[str], top_k: int, documents: Collection[str] | None = None
     ) -> list[tuple[int, float]]:
-        """Return the sentences that share stems as (row, BM25 score), best first, higher better."""
+        """Return the sentences that share stems as (row, BM25 score), best first, higher better.
+
+        Where the stems stand in very many sentences, the rarest of them are searched for.
+        """
         if not stems:
             return []
-        # Sorted, since the score is a sum of floats and must not depend on the order of a set.
-        match = " OR ".join(f'"{stem}"' for stem in sorted(set(stems)))
         with self.reading():
+            # Sorted, since the score is a sum of floats and must not depend on the order of a set.
+            match = " OR ".join(f'"{stem}"' for stem in sorted(self._rare(set(stems))))
             spans = self._asked(documents)
             scope: str = ""
             values: tuple[object, ...] = ()
@@ -91,6 +99,24 @@ class Searcher(Reader):
                 f"WHERE terms MATCH ? {scope} ORDER BY score DESC, rowid LIMIT ?",
                 *(match, *values, top_k),
             )
+
+    def _rare(self, stems: Collection[str]) -> list[str]:
+        """Return the rarest stems that stand in `_MATCHES` sentences together, one at least.
+
+        Scoring a sentence takes a microsecond or two: a million of them would take seconds.
+        """
+        if self.size() <= _MATCHES:
+            return list(stems)
+        self._db.run(_WORDS)
+        counted = self._db.run(_COUNTS, json.dumps(sorted(stems)))
+        kept: list[str] = []
+        matches = 0
+        for count, stem in sorted((count, stem) for stem, count in counted):
+            matches += count
+            if kept and matches > _MATCHES:
+                break
+            kept.append(stem)
+        return kept or list(stems)
 
     def _asked(self, documents: Collection[str] | None) -> list[tuple[int, int]] | None:
         """Return the first and last rows of some documents, rising; None when it is all of them."""
