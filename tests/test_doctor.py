@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import sys
 import threading
 from collections.abc import Iterator
@@ -209,6 +210,24 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
     check = find(examine(settings, deep=True), "Index")
     assert check.status == "problem"
     assert "--rebuild" in check.remedy
+
+
+def test_sentences_that_are_damaged_are_mended_from_the_stored_text(
+    settings: Settings, folder: Path
+) -> None:
+    text = folder / "note.txt"
+    text.write_text("Le maire parle. Il a 52 ans.\n", encoding="utf-8")
+    encoder = HashEncoder()
+    with Store.open(settings.store, encoder.id, encoder.dim) as store:
+        sync([text], store, encoder, max_bytes=1_000_000)
+    with sqlite3.connect(settings.store / "store.sqlite") as raw:
+        raw.execute("UPDATE sentences SET first = first + 1 WHERE row = 2")
+    raw.close()
+    assert find(examine(settings), "Index").status == "ok"
+    check = find(examine(settings, deep=True), "Index")
+    assert check.status == "problem"
+    assert "'note.txt': sentence 1" in check.detail
+    assert check.remedy == "qa index --reembed"
 
 
 def test_remedies_stand_below_what_they_are_for_and_the_end_counts() -> None:

@@ -22,6 +22,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import faiss
 import numpy as np
@@ -34,6 +35,9 @@ from qa.sentences import split_sentences
 from qa.settings import Settings
 from qa.store import Origin, Store, Vectors
 from qa.words import stems
+
+if TYPE_CHECKING:
+    from llama_index.core.schema import TextNode
 
 DIM = 384
 _SENTENCES_A_DOCUMENT = 100
@@ -301,57 +305,74 @@ def _size(folder: Path, size: int, made: Synthetic, count: int) -> dict[str, flo
     }
 
 
-def _llama(made: Synthetic, count: int, folder: Path) -> dict[str, float]:
-    """LlamaIndex's VectorStoreIndex over FaissMapVectorStore: build, save, open, search, update."""
-    from llama_index.core import StorageContext, VectorStoreIndex, load_index_from_storage
-    from llama_index.core.embeddings import MockEmbedding
-    from llama_index.core.schema import NodeRelationship, QueryBundle, RelatedNodeInfo, TextNode
-    from llama_index.vector_stores.faiss import FaissMapVectorStore
+class _Llama:
+    """LlamaIndex's VectorStoreIndex over FaissMapVectorStore, saved as it offers."""
 
-    def nodes(number: int, name: str) -> Iterator[TextNode]:
-        text = made.document(number)
+    def __init__(self, made: Synthetic, folder: Path) -> None:
+        from llama_index.core.embeddings import MockEmbedding
+
+        self.made, self.folder = made, folder
+        self.embedding = MockEmbedding(embed_dim=DIM)
+
+    def nodes(self, number: int, name: str) -> Iterator[TextNode]:
+        """Yield a document's sentences as nodes of the document ``name``."""
+        from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
+
+        text = self.made.document(number)
+        source = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
         for at, (line, vector) in enumerate(zip(text.text.split(". "), text.vectors, strict=True)):
-            source = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
+            given = vector.tolist()
             yield TextNode(
-                id_=f"{name}-{at}", text=line, embedding=vector.tolist(), relationships=source
+                id_=f"{name}-{at}", text=line, embedding=given, relationships=dict(source)
             )
 
-    def context() -> StorageContext:
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(DIM))
-        return StorageContext.from_defaults(vector_store=FaissMapVectorStore(faiss_index=index))
+    def build(self, count: int) -> None:
+        """Index documents and save."""
+        from llama_index.core import StorageContext, VectorStoreIndex
+        from llama_index.vector_stores.faiss import FaissMapVectorStore
 
-    embedding = MockEmbedding(embed_dim=DIM)
-    built: list[VectorStoreIndex] = []
+        store = FaissMapVectorStore(faiss_index=faiss.IndexIDMap2(faiss.IndexFlatIP(DIM)))
+        every = [node for n in range(count) for node in self.nodes(n, self.made.document(n).id)]
+        context = StorageContext.from_defaults(vector_store=store)
+        self.index = VectorStoreIndex(every, storage_context=context, embed_model=self.embedding)
+        self.save()
 
-    def build() -> None:
-        every = [node for n in range(count) for node in nodes(n, made.document(n).id)]
-        built.append(VectorStoreIndex(every, storage_context=context(), embed_model=embedding))
-        built[0].storage_context.persist(str(folder))
+    def save(self) -> None:
+        """Write everything to the folder."""
+        self.index.storage_context.persist(str(self.folder))
 
-    def opened() -> None:
-        store = FaissMapVectorStore.from_persist_dir(str(folder))
-        saved = StorageContext.from_defaults(vector_store=store, persist_dir=str(folder))
-        load_index_from_storage(saved, embed_model=embedding)
+    def open(self) -> None:
+        """Load everything from the folder."""
+        from llama_index.core import StorageContext, load_index_from_storage
+        from llama_index.vector_stores.faiss import FaissMapVectorStore
 
-    figures = {"LlamaIndex: build and save, s": _timed(build)}
-    figures["LlamaIndex: open, s"] = _timed(opened)
-    retriever = built[0].as_retriever(similarity_top_k=_TOP_K)
-    searches = []
-    for number in range(_QUERIES):
-        question, vector = made.question(number)
-        bundle = QueryBundle(question, embedding=vector.tolist())
-        searches.append(_timed(lambda b=bundle: retriever.retrieve(b)))
+        store = FaissMapVectorStore.from_persist_dir(str(self.folder))
+        saved = StorageContext.from_defaults(vector_store=store, persist_dir=str(self.folder))
+        load_index_from_storage(saved, embed_model=self.embedding)
+
+    def search(self, question: str, vector: Vectors) -> None:
+        """Search by vector, the only way that it has."""
+        from llama_index.core.schema import QueryBundle
+
+        retriever = self.index.as_retriever(similarity_top_k=_TOP_K)
+        retriever.retrieve(QueryBundle(question, embedding=vector.tolist()))
+
+    def update(self, number: int) -> None:
+        """Replace a document and save."""
+        name = self.made.document(number).id
+        self.index.delete_ref_doc(name, delete_from_docstore=True)
+        self.index.insert_nodes(list(self.nodes(20_000_000 + number, name)))
+        self.save()
+
+
+def _llama(made: Synthetic, count: int, folder: Path) -> dict[str, float]:
+    llama = _Llama(made, folder)
+    figures = {"LlamaIndex: build and save, s": _timed(lambda: llama.build(count))}
+    figures["LlamaIndex: open, s"] = _timed(llama.open)
+    asked = [made.question(number) for number in range(_QUERIES)]
+    searches = [_timed(lambda one=one: llama.search(*one)) for one in asked]
     figures["LlamaIndex: dense search p50, ms"] = 1000 * statistics.median(searches)
-    changes = []
-    for number in range(3):
-        name = made.document(number).id
-
-        def update(name: str = name, number: int = number) -> None:
-            built[0].delete_ref_doc(name, delete_from_docstore=True)
-            built[0].insert_nodes(list(nodes(20_000_000 + number, name)))
-            built[0].storage_context.persist(str(folder))
-
-        changes.append(_timed(update))
+    changes = [_timed(lambda n=number: llama.update(n)) for number in range(3)]
     figures["LlamaIndex: update and save, ms"] = 1000 * statistics.median(changes)
     return figures
 

@@ -266,5 +266,6 @@ def erase(folder: Path) -> None:
         for suffix in ("", "-wal", "-shm"):
             (folder / (DATABASE + suffix)).unlink(missing_ok=True)
         remove_others(folder, ())
-        if (folder / "prefixes").exists():
-            shutil.rmtree(folder / "prefixes")
+        for name in ("prefixes", "reembed"):
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)
