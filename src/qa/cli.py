@@ -93,6 +93,8 @@ def index(
     settings = _settings(context, store, backend)
     if again:
         _reembed(settings)
+        if not paths and not watching:
+            return ANSWERED
     chosen = _existing(paths or _known_paths(settings, rebuild=rebuild))
     if rebuild:
         from qa.store import erase
