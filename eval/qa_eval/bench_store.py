@@ -1,7 +1,6 @@
 """``qa bench store``: how the store grows, beside raw FAISS, raw FTS5 and LlamaIndex's own pair.
 
-Texts and vectors are synthetic: words by Zipf's law, vectors around some thousand centres in a
-space of 96 dimensions with a common part, like those of sentence encoders. Nothing is encoded.
+Texts and vectors are synthetic (`qa_eval.synthetic`); nothing is encoded.
 
 Example: ``qa bench store --sizes 10000 100000``.
 """
@@ -11,7 +10,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import random
 import shutil
 import sqlite3
 import statistics
@@ -19,13 +17,11 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import faiss
-import numpy as np
 import psutil
 
 from qa.chunks import make_chunks
@@ -35,18 +31,13 @@ from qa.sentences import split_sentences
 from qa.settings import Settings
 from qa.store import Origin, Store, Vectors
 from qa.words import stems
+from qa_eval.bench_llama import measure_llama, timed
+from qa_eval.synthetic import DIM, SENTENCES_A_DOCUMENT, Prepared, Synthetic
 
-if TYPE_CHECKING:
-    from llama_index.core.schema import TextNode
-
-DIM = 384
-_SENTENCES_A_DOCUMENT = 100
 _COMMIT_DOCUMENTS = 20
 _QUERIES = 40
 _CHANGES = 12
 _TOP_K = 200
-_LATENT = 96
-_WORDS = 30_000
 _OPENED = """
 import sys, time, resource
 from pathlib import Path
@@ -62,71 +53,6 @@ vector = numpy.zeros(int(sys.argv[2]), dtype="float32"); vector[0] = 1
 store.search_dense(vector, 10)
 print(opened, time.perf_counter() - started, psutil.Process().memory_info().rss - before)
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Text:
-    """A synthetic document and the vectors of its sentences, (n, dim) float32 of length 1."""
-
-    id: str
-    text: str
-    vectors: Vectors
-
-
-class Synthetic:
-    """The same documents and questions for every store, drawn anew from their numbers."""
-
-    def __init__(self) -> None:
-        rng = np.random.default_rng(1)
-        syllables = [a + b for a in "bcdfglmnprstv" for b in ("a", "e", "i", "o", "u", "ou", "an")]
-        draw = random.Random(1)
-        self.words = np.array(
-            ["".join(draw.choices(syllables, k=draw.choice((2, 3, 4)))) for _ in range(_WORDS)]
-        )
-        weights = 1 / np.arange(50, _WORDS + 50)
-        self.cumulated = np.cumsum(weights / weights.sum())
-        self.plane = (
-            rng.standard_normal((_LATENT, DIM)) / np.sqrt(np.arange(1, _LATENT + 1))[:, None]
-        )
-        common = rng.standard_normal(DIM)
-        self.common = 4 * common / np.linalg.norm(common)
-        self.centres = rng.standard_normal((3000, _LATENT))
-
-    def document(self, number: int) -> Text:
-        """Return a document of 100 sentences of 8 to 24 words."""
-        rng = np.random.default_rng((2, number))
-        lines = []
-        for length in rng.integers(8, 25, _SENTENCES_A_DOCUMENT):
-            words = self.words[np.searchsorted(self.cumulated, rng.random(length))]
-            lines.append(" ".join(words).capitalize() + ".")
-        return Text(f"d{number:06}.txt", " ".join(lines), self._vectors(rng, len(lines)))
-
-    def question(self, number: int) -> tuple[str, Vectors]:
-        """Return five words, of which some are rare, and a vector near a document's sentence."""
-        rng = np.random.default_rng((3, number))
-        words = self.words[np.searchsorted(self.cumulated, rng.random(5))]
-        near = self.document(number).vectors[number % _SENTENCES_A_DOCUMENT]
-        return " ".join(words), _unit(near + 0.7 * self._vectors(rng, 1)[0])
-
-    def _vectors(self, rng: np.random.Generator, count: int) -> Vectors:
-        latent = 0.7 * self.centres[rng.integers(0, len(self.centres), count)]
-        latent = latent + 0.7 * rng.standard_normal((count, _LATENT))
-        noise = 0.03 * rng.standard_normal((count, DIM))
-        return _unit(latent @ self.plane / 6 + noise + self.common)
-
-
-class Prepared:
-    """An encoder that gives a vector made before."""
-
-    id = "synthetic"
-    dim = DIM
-
-    def __init__(self) -> None:
-        self.vector: Vectors = np.zeros(DIM, dtype=np.float32)
-
-    def encode(self, texts: Sequence[str], **_: object) -> Vectors:
-        """Return the vector for every text."""
-        return np.repeat(self.vector[None], len(texts), axis=0)
 
 
 @dataclass(slots=True)
@@ -175,7 +101,7 @@ def _table(rows: Sequence[Row]) -> str:
 
 def _measure(made: Synthetic, size: int, folder: Path, *, with_llama: bool) -> Row:
     row = Row(size)
-    count = max(1, size // _SENTENCES_A_DOCUMENT)
+    count = max(1, size // SENTENCES_A_DOCUMENT)
     with Store.open(folder / "store", "synthetic", DIM) as store:
         row.figures |= _build(store, made, count)
         _note(f"{size}: built, {row.figures['ingestion, sentences/s']:.0f} sentences/s")
@@ -185,7 +111,7 @@ def _measure(made: Synthetic, size: int, folder: Path, *, with_llama: bool) -> R
     row.figures |= _size(folder / "store", size, made, count)
     _note(f"{size}: {row.figures}")
     if with_llama:
-        row.figures |= _llama(made, count, folder / "llama")
+        row.figures |= measure_llama(made, count, folder / "llama")
     return row
 
 
@@ -253,9 +179,9 @@ def _search(store: Store, raw: _Raw, made: Synthetic) -> dict[str, float]:
     for number in range(_QUERIES):
         question, vector = made.question(number)
         encoder.vector = vector
-        ours.append(_timed(lambda q=question: retrieve(q, store, encoder, top_k=8)))
-        dense.append(_timed(lambda v=vector: raw.dense(v, _TOP_K)))
-        words.append(_timed(lambda q=question: raw.lexical(q)))
+        ours.append(timed(lambda q=question: retrieve(q, store, encoder, top_k=8)))
+        dense.append(timed(lambda v=vector: raw.dense(v, _TOP_K)))
+        words.append(timed(lambda q=question: raw.lexical(q)))
         exact = set(raw.dense(vector, 10))
         recall.append(len(exact & {row - 1 for row, _ in store.search_dense(vector, 10)}) / 10)
     both = statistics.median(one + other for one, other in zip(dense, words, strict=True))
@@ -277,9 +203,9 @@ def _change(store: Store, made: Synthetic) -> dict[str, float]:
         document = document_from_text(text.text, made.document(number).id)
         found = split_sentences(document)
         parts = (document, Origin(), found, make_chunks(document, found))
-        updates.append(_timed(lambda p=parts, t=text: store.put(*p, t.vectors[: len(p[3])])))
-        noticed.append(_timed(lambda: store.search_dense(vector, 10)))
-        removals.append(_timed(lambda i=document.id: store.remove([i])))
+        updates.append(timed(lambda p=parts, t=text: store.put(*p, t.vectors[: len(p[3])])))
+        noticed.append(timed(lambda: store.search_dense(vector, 10)))
+        removals.append(timed(lambda i=document.id: store.remove([i])))
     return {
         "update of a document (100 sentences) p50, ms": 1000 * statistics.median(updates),
         "first search after it p50, ms": 1000 * statistics.median(noticed),
@@ -303,89 +229,6 @@ def _size(folder: Path, size: int, made: Synthetic, count: int) -> dict[str, flo
         "opening and first search, s": searched,
         "memory of it, bytes a sentence": resident / size,
     }
-
-
-class _Llama:
-    """LlamaIndex's VectorStoreIndex over FaissMapVectorStore, saved as it offers."""
-
-    def __init__(self, made: Synthetic, folder: Path) -> None:
-        from llama_index.core.embeddings import MockEmbedding
-
-        self.made, self.folder = made, folder
-        self.embedding = MockEmbedding(embed_dim=DIM)
-
-    def nodes(self, number: int, name: str) -> Iterator[TextNode]:
-        """Yield a document's sentences as nodes of the document ``name``."""
-        from llama_index.core.schema import NodeRelationship, RelatedNodeInfo, TextNode
-
-        text = self.made.document(number)
-        source = {NodeRelationship.SOURCE: RelatedNodeInfo(node_id=name)}
-        for at, (line, vector) in enumerate(zip(text.text.split(". "), text.vectors, strict=True)):
-            given = vector.tolist()
-            yield TextNode(
-                id_=f"{name}-{at}", text=line, embedding=given, relationships=dict(source)
-            )
-
-    def build(self, count: int) -> None:
-        """Index documents and save."""
-        from llama_index.core import StorageContext, VectorStoreIndex
-        from llama_index.vector_stores.faiss import FaissMapVectorStore
-
-        store = FaissMapVectorStore(faiss_index=faiss.IndexIDMap2(faiss.IndexFlatIP(DIM)))
-        every = [node for n in range(count) for node in self.nodes(n, self.made.document(n).id)]
-        context = StorageContext.from_defaults(vector_store=store)
-        self.index = VectorStoreIndex(every, storage_context=context, embed_model=self.embedding)
-        self.save()
-
-    def save(self) -> None:
-        """Write everything to the folder."""
-        self.index.storage_context.persist(str(self.folder))
-
-    def open(self) -> None:
-        """Load everything from the folder."""
-        from llama_index.core import StorageContext, load_index_from_storage
-        from llama_index.vector_stores.faiss import FaissMapVectorStore
-
-        store = FaissMapVectorStore.from_persist_dir(str(self.folder))
-        saved = StorageContext.from_defaults(vector_store=store, persist_dir=str(self.folder))
-        load_index_from_storage(saved, embed_model=self.embedding)
-
-    def search(self, question: str, vector: Vectors) -> None:
-        """Search by vector, the only way that it has."""
-        from llama_index.core.schema import QueryBundle
-
-        retriever = self.index.as_retriever(similarity_top_k=_TOP_K)
-        retriever.retrieve(QueryBundle(question, embedding=vector.tolist()))
-
-    def update(self, number: int) -> None:
-        """Replace a document and save."""
-        name = self.made.document(number).id
-        self.index.delete_ref_doc(name, delete_from_docstore=True)
-        self.index.insert_nodes(list(self.nodes(20_000_000 + number, name)))
-        self.save()
-
-
-def _llama(made: Synthetic, count: int, folder: Path) -> dict[str, float]:
-    llama = _Llama(made, folder)
-    figures = {"LlamaIndex: build and save, s": _timed(lambda: llama.build(count))}
-    figures["LlamaIndex: open, s"] = _timed(llama.open)
-    asked = [made.question(number) for number in range(_QUERIES)]
-    searches = [_timed(lambda one=one: llama.search(*one)) for one in asked]
-    figures["LlamaIndex: dense search p50, ms"] = 1000 * statistics.median(searches)
-    changes = [_timed(lambda n=number: llama.update(n)) for number in range(3)]
-    figures["LlamaIndex: update and save, ms"] = 1000 * statistics.median(changes)
-    return figures
-
-
-def _unit(vectors: np.ndarray) -> Vectors:
-    lengths = np.linalg.norm(vectors, axis=-1, keepdims=True)
-    return np.asarray(vectors / lengths, dtype=np.float32)
-
-
-def _timed(act: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    act()
-    return time.perf_counter() - started
 
 
 def _note(line: str) -> None:
