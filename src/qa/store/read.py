@@ -171,6 +171,13 @@ class Reader:
         sql = f"SELECT row, id, metadata FROM labels WHERE {OF_ROWS}"
         return {row: Label(*rest) for row, *rest in self._db.run(sql, json.dumps(list(rows)))}
 
+    def labelled(self, ids: Collection[str]) -> set[str]:
+        """Return the documents that have sentences with these labels."""
+        sql = "SELECT row FROM labels WHERE id IN (SELECT value FROM json_each(?))"
+        with self.reading():
+            found = self._db.run(sql, json.dumps(sorted(ids)))
+            return {self._owner(row)[1] for (row,) in found}
+
     def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
         """Return the contexts that the rows' sentences are read in."""
         sql = f"SELECT row, context FROM sentences WHERE {OF_ROWS}"
