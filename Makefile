@@ -2,6 +2,7 @@
 # make test   set everything up, run every test (real models, real browser)
 # make check  format, lint, types, docstrings     make eval, make bench   measure
 # make gate   25 questions, loose bounds: has something broken?
+# make torture  kill a writing process at 200 random moments (KILLS=1000: as many)
 # make setup  install only      make lock   pin anew     make clean   delete what tools left
 #
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
@@ -12,10 +13,11 @@
 PYTHON ?= python3
 PIP_EXTRA ?=
 ARGS ?=
+KILLS ?= 200
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
 
-.PHONY: run setup test check eval gate bench screenshots lock clean help
+.PHONY: run setup test torture check eval gate bench screenshots lock clean help
 
 run: .venv/installed
 	$(BIN)/qa serve $(ARGS)
@@ -24,6 +26,9 @@ setup: .venv/installed
 
 test: .venv/installed-dev
 	$(BIN)/pytest $(ARGS)
+
+torture: .venv/installed-dev
+	TORTURE_KILLS=$(KILLS) $(BIN)/pytest tests/test_store_killed.py
 
 check: .venv/installed-dev
 	$(BIN)/ruff format --check .

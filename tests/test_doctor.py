@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import sqlite3
 import struct
 import sys
 import threading
@@ -287,6 +288,24 @@ def test_files_that_were_skipped_are_listed_with_the_reason(
     for name in ("new.txt", "scan.pdf"):
         (documents / name).unlink()
     assert find(examine(settings), "Documents").status == "ok"
+
+
+def test_sentences_that_are_damaged_are_mended_from_the_stored_text(
+    settings: Settings, folder: Path
+) -> None:
+    text = folder / "note.txt"
+    text.write_text("Le maire parle. Il a 52 ans.\n", encoding="utf-8")
+    encoder = HashEncoder()
+    with Store.open(settings.store, encoder.id, encoder.dim) as store:
+        sync([text], store, encoder)
+    with sqlite3.connect(settings.store / "store.sqlite") as raw:
+        raw.execute("UPDATE sentences SET first = first + 1 WHERE row = 2")
+    raw.close()
+    assert find(examine(settings), "Index").status == "ok"
+    check = find(examine(settings, deep=True), "Index")
+    assert check.status == "problem"
+    assert "'note.txt': sentence 1" in check.detail
+    assert check.remedy == "qa index --reembed"
 
 
 def test_remedies_stand_below_what_they_are_for_and_the_end_counts() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -306,6 +307,17 @@ def test_progress_tells_documents_and_sentences(
     said: list[str] = []
     sync([docs], store, encoder, limits=Limits(file_bytes=10_000), progress=said.append)
     assert said[-1] == "indexed 2 of 2 documents, 4 sentences"
+
+
+def test_progress_tells_the_rate_and_the_time_left_while_there_is_more(
+    store: Store, encoder: HashEncoder, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.ingest._COMMIT_SENTENCES", 1)
+    said: list[str] = []
+    sync([docs], store, encoder, progress=said.append)
+    assert re.fullmatch(
+        r"indexed 1 of 2 documents, 2 sentences, \d+ sentences/s, about \d:\d\d:\d\d left", said[0]
+    )
 
 
 SENTENCES = (

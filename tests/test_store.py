@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import tempfile
 import threading
 from collections.abc import Iterator, Sequence
@@ -16,8 +14,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from fakes import HashEncoder
+from qa.chunks import make_chunks
+from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
+from qa.sentences import split_sentences
 from qa.store import Origin, Store, erase, fuse
+from qa.store.records import to_rows
 from qa.types import Chunk, Document, Page, Sentence
 from qa.words import stems
 
@@ -148,7 +150,7 @@ def test_vectors_of_another_dimension_are_refused(store: Store) -> None:
 
 def test_dense_search_ranks_by_cosine_and_scores_every_sentence_when_asked(filled: Store) -> None:
     found = dense(filled, IRAK[1], filled.size())
-    assert found[0] == (IRAK[1], pytest.approx(1.0, abs=1e-5))
+    assert found[0] == (IRAK[1], pytest.approx(1.0, abs=1e-4))
     assert len(found) == 4
     assert [score for _, score in found] == sorted((score for _, score in found), reverse=True)
 
@@ -292,69 +294,7 @@ def test_results_are_the_same_after_reopening(filled: Store, folder: Path) -> No
         ) == before
 
 
-def test_only_the_newest_vector_file_is_kept(filled: Store, folder: Path) -> None:
-    put(filled, "c.txt", ["Une phrase de plus."])
-    assert [path.name for path in folder.glob("vectors*")] == ["vectors-00000002.faiss"]
-
-
-# Crashes, damage and full disks
-
-
-CRASH = """
-import os, sys
-from pathlib import Path
-sys.path.insert(0, {tests!r})
-import qa.store.local as local
-from test_store import CUISINE, ENCODER, put
-store = local.Store.open(Path({folder!r}), ENCODER.id, ENCODER.dim)
-save = local.VectorIndex.save
-def save_and_die(index, folder, generation):
-    if {early!r}:
-        (folder / f"vectors-{{generation:08d}}.faiss.part").write_bytes(b"half")
-    else:
-        save(index, folder, generation)
-    os._exit(9)
-local.VectorIndex.save = save_and_die
-with store.writing():
-    store.remove(["irak.txt"])
-    put(store, "cuisine.txt", CUISINE)
-"""
-
-
-@pytest.mark.parametrize("early", [True, False], ids=["half a vector file", "before the commit"])
-def test_a_process_killed_in_a_commit_leaves_the_state_before_it(
-    store: Store, folder: Path, early: bool
-) -> None:
-    put(store, "irak.txt", IRAK)
-    before = dense(store, "soldats", 9), lexical(store, "soldats")
-    store.close()
-    code = CRASH.format(tests=str(Path(__file__).parent), folder=str(folder), early=early)
-    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert died.returncode == 9, died.stderr
-    assert len(list(folder.glob("vectors*"))) == 2
-    with reopened(folder) as again:
-        assert (dense(again, "soldats", 9), lexical(again, "soldats")) == before
-        assert again.check(deep=True) == []
-        assert len(list(folder.glob("vectors*"))) == 1
-
-
-@pytest.mark.parametrize("harm", ["flip", "cut", "remove"])
-def test_a_harmed_vector_file_is_noticed_and_made_anew_from_sqlite(
-    filled: Store, folder: Path, harm: str
-) -> None:
-    before = dense(filled, "soldats", 9)
-    [path] = folder.glob("vectors*.faiss")
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    if harm == "remove":
-        path.unlink()
-    else:
-        path.write_bytes(content if harm == "flip" else content[:100])
-    assert filled.check(deep=True) != []
-    filled.close()
-    with reopened(folder) as again:
-        assert dense(again, "soldats", 9) == before
-        assert again.check(deep=True) == []
+# Damage and full disks; those of vector files are in test_store_files.py
 
 
 def test_a_file_that_is_no_database_is_an_error_that_says_how_to_repair(folder: Path) -> None:
@@ -364,13 +304,80 @@ def test_a_file_that_is_no_database_is_an_error_that_says_how_to_repair(folder: 
         reopened(folder)
 
 
-def test_deep_check_finds_a_text_that_was_changed(filled: Store, folder: Path) -> None:
-    filled.close()
+def damaged(folder: Path, sql: str) -> None:
     with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute("UPDATE documents SET text = replace(text, '2500', '9999')")
+        raw.execute(sql)
+    raw.close()
+
+
+def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
+    filled: Store, folder: Path
+) -> None:
+    filled.close()
+    damaged(folder, "UPDATE documents SET text = replace(text, '2500', '9999')")
     with reopened(folder) as again:
         assert again.check() == []
         assert "'irak.txt'" in again.check(deep=True)[0]
+        with pytest.raises(IndexMismatch, match=r"'irak\.txt'.*qa index --rebuild"):
+            again.document("irak.txt")
+        with pytest.raises(IndexMismatch, match=r"'irak\.txt'"):
+            lexical(again, "Jordanie")
+        assert lexical(again, "beurre")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE sentences SET first = first + 1 WHERE row = 2",
+        "UPDATE sentences SET heading = 1 WHERE row = 2",
+        "UPDATE sentences SET context = 'x' WHERE row = 2",
+        "DELETE FROM sentences WHERE row = 2",
+    ],
+)
+def test_a_sentence_that_is_not_what_was_written_is_an_error(
+    filled: Store, folder: Path, harm: str
+) -> None:
+    filled.close()
+    damaged(folder, harm)
+    with reopened(folder) as again:
+        assert any("--reembed" in said for said in again.check(deep=True))
+        with pytest.raises(IndexMismatch, match=r"'irak\.txt'.*qa index --reembed"):
+            again.sentences("irak.txt")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row = 2",
+        "UPDATE vectors SET vector = x'00' WHERE row = 2",
+    ],
+)
+def test_a_vector_that_is_not_what_was_written_is_an_error(
+    filled: Store, folder: Path, harm: str
+) -> None:
+    filled.close()
+    damaged(folder, harm)
+    with reopened(folder) as again:
+        assert any("'irak.txt'" in said for said in again.check(deep=True))
+        with pytest.raises(IndexMismatch, match=r"'irak\.txt'.*vector"):
+            dense(again, "soldats")
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "UPDATE terms_content SET c0 = 'autre' WHERE id = 2",
+        "DELETE FROM terms_data WHERE id > 10",
+        "DELETE FROM vectors WHERE row = 2",
+    ],
+)
+def test_deep_check_finds_damaged_search_terms_and_lost_vectors(
+    filled: Store, folder: Path, harm: str
+) -> None:
+    filled.close()
+    damaged(folder, harm)
+    with reopened(folder) as again:
+        assert again.check(deep=True) != []
 
 
 def test_a_full_disk_is_an_error_and_the_index_stays_as_it_was(filled: Store) -> None:
@@ -386,22 +393,11 @@ def test_a_full_disk_is_an_error_and_the_index_stays_as_it_was(filled: Store) ->
     assert filled.size(["big.txt"]) == 1
 
 
-def test_an_unwritable_vector_file_is_an_error_and_undoes_the_commit(
-    filled: Store, folder: Path
-) -> None:
-    (folder / "vectors-00000002.faiss").mkdir()
-    (folder / "vectors-00000002.faiss" / "x").touch()
-    with pytest.raises(QAError, match="index in"):
-        put(filled, "c.txt", ["Une phrase."])
-    assert filled.generation == 1
-    assert lexical(filled, "soldats")
-
-
 # Manifest
 
 
 def test_another_encoder_is_refused_naming_both_and_the_repair(filled: Store, folder: Path) -> None:
-    with pytest.raises(IndexMismatch, match=r"'hash-64' \(64.*'other' \(32.*qa index --rebuild"):
+    with pytest.raises(IndexMismatch, match=r"'hash-64' \(64.*'other' \(32.*qa index --reembed"):
         Store.open(folder, "other", 32)
     with pytest.raises(IndexMismatch):
         Store.open(folder, ENCODER.id, 32)
@@ -519,3 +515,35 @@ def test_threads_read_and_write_one_store(store: Store) -> None:
     assert failures == []
     assert store.size() == 8
     assert store.check(deep=True) == []
+
+
+@pytest.mark.parametrize(
+    "path",
+    sorted((Path(__file__).parents[1] / "eval" / "documents").glob("*"))[:6],
+    ids=lambda path: path.name,
+)
+def test_the_terms_of_a_context_are_those_of_its_whole_text(store: Store, path: Path) -> None:
+    document = document_from_text(path.read_text("utf-8"), path.name)
+    sentences = split_sentences(document)
+    chunks = make_chunks(document, sentences)
+    rows = to_rows(sentences, chunks, 1)
+    assert [one[1:] for one in rows.terms] == [
+        (" ".join(stems(chunk.sentence.text)), " ".join(stems(chunk.context))) for chunk in chunks
+    ]
+
+
+def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(store, "a.txt", [f"Le soldat numéro {number} marche." for number in range(30)])
+    put(store, "b.txt", ["Le soldat et le drapeau.", "Un drapeau."])
+    assert len(lexical(store, "soldat drapeau", 99)) == 32
+    monkeypatch.setattr("qa.store.search._MATCHES", 10)
+    assert {text for text, _ in lexical(store, "soldat drapeau", 99)} == {
+        "Le soldat et le drapeau.",
+        "Un drapeau.",
+    }
+    assert len(lexical(store, "soldat", 99)) == 31
+    assert lexical(store, "inconnu", 99) == []
+    with store.writing():
+        assert len(lexical(store, "drapeau", 99)) == 2

@@ -87,7 +87,8 @@ class Assistant:
             choice = choose_model(model_options(settings), progress)
             load_meanwhile(choice)
             assistant = cls(store, encoder, choice, settings, given)
-            found = assistant._library.paths
+            # What is in a folder that cannot be written can still be asked.
+            found = [] if given is None and store.read_only else assistant._library.paths
             if found:
                 report = assistant.index(found, progress)
                 if report.failed and not assistant.documents():

@@ -26,13 +26,13 @@ _ENDS = tuple(".!?…:;,»。！？؟")
 def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chunk, ...]:
     """Return one chunk for each sentence of ``document`` that is not a heading, in order."""
     chunks: list[Chunk] = []
-    heading, before = "", ""
+    title, heading, before = _label(document.title), "", ""
     for sentence in sentences:
         if sentence.heading:
             # A rule (* * *) ends a passage, but what follows is still under the same heading.
             heading, before = _label(sentence.text) or heading, ""
             continue
-        context = _join((_label(document.title), heading, _flat(before)), _flat(sentence.text))
+        context = _join((title, heading, _flat(before)), _flat(sentence.text))
         chunks.append(Chunk(sentence, context))
         before = sentence.text
     return tuple(chunks)

@@ -31,6 +31,9 @@ if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.settings import Settings
 
+# How often --watch looks at the files.
+_LOOK_S = 2.0
+
 ANSWERED, INTERNAL, BAD_INPUT, ABSTAINED, STOPPED = 0, 1, 2, 3, 130
 
 # The names of qa.settings.Backend; importing that would load pydantic: a third of a second.
@@ -78,11 +81,21 @@ def index(
         list[Path] | None, typer.Argument(help="Files and folders (default: index/documents).")
     ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from an empty index.")] = False,
+    again: Annotated[
+        bool, typer.Option("--reembed", help="Make all vectors anew, from the stored text.")
+    ] = False,
+    watching: Annotated[
+        bool, typer.Option("--watch", help="Stay, and follow every change of the files.")
+    ] = False,
     store: StoreOption = None,
     backend: BackendOption = None,
 ) -> int:
     """Add, update and remove documents; unchanged ones are skipped."""
     settings = _settings(context, store, backend)
+    if again:
+        _reembed(settings)
+        if not paths and not watching:
+            return ANSWERED
     chosen = _existing(paths or _known_paths(settings, rebuild=rebuild))
     if rebuild:
         from qa.store import erase
@@ -93,7 +106,41 @@ def index(
         if report is not None:
             print_report(report)
         assistant.warm(note)
+        if watching:
+            _watch(assistant, chosen)
     return BAD_INPUT if report is not None and report.failed else ANSWERED
+
+
+@app.command("export")
+def export_index(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="The Parquet file to write.")],
+    store: StoreOption = None,
+) -> int:
+    """Write the whole index to one file, vectors included."""
+    settings = _settings(context, store, None)
+    from qa.store import Store
+    from qa.transfer import export_store
+
+    with Store.open(settings.store) as opened:
+        count = export_store(opened, file, note)
+    out(f"{count} documents in {str(file)!r}")
+    return ANSWERED
+
+
+@app.command("import")
+def import_index(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="What qa export wrote.")],
+    store: StoreOption = None,
+) -> int:
+    """Make an index of an exported file; nothing is encoded anew."""
+    settings = _settings(context, store, None)
+    from qa.transfer import import_store
+
+    count = import_store(file, settings.store, note)
+    out(f"{count} documents in {str(settings.store)!r}")
+    return ANSWERED
 
 
 @app.command()
@@ -200,8 +247,12 @@ def evaluate(
 
 @app.command(context_settings=_PASS_ON)
 def bench(context: typer.Context, store: StoreOption = None, backend: BackendOption = None) -> int:
-    """Measure tokens, time and memory against their budgets."""
-    return _measure("qa_eval.bench", context, _settings(context, store, backend))
+    """Measure tokens, time and memory against their budgets; bench store: how the index grows."""
+    settings = _settings(context, store, backend)
+    if context.args[:1] == ["store"]:
+        del context.args[0]
+        return _measure("qa_eval.bench_store", context, settings)
+    return _measure("qa_eval.bench", context, settings)
 
 
 @app.command()
@@ -283,6 +334,32 @@ def _assistant(settings: Settings, paths: list[Path] | None = None) -> Iterator[
 
     with Assistant.open(paths, settings=settings, progress=note) as assistant:
         yield assistant
+
+
+def _reembed(settings: Settings) -> None:
+    from qa.embed import load_encoder
+    from qa.reembed import reembed
+
+    encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=note)
+    out(f"{reembed(settings.store, encoder, note)} sentences have new vectors")
+
+
+def _watch(assistant: Assistant, paths: list[Path]) -> None:
+    from threading import Event
+
+    from qa.watch import watch
+
+    def follow() -> bool:
+        try:
+            print_report(assistant.index(paths, note))
+            assistant.warm(note)
+        except QAError as error:
+            note(f"error: {error}; tried again at the next look")
+            return False
+        return True
+
+    note("watching; Ctrl-C ends")
+    watch(paths, follow, every_s=_LOOK_S, stop=Event())
 
 
 def _existing(paths: list[Path]) -> list[Path]:

@@ -383,9 +383,11 @@ def _index(settings: Settings, *, deep: bool) -> Check:
     )
     if faults:
         detail = "\n".join([detail, *faults])
-        return Check(name, "problem", detail, "qa index --rebuild PATH")
+        from_text = all("--rebuild" not in fault for fault in faults)
+        remedy = "qa index --reembed" if from_text else "qa index --rebuild PATH"
+        return Check(name, "problem", detail, remedy)
     if (wanted := _encoder_id(settings)) and wanted != made_for:
-        remedy = "qa index --rebuild PATH, or set encoder (QA_ENCODER) back"
+        remedy = "qa index --reembed, or set encoder (QA_ENCODER) back"
         return Check(name, "problem", f"{detail}; the encoder is {wanted}", remedy)
     how = "every checksum verified" if deep else "consistent"
     return Check(name, "ok", f"{detail}; {how}")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -41,7 +42,7 @@ _RECIPE: Final = (
     f"readers {READERS_VERSION}, splitter {SPLITTER_VERSION}, words {WORDS_VERSION}, "
     f"vectors {_VECTOR_VERSION}"
 )
-# Sentences a commit: what an interruption can cost, against writing the vector file more often.
+# Sentences a commit: what an interruption can cost, against waiting for the disk more often.
 _COMMIT_SENTENCES: Final = 2048
 # A file that changed this recently may change again within one tick of the file system's clock,
 # with the same size and time: it is read again the next time ("racily clean", as in git).
@@ -86,6 +87,7 @@ class _Work:
     unchanged: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     sentences: int = 0
+    started_s: float = field(default_factory=time.monotonic)
 
 
 def sync(
@@ -122,9 +124,9 @@ def sync(
                 kept = " (its earlier version stays in the index)" if _indexed(source, work) else ""
                 work.failed.append((str(source.path), f"{error}{kept}"))
             if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
-                _commit(work, progress, f"{number} of {len(sources)} documents")
+                _commit(work, progress, (number, len(sources)))
     gone = _gone(paths, {source.id for source in sources}, work)
-    _commit(work, progress, f"{len(sources)} of {len(sources)} documents", gone)
+    _commit(work, progress, (len(sources), len(sources)), gone)
     return Report(
         added=tuple(work.added),
         updated=tuple(work.updated),
@@ -230,13 +232,17 @@ def _place(path: Path) -> str:
     return str(path.resolve())
 
 
-def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[str] = ()) -> None:
+def _commit(
+    work: _Work, progress: Progress | None, done: tuple[int, int], gone: Sequence[str] = ()
+) -> None:
     """Encode what waits and make one commit of it all; without anything to do, none."""
     if not (work.waiting or work.moved or gone):
         return
     waiting, moved = work.waiting, work.moved
     work.waiting, work.moved = [], {}
-    vectors = _encode([chunk for one in waiting for chunk in one.chunks], work.encoder, progress)
+    vectors = embed_chunks(
+        [chunk for one in waiting for chunk in one.chunks], work.encoder, progress
+    )
     with work.store.writing():
         work.store.remove(gone)
         for document_id, origin in moved.items():
@@ -251,10 +257,22 @@ def _commit(work: _Work, progress: Progress | None, done: str, gone: Sequence[st
         (work.updated if known else work.added).append(one.document.id)
     work.sentences += len(vectors)
     if progress:
-        progress(f"indexed {done}, {work.sentences} sentences")
+        progress(_told(work, *done))
 
 
-def _encode(chunks: Sequence[Chunk], encoder: Encoder, progress: Progress | None) -> Vectors:
+def _told(work: _Work, done: int, total: int) -> str:
+    """Return how far it is, and while it goes on, how fast and about how long still."""
+    told = f"indexed {done} of {total} documents, {work.sentences} sentences"
+    if done == total:
+        return told
+    elapsed_s = max(time.monotonic() - work.started_s, 1e-3)
+    left = timedelta(seconds=round(elapsed_s * (total - done) / done))
+    return f"{told}, {work.sentences / elapsed_s:.0f} sentences/s, about {left} left"
+
+
+def embed_chunks(
+    chunks: Sequence[Chunk], encoder: Encoder, progress: Progress | None = None
+) -> Vectors:
     """Return (n, dim) float32 rows of length 1: each the sum of a sentence alone and in context.
 
     On PIAF the sum finds the right sentence more often than either text (design, row "chunks").

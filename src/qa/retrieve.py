@@ -93,7 +93,9 @@ def _best(searches: list[_Search], store: Store, top_k: int) -> tuple[Hit, ...]:
 
 def _mean(scores: list[dict[int, float]]) -> dict[int, float]:
     """Return the mean score of every row; one that a search lacks counts as its lowest there."""
-    lowest = [min(one.values()) for one in scores]
+    if len(scores) == 1:
+        return {row: round(score, _DECIMALS) for row, score in scores[0].items()}
+    lowest = [min(one.values(), default=0.0) for one in scores]
     return {
         row: round(
             sum(one.get(row, floor) for one, floor in zip(scores, lowest, strict=True))

@@ -5,8 +5,8 @@
 
 from qa.store.fuse import fuse
 from qa.store.local import Store, erase
-from qa.store.records import DocumentInfo, Origin
+from qa.store.records import DocumentInfo, Label, Origin
 from qa.store.schema import Manifest
 from qa.store.vectors import Vectors
 
-__all__ = ["DocumentInfo", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse"]
+__all__ = ["DocumentInfo", "Label", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse"]

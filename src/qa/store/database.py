@@ -5,6 +5,7 @@ It knows nothing of what the tables mean.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 import weakref
@@ -19,6 +20,8 @@ from qa.store.faults import translated
 _Value = TypeVar("_Value")
 
 DATABASE: Final = "store.sqlite"
+# A vector is .8 or 1.5 KB: pages of 4 KB would leave a quarter of themselves empty.
+_PAGE_BYTES: Final = 16384
 
 
 class _Connection(sqlite3.Connection):
@@ -30,6 +33,7 @@ class Database:
 
     def __init__(self, folder: Path, wait_s: float) -> None:
         self._folder = folder
+        self.read_only = _is_read_only(folder)
         self._wait_s = wait_s
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -49,18 +53,28 @@ class Database:
     def _connect(self) -> _Connection:
         with translated(self._folder):
             connection = sqlite3.connect(
-                self._folder / DATABASE,
+                self._address(),
                 timeout=self._wait_s,
                 isolation_level=None,
                 check_same_thread=False,  # `close` may come from another thread
                 factory=_Connection,
+                uri=True,
             )
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
+            if not self.read_only:
+                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+                connection.execute("PRAGMA journal_mode = WAL")
+                connection.execute("PRAGMA synchronous = FULL")
         with self._lock:
             self._connections.add(connection)
         return connection
+
+    def _address(self) -> str:
+        path = self._folder / DATABASE
+        if not self.read_only:
+            return f"{path.absolute().as_uri()}?mode=rwc"
+        # Without a log nobody is writing, and SQLite needs no files beside the database.
+        unused = not path.with_name(DATABASE + "-wal").exists()
+        return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unused else ''}"
 
     def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Execute one statement and return all of its rows."""
@@ -101,6 +115,11 @@ class Database:
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Commit all changes made inside, or on any error none."""
+        if self.read_only:
+            raise QAError(
+                f"the index in {str(self._folder)!r} is read-only: questions can be asked, but "
+                f"nothing can be changed; make the folder writable, or choose another with --store"
+            )
         self.run("BEGIN IMMEDIATE")
         self._local.is_writing = True
         try:
@@ -119,7 +138,10 @@ class Database:
 
     @contextmanager
     def writing_at_once(self) -> Iterator[bool]:
-        """Like :meth:`writing`, but yield False when another connection is writing already."""
+        """Like :meth:`writing`, but yield False when another is writing, or nobody can."""
+        if self.read_only:
+            yield False
+            return
         self.run("PRAGMA busy_timeout = 0")
         try:
             self.connection.execute("BEGIN IMMEDIATE")
@@ -142,3 +164,9 @@ class Database:
             for connection in list(self._connections):
                 connection.close()
             self._connections.clear()
+
+
+def _is_read_only(folder: Path) -> bool:
+    """Return whether there is an index that this process may not change."""
+    path = folder / DATABASE
+    return path.exists() and not (os.access(folder, os.W_OK) and os.access(path, os.W_OK))

@@ -12,6 +12,7 @@ from typing import Final
 from qa.errors import IndexMismatch, QAError
 
 REBUILD: Final = "run `qa index --rebuild` to make the index anew from the documents"
+REEMBED: Final = "run `qa index --reembed` to make sentences and vectors anew from the stored text"
 
 
 @contextmanager
@@ -34,6 +35,11 @@ def _translate(error: sqlite3.Error, folder: Path) -> QAError:
         )
     if "full" in said:
         return _disk_full(where)
+    if (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_IOERR"):
+        return QAError(
+            f"the disk of the index in {where} fails ({said}): check that it is there and has "
+            f"space; the index is as it was after its last change"
+        )
     if "readonly" in said or "unable to open" in said:
         return QAError(
             f"the index in {where} cannot be written ({said}): check the folder's permissions, or "

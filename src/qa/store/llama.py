@@ -76,9 +76,13 @@ class SentenceVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
         for node in nodes:
             groups.setdefault(node.ref_doc_id or node.node_id, []).append(node)
         with self._store.writing():
+            new = {node.node_id for node in nodes}
+            for document_id in self._store.labelled(new):
+                own = {node.node_id for node in groups.get(document_id, ())}
+                if elsewhere := new - own:
+                    self._drop([document_id], elsewhere)
             for document_id, members in groups.items():
                 document, parts = self._parts(document_id)
-                new = {node.node_id for node in members}
                 parts = [part for part in parts if part.label is None or part.label.id not in new]
                 self._put(document, parts, members)
         return [node.node_id for node in nodes]
@@ -95,13 +99,7 @@ class SentenceVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
     ) -> None:
         """Delete single nodes, of all documents or of those that pass the filters."""
         with self._store.writing():
-            for document_id in self._scope(filters, None) or []:
-                document, parts = self._parts(document_id)
-                kept = [part for part in parts if node_ids and part.id not in node_ids]
-                if not any(part.vector is not None for part in kept):
-                    self._store.remove([document_id])
-                elif len(kept) < len(parts):
-                    self._put(document, kept, [])
+            self._drop(self._scope(filters, None), node_ids)
 
     def clear(self) -> None:
         """Delete all documents."""
@@ -163,6 +161,16 @@ class SentenceVectorStore(BasePydanticVectorStore):  # type: ignore[misc]
             for row in rows
             if row in sentences
         ]
+
+    def _drop(self, documents: Iterable[str], node_ids: Collection[str] | None) -> None:
+        """Delete nodes, all without ids, and documents of which nothing is left."""
+        for document_id in documents:
+            document, parts = self._parts(document_id)
+            kept = [part for part in parts if node_ids and part.id not in node_ids]
+            if not any(part.vector is not None for part in kept):
+                self._store.remove([document_id])
+            elif len(kept) < len(parts):
+                self._put(document, kept, [])
 
     def _parts(self, document_id: str) -> tuple[Document, list[_Part]]:
         """Return a document, made up when it is new, and its sentences with all that is theirs."""

@@ -1,7 +1,7 @@
 """The store: documents, sentences, search terms and vectors in one folder, changed by commits.
 
-A commit first writes the vector file of its generation and then commits SQLite, which names it:
-that is the one moment at which everything changes. Whatever happens before, the last commit stands.
+A commit is one of SQLite: that is the one moment at which everything changes. Now and then it first
+writes a file of vectors, which it names; whatever happens before, the last commit stands.
 It knows nothing of encoders or of the files that are indexed.
 
 Example::
@@ -20,30 +20,21 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Self
 
-import numpy as np
-
 from qa.errors import IndexMismatch, IndexMissing, InputError
-from qa.store import schema
+from qa.store import schema, seal, swap
 from qa.store.database import DATABASE
-from qa.store.faults import REBUILD, translated
-from qa.store.read import Reader
-from qa.store.records import PUT_DOCUMENT, Label, Origin, document_values, to_rows
-from qa.store.vectors import VectorFile, VectorIndex, Vectors, load, remove_older, remove_others
+from qa.store.faults import translated
+from qa.store.migrate import migrate
+from qa.store.records import PUT_DOCUMENT, Label, Origin, Span, document_values, to_rows
+from qa.store.search import Searcher
+from qa.store.segments import Segment, load, remove_others
+from qa.store.vectors import Vectors, pack
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)
 
 
-class _Pending:
-    """What a commit under way changes in the vectors."""
-
-    def __init__(self) -> None:
-        self.removed: set[int] = set()
-        self.added: dict[int, Vectors] = {}
-        self.changed = False
-
-
-class Store(Reader):
+class Store(Searcher):
     """One index folder. Safe to use from several threads and processes; close it when done.
 
     A search outside :meth:`reading` sees the newest commit; all inside it see the same one.
@@ -89,13 +80,10 @@ class Store(Reader):
             with translated(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
             schema.create(self._db, encoder_id, dim)
-        made = self.manifest
-        if encoder_id is not None and (made.encoder_id, made.dim) != (encoder_id, dim):
-            raise IndexMismatch(
-                f"the index in {where} was made with the encoder {made.encoder_id!r} ({made.dim} "
-                f"dimensions), not {encoder_id!r} ({dim} dimensions): {REBUILD}, or set the "
-                f"encoder back"
-            )
+        migrate(self._db, self.folder, schema.read_format(self._db, self.folder))
+        if encoder_id is not None and dim is not None:
+            self._made_for = (encoder_id, dim)
+            self._check_encoder()
         with self._db.writing_at_once() as alone:
             if alone:
                 self._clean()
@@ -104,58 +92,60 @@ class Store(Reader):
     def writing(self) -> Iterator[None]:
         """Make all changes inside one commit: all of them are kept, or on any error none.
 
-        :raises QAError: another program holds the index for too long, or no space is left.
+        :raises QAError: the folder is read-only, another program holds the index for too long, or
+            no space is left.
         """
-        if getattr(self._local, "pending", None) is not None:
+        if self._db.is_writing:
             yield
             return
-        saved: tuple[VectorIndex, VectorFile] | None = None
+        files_changed = False
         try:
             with self._db.writing():
-                pending = self._local.pending = _Pending()
+                self._local.changed = False
                 yield
-                saved = self._save_vectors(pending) if pending.changed else None
+                if self._local.changed:
+                    files_changed = self._finish()
         finally:
-            self._local.pending = None
-        if saved:
-            self._publish(*saved)
+            self._local.changed = False
+        if files_changed:
+            with suppress(OSError):  # what is left is removed at the next opening
+                self._remove_unused()
 
-    def _save_vectors(self, pending: _Pending) -> tuple[VectorIndex, VectorFile]:
-        rows = np.fromiter(pending.added, dtype=np.int64)
-        vectors = np.array(list(pending.added.values()), dtype=np.float32)
+    def _finish(self) -> bool:
+        """Count the commit, and return whether it wrote files of vectors."""
         generation = self.generation + 1
-        before = self._committed()
-        # What SQLite has, it has with the changes.
-        index = before.changed(pending.removed, rows, vectors) if before else self._computed()
-        with translated(self.folder):
-            file = index.save(self.folder, generation)
-        self._record(file)
         self._set_meta("generation", str(generation))
         self._set_meta("updated", schema.timestamp())
-        return index, file
-
-    def _record(self, file: VectorFile) -> None:
-        self._db.run("DELETE FROM vector_files")
-        values = (file.name, file.generation, file.vectors, file.size, file.sha256)
-        self._db.run("INSERT INTO vector_files VALUES (?, ?, ?, ?, ?)", *values)
+        with translated(self.folder):
+            return seal.tidy(self._db, self.folder, generation, self._part_between)
 
     def _set_meta(self, key: str, value: str) -> None:
         self._db.run("UPDATE meta SET value = ? WHERE key = ?", value, key)
 
-    def _publish(self, index: VectorIndex, file: VectorFile) -> None:
-        with self._lock:
-            self._index = (file.generation, index)
-        with suppress(OSError):  # what is left is removed at the next opening
-            remove_older(self.folder, file.name)
+    def _remove_unused(self) -> None:
+        """Delete the files that no commit names, unless somebody is about to name more."""
+        with self._db.writing_at_once() as alone:
+            if alone:
+                remove_others(self.folder, [segment.name for segment in self._segments()])
 
     def _clean(self) -> None:
-        """Remove what an interrupted commit left, and mend the vector file."""
-        file = self._vector_file()
+        """Remove what an interrupted commit left, and mend the files of vectors."""
+        segments = self._segments()
         with translated(self.folder):
-            remove_others(self.folder, [file.name] if file else [])
-            if file and load(self.folder, file) is None:
-                log.warning("%s is missing or damaged: computed again", file.name)
-                self._record(self._computed().save(self.folder, file.generation))
+            remove_others(self.folder, [segment.name for segment in segments])
+            for segment in segments:
+                part = load(self.folder, segment)
+                if part is None:
+                    log.warning("%s is missing or damaged: made again", segment.name)
+                    self._mend(segment)
+                else:
+                    self._parts[segment.sha256] = part
+
+    def _mend(self, segment: Segment) -> None:
+        span = (segment.first, segment.last)
+        seal.rewrite(
+            *(self._db, self.folder, span, self.generation, self._part_between), exact=segment.exact
+        )
 
     def put(
         self,
@@ -182,56 +172,56 @@ class Store(Reader):
             )
         with self.writing():
             self.remove([document.id])
+            first = self._next_row()
+            span = Span(first, len(sentences), len(chunks))
             try:
-                self._db.run(PUT_DOCUMENT, *document_values(document, origin, len(sentences)))
+                self._db.run(PUT_DOCUMENT, *document_values(document, origin, span))
             except UnicodeEncodeError as error:
                 raise InputError(
                     f"{document.id!r} holds an unpaired surrogate; save the file as UTF-8"
                 ) from error
-            self._put_sentences(sentences, chunks, vectors)
+            self._put_sentences(sentences, chunks, vectors, first)
+            # A document without sentences takes a row, too: no two begin at the same one.
+            self._set_meta("next_row", str(first + max(1, len(sentences))))
+            self._local.changed = True
 
     def _put_sentences(
-        self, sentences: Sequence[Sentence], chunks: Sequence[Chunk], vectors: Vectors
+        self, sentences: Sequence[Sentence], chunks: Sequence[Chunk], vectors: Vectors, first: int
     ) -> None:
-        last = self._db.run("SELECT seq FROM sqlite_sequence WHERE name = 'sentences'")
-        rows = to_rows(sentences, chunks, last[0][0] + 1 if last else 1)
-        by_row = {row: vector for (row, *_), vector in zip(rows.terms, vectors, strict=True)}
+        rows = to_rows(sentences, chunks, first)
+        numbers = [row for row, *_ in rows.terms]
         run_many = self._db.run_many
-        run_many("INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?, ?)", rows.sentences)
+        run_many("INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)", rows.sentences)
         run_many("INSERT INTO terms (rowid, bare, context) VALUES (?, ?, ?)", rows.terms)
-        run_many(
-            "INSERT INTO vectors VALUES (?, ?)",
-            [(row, np.asarray(one, "<f4").tobytes()) for row, one in by_row.items()],
-        )
-        pending: _Pending = self._local.pending
-        pending.added.update(by_row)
-        pending.changed = True
+        run_many("INSERT INTO vectors VALUES (?, ?)", zip(numbers, pack(vectors), strict=True))
 
     def remove(self, document_ids: Collection[str]) -> int:
         """Delete documents and everything of theirs, and return how many of them were there."""
         return sum(map(self._remove, document_ids))
 
     def _remove(self, document_id: str) -> int:
+        sql = "SELECT first_row, first_row + sentences - 1, findable FROM documents WHERE id = ?"
         with self.writing():
-            rows = self._db.run("SELECT row FROM sentences WHERE document = ?", document_id)
-            self._db.run_many("DELETE FROM terms WHERE rowid = ?", rows)
-            self._db.run_many("DELETE FROM vectors WHERE row = ?", rows)
-            self._db.run("DELETE FROM sentences WHERE document = ?", document_id)
-            removed = self._db.run_many("DELETE FROM documents WHERE id = ?", [(document_id,)])
-            pending: _Pending = self._local.pending
-            pending.changed |= removed > 0
-            for (row,) in rows:
-                if pending.added.pop(row, None) is None:
-                    pending.removed.add(row)
-        return removed
+            found = self._db.run(sql, document_id)
+            if not found:
+                return 0
+            [(first, last, findable)] = found
+            for table, column in (
+                *(("terms", "rowid"), ("labels", "row")),
+                *(("vectors", "row"), ("sentences", "row")),
+            ):
+                self._db.run(f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", first, last)
+            self._db.run("DELETE FROM documents WHERE id = ?", document_id)
+            seal.bury(self._db, first, last, findable)
+            self._local.changed = True
+        return 1
 
     def label(self, document_id: str, labels: Mapping[int, Label]) -> None:
         """Give sentences, by their index, the names that another program knows them by."""
         with self.writing():
             self._db.run_many(
-                "INSERT INTO labels SELECT row, ?, ? FROM sentences "
-                "WHERE document = ? AND place = ?",
-                [(one.id, one.metadata, document_id, index) for index, one in labels.items()],
+                "INSERT INTO labels SELECT first_row + ?, ?, ? FROM documents WHERE id = ?",
+                [(index, one.id, one.metadata, document_id) for index, one in labels.items()],
             )
 
     def touch(self, document_id: str, origin: Origin) -> None:
@@ -244,6 +234,31 @@ class Store(Reader):
                 *(origin.recipe, document_id),
             )
 
+    def signatures(self) -> dict[str, str]:
+        """Return what tells whether a document is the same in two stores, by id."""
+        return swap.signatures(self._db)
+
+    def replace_by(self, other: Store) -> bool:
+        """Take over all of another store, encoder included, if it has the same documents.
+
+        :return: False, and nothing is changed, where documents differ.
+        :raises QAError: the folder is read-only, or another program is writing for too long.
+        """
+        swap.attach(self._db, other.folder)
+        try:
+            with self.writing():
+                if self.signatures() != swap.signatures(self._db, "new."):
+                    return False
+                self._set_meta("next_row", str(swap.copy(self._db, self._next_row())))
+                self._local.changed = True
+                self._made_for = None
+        finally:
+            self._db.run("DETACH new")
+        return True
+
+    def _next_row(self) -> int:
+        return int(self._db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
+
 
 def erase(folder: Path) -> None:
     """Delete the index in ``folder``, its own files alone, so that it can be made anew."""
@@ -251,5 +266,6 @@ def erase(folder: Path) -> None:
         for suffix in ("", "-wal", "-shm"):
             (folder / (DATABASE + suffix)).unlink(missing_ok=True)
         remove_others(folder, ())
-        if (folder / "prefixes").exists():
-            shutil.rmtree(folder / "prefixes")
+        for name in ("prefixes", "reembed"):
+            if (folder / name).exists():
+                shutil.rmtree(folder / name)

@@ -1,10 +1,12 @@
-"""What can be read of a store: its documents and sentences, and both kinds of search.
+"""What can be read of a store: its documents, their sentences and the vectors of those.
 
-It knows nothing of commits, of encoders, or of how results are fused.
+Whatever is read is compared with its checksum: a damaged index is an error, never a wrong answer.
+It knows nothing of commits, searches or encoders.
 """
 
 from __future__ import annotations
 
+import bisect
 import json
 import threading
 from collections.abc import Callable, Collection
@@ -18,27 +20,28 @@ import numpy as np
 from qa.errors import IndexMismatch, InputError
 from qa.store import schema
 from qa.store.database import Database
-from qa.store.faults import REBUILD
-from qa.store.records import INFO_COLUMNS, DocumentInfo, Label, to_document, to_info, to_sentence
+from qa.store.faults import REBUILD, REEMBED
+from qa.store.records import (
+    INFO_COLUMNS,
+    DocumentInfo,
+    Label,
+    Span,
+    text_digest,
+    to_document,
+    to_info,
+    to_sentence,
+)
 from qa.store.schema import Manifest
-from qa.store.vectors import Rows, VectorFile, VectorIndex, Vectors, load
-from qa.store.verify import problems
+from qa.store.vectors import Halves, Rows, Vectors, unpack
 from qa.types import Document, Sentence
 
 _Value = TypeVar("_Value")
 
-# Weight of a match in a sentence's context (title, sentence before) against one in the sentence.
-_CONTEXT_WEIGHT: Final = 0.35
 _VALUES_HELD: Final = 32
-_OF_DOCUMENTS: Final = "document IN (SELECT value FROM json_each(?))"
-_OF_ROWS: Final = "row IN (SELECT value FROM json_each(?))"
-_SCOPE: Final = f"AND +rowid IN (SELECT row FROM sentences WHERE {_OF_DOCUMENTS})"
+OF_ROWS: Final = "row IN (SELECT value FROM json_each(?))"
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
-_DOCUMENT: Final = "SELECT id, title, text, pages, notices FROM documents WHERE id = ?"
-_FOUND_ROWS: Final = (
-    f"SELECT row FROM sentences JOIN vectors USING (row) WHERE {_OF_DOCUMENTS} ORDER BY row"
-)
-_SENTENCE: Final = "place, first, last, heading FROM sentences"
+_DOCUMENT: Final = "SELECT id, title, text, pages, notices, text_sha256 FROM documents WHERE id = ?"
+_SENTENCE: Final = "first, last, heading, context, check_sum FROM sentences"
 
 
 class Reader:
@@ -51,7 +54,6 @@ class Reader:
         self.folder = folder
         self._db = Database(folder, wait_s)
         self._lock = threading.Lock()
-        self._index: tuple[int, VectorIndex] | None = None
         self._held: dict[tuple[int, str, str], object] = {}
 
     def close(self) -> None:
@@ -67,6 +69,11 @@ class Reader:
     def reading(self) -> AbstractContextManager[None]:
         """Let everything that this thread reads inside come from one commit."""
         return self._db.reading()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the folder can be asked but not changed."""
+        return self._db.read_only
 
     @property
     def manifest(self) -> Manifest:
@@ -103,7 +110,11 @@ class Reader:
             found = self._db.run(_DOCUMENT, document_id)
             if not found:
                 raise self._unknown(document_id)
-            return to_document(found[0])
+            *row, digest = found[0]
+            document = to_document(tuple(row))
+            if text_digest(document.text) != digest:
+                raise IndexMismatch(f"the stored text of {document_id!r} is damaged: {REBUILD}")
+            return document
 
         return self._hold("document", document_id, load_document)
 
@@ -111,41 +122,71 @@ class Reader:
         """Return a document's sentences in order, headings too."""
 
         def load_sentences() -> tuple[Sentence, ...]:
-            document = self.document(document_id)
-            sql = f"SELECT {_SENTENCE} WHERE document = ? ORDER BY place"
-            return tuple(to_sentence(row, document) for row in self._db.run(sql, document_id))
+            with self.reading():
+                document = self.document(document_id)
+                span = self._spans()[document_id]
+                between = (span.first, span.first + span.count - 1)
+                sql = f"SELECT {_SENTENCE} WHERE row BETWEEN ? AND ? ORDER BY row"
+                found = self._db.run(sql, *between)
+            if len(found) != span.count:
+                raise self._damaged(document_id, f"{len(found)} of {span.count} sentences are left")
+            return tuple(self._sentence(row, place, document) for place, row in enumerate(found))
 
         return self._hold("sentences", document_id, load_sentences)
 
     def sentences_at(self, rows: Collection[int]) -> dict[int, Sentence]:
         """Return the sentences of rows that a search found; rows that are gone are left out."""
         with self.reading():
-            found = self._db.run(
-                f"SELECT row, document, {_SENTENCE} WHERE {_OF_ROWS}",
-                json.dumps(list(rows)),
-            )
-            return {row: to_sentence(tuple(rest), self.document(of)) for row, of, *rest in found}
+            found = self._db.run(f"SELECT row, {_SENTENCE} WHERE {OF_ROWS}", json.dumps(list(rows)))
+            return {row: self._sentence_at(row, tuple(rest)) for row, *rest in found}
+
+    def _sentence_at(self, row: int, values: tuple[object, ...]) -> Sentence:
+        first, document_id = self._owner(row)
+        return self._sentence(values, row - first, self.document(document_id))
+
+    def _sentence(self, row: tuple[object, ...], place: int, document: Document) -> Sentence:
+        try:
+            return to_sentence(row, place, document)
+        except ValueError as error:
+            raise self._damaged(document.id, f"{error} is not what was written") from error
+
+    def _damaged(self, what: str, how: str) -> IndexMismatch:
+        return IndexMismatch(
+            f"the index in {str(self.folder)!r} is damaged at {what!r} ({how}): {REEMBED}"
+        )
 
     def rows(self, documents: Collection[str]) -> list[int]:
         """Return the rows of the sentences of some documents, headings too, in order."""
-        sql = f"SELECT row FROM sentences WHERE {_OF_DOCUMENTS} ORDER BY document, place"
-        return [row for (row,) in self._db.run(sql, _ids(documents))]
+        spans = self._spans()
+        return [
+            row
+            for document_id in sorted(set(documents) & spans.keys())
+            for row in range(
+                spans[document_id].first, spans[document_id].first + spans[document_id].count
+            )
+        ]
 
     def labels_at(self, rows: Collection[int]) -> dict[int, Label]:
         """Return the labels of the rows that have one."""
-        sql = f"SELECT row, id, metadata FROM labels WHERE {_OF_ROWS}"
+        sql = f"SELECT row, id, metadata FROM labels WHERE {OF_ROWS}"
         return {row: Label(*rest) for row, *rest in self._db.run(sql, json.dumps(list(rows)))}
+
+    def labelled(self, ids: Collection[str]) -> set[str]:
+        """Return the documents that have sentences with these labels."""
+        sql = "SELECT row FROM labels WHERE id IN (SELECT value FROM json_each(?))"
+        with self.reading():
+            found = self._db.run(sql, json.dumps(sorted(ids)))
+            return {self._owner(row)[1] for (row,) in found}
 
     def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
         """Return the contexts that the rows' sentences are read in."""
-        sql = f"SELECT row, context FROM sentences WHERE {_OF_ROWS}"
+        sql = f"SELECT row, context FROM sentences WHERE {OF_ROWS}"
         return dict(self._db.run(sql, json.dumps(list(rows))))
 
     def vectors_at(self, rows: Collection[int]) -> dict[int, Vectors]:
         """Return the (dim,) float32 vectors of the rows that have one."""
-        sql = f"SELECT row, vector FROM vectors WHERE {_OF_ROWS}"
-        found = self._db.run(sql, json.dumps(list(rows)))
-        return {row: np.frombuffer(vector, dtype="<f4") for row, vector in found}
+        found, halves = self._exact_vectors(OF_ROWS, json.dumps([int(row) for row in rows]))
+        return dict(zip(found.tolist(), halves.astype(np.float32), strict=True))
 
     def _unknown(self, document_id: str) -> InputError:
         known = [info.id for info in self.documents()]
@@ -156,6 +197,8 @@ class Reader:
     def _hold(self, kind: str, document_id: str, make: Callable[[], _Value]) -> _Value:
         """Return a value made from a document, kept until the next commit."""
         with self.reading():
+            if self._db.is_writing:
+                return make()
             key = (self.generation, kind, document_id)
             value = self._held.get(key)
             if value is None:
@@ -166,91 +209,38 @@ class Reader:
                     self._held[key] = value
             return value  # type: ignore[return-value]
 
-    # Searches
+    def _spans(self) -> dict[str, Span]:
+        """Return where each document's sentences are, in the order of their rows."""
 
-    def size(self, documents: Collection[str] | None = None) -> int:
-        """Return how many sentences can be found, in some documents or in all."""
-        with self.reading():
-            return len(self._vectors()) if documents is None else len(self._rows(documents))
+        def read() -> dict[str, Span]:
+            sql = "SELECT id, first_row, sentences, findable FROM documents ORDER BY first_row"
+            return {document_id: Span(*rest) for document_id, *rest in self._db.run(sql)}
 
-    def search_dense(
-        self, vector: Vectors, top_k: int, documents: Collection[str] | None = None
-    ) -> list[tuple[int, float]]:
-        """Search by vector.
+        return self._hold("spans", "", read)
 
-        :param vector: (dim,) float32 of length 1.
-        :param top_k: how many; at least :meth:`size` gives the score of every sentence.
-        :param documents: ids to search; None searches all.
-        :return: (row, cosine), best first.
-        """
-        with self.reading():
-            within = None if documents is None else self._rows(documents)
-            return self._vectors().search(vector, top_k, within)
+    def _owners(self) -> tuple[list[int], list[str]]:
+        """Return the first rows of all documents, rising, and whose they are."""
 
-    def search_lexical(
-        self, stems: Collection[str], top_k: int, documents: Collection[str] | None = None
-    ) -> list[tuple[int, float]]:
-        """Return the sentences that share stems as (row, BM25 score), best first, higher better."""
-        if not stems:
-            return []
-        # Sorted, since the score is a sum of floats and must not depend on the order of a set.
-        match = " OR ".join(f'"{stem}"' for stem in sorted(set(stems)))
-        scope, values = ("", ()) if documents is None else (_SCOPE, (_ids(documents),))
-        return self._db.run(
-            f"SELECT rowid, -bm25(terms, 1.0, {_CONTEXT_WEIGHT}) AS score FROM terms "
-            f"WHERE terms MATCH ? {scope} ORDER BY score DESC, rowid LIMIT ?",
-            *(match, *values, top_k),
-        )
+        def read() -> tuple[list[int], list[str]]:
+            spans = self._spans()
+            return [span.first for span in spans.values()], list(spans)
 
-    def _rows(self, documents: Collection[str]) -> Rows:
-        ids = _ids(documents)
+        return self._hold("owners", "", read)
 
-        def read() -> Rows:
-            found = self._db.run(_FOUND_ROWS, ids)
-            return np.array([row for (row,) in found], dtype=np.int64)
+    def _owner(self, row: int) -> tuple[int, str]:
+        """Return the document that a row belongs to, after its first row."""
+        firsts, owners = self._owners()
+        at = bisect.bisect_right(firsts, row) - 1
+        if at < 0:
+            raise self._damaged(f"row {row}", "no document holds it")
+        return firsts[at], owners[at]
 
-        return self._db.once(ids, read)
-
-    def _vectors(self) -> VectorIndex:
-        """Return the vectors of the commit that this thread sees."""
-        return self._committed() or self._keep(self.generation, self._computed())
-
-    def _committed(self) -> VectorIndex | None:
-        """Return the vectors without the changes of a commit under way, if their file is whole."""
-        generation = self.generation
-        with self._lock:
-            if self._index and self._index[0] == generation:
-                return self._index[1]
-        file = self._vector_file()
-        index = load(self.folder, file) if file else None
-        return index and self._keep(generation, index)
-
-    def _keep(self, generation: int, index: VectorIndex) -> VectorIndex:
-        with self._lock:
-            newest = self._index is None or self._index[0] < generation
-            if newest and not self._db.is_writing:
-                self._index = (generation, index)
-        return index
-
-    def _vector_file(self) -> VectorFile | None:
-        found = self._db.run("SELECT name, generation, vectors, size, sha256 FROM vector_files")
-        return VectorFile(*found[0]) if found else None
-
-    def _computed(self) -> VectorIndex:
-        """Return the vectors as SQLite, the truth, has them."""
-        dim = self.manifest.dim
-        found = self._db.run("SELECT row, vector FROM vectors ORDER BY row")
-        if any(len(vector) != 4 * dim for _, vector in found):
-            raise IndexMismatch(f"the index in {str(self.folder)!r} is damaged: {REBUILD}")
-        vectors = np.frombuffer(b"".join(vector for _, vector in found), dtype="<f4")
+    def _exact_vectors(self, where: str, *values: object) -> tuple[Rows, Halves]:
+        """Return (n,) rising rows and (n, dim) float16 as SQLite, the truth, has them."""
+        found = self._db.run(f"SELECT row, vector FROM vectors WHERE {where} ORDER BY row", *values)
         rows = np.array([row for row, _ in found], dtype=np.int64)
-        return VectorIndex.of(rows, vectors.reshape(len(rows), dim))
-
-    def check(self, *, deep: bool = False) -> list[str]:
-        """Return what is wrong with the index, one sentence each; ``deep`` reads everything."""
-        with self.reading():
-            return problems(self._db, self.folder, self._vector_file(), deep=deep)
-
-
-def _ids(documents: Collection[str]) -> str:
-    return json.dumps(sorted(documents))
+        try:
+            return rows, unpack([blob for _, blob in found], self.manifest.dim)
+        except ValueError as error:
+            row = int(rows[error.args[0]])
+            raise self._damaged(self._owner(row)[1], "a vector is not what was written") from error

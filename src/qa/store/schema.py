@@ -1,7 +1,8 @@
 """The layout of the store's SQLite file, and its manifest.
 
-SQLite is the truth: texts, sentences, search terms and vectors. Everything else in the folder is
-derived from it. It knows nothing of FAISS or of how documents are read.
+SQLite is the truth: texts, sentences, search terms and vectors, each with a checksum that is
+compared whenever it is read. Everything else in the folder is derived from it. It knows nothing of
+FAISS or of how documents are read.
 """
 
 from __future__ import annotations
@@ -15,34 +16,40 @@ from qa.errors import IndexMismatch
 from qa.store.database import Database
 from qa.store.faults import REBUILD
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 
-# `terms` holds stems (qa.words.stems): the ascii tokenizer takes them as they are in any script.
+# The sentences of a document are `sentences` consecutive rows from `first_row` on, in text order;
+# `findable` of them have a vector and search terms. No row number is ever used twice.
+# `segments` names the files of vectors up to the row `last` of the newest one; `dead` the rows
+# deleted since.
 SCHEMA: Final = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, sentences INTEGER NOT NULL, chars INTEGER NOT NULL,
     notices TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
-    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, recipe TEXT NOT NULL, text TEXT NOT NULL,
-    text_sha256 TEXT NOT NULL, pages TEXT NOT NULL
+    size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, recipe TEXT NOT NULL,
+    first_row INTEGER NOT NULL UNIQUE, findable INTEGER NOT NULL, text_sha256 TEXT NOT NULL,
+    pages TEXT NOT NULL, text TEXT NOT NULL
 );
 CREATE TABLE sentences (
-    row INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL REFERENCES documents (id),
-    place INTEGER NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, heading INTEGER NOT NULL,
-    context TEXT NOT NULL, UNIQUE (document, place)
+    row INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
+    heading INTEGER NOT NULL, context TEXT NOT NULL, check_sum INTEGER NOT NULL
 );
-CREATE TABLE vectors (row INTEGER PRIMARY KEY REFERENCES sentences (row), vector BLOB NOT NULL);
+CREATE TABLE vectors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
 CREATE TABLE labels (
-    row INTEGER PRIMARY KEY REFERENCES sentences (row) ON DELETE CASCADE, id TEXT NOT NULL UNIQUE,
-    metadata TEXT NOT NULL
+    row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, metadata TEXT NOT NULL
 );
-CREATE TABLE vector_files (
-    name TEXT PRIMARY KEY, generation INTEGER NOT NULL, vectors INTEGER NOT NULL,
-    size INTEGER NOT NULL, sha256 TEXT NOT NULL
-) WITHOUT ROWID;
+CREATE TABLE segments (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, name TEXT NOT NULL, exact INTEGER NOT NULL,
+    vectors INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL
+);
+CREATE TABLE dead (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, vectors INTEGER NOT NULL);
+"""
+# Stems (qa.words.stems): the ascii tokenizer takes them as they are in any script.
+TERMS: Final = """
 CREATE VIRTUAL TABLE terms USING fts5 (
     bare, context, detail = column, tokenize = "ascii tokenchars '.'"
-);
+)
 """
 
 
@@ -65,8 +72,7 @@ def create(db: Database, encoder_id: str, dim: int) -> None:
     with db.writing():
         if _has_layout(db):  # another process was faster
             return
-        for statement in SCHEMA.split(";\n"):
-            db.run(statement)
+        lay_out(db)
         now = timestamp()
         for key, value in (
             ("format", FORMAT),
@@ -75,28 +81,39 @@ def create(db: Database, encoder_id: str, dim: int) -> None:
             ("created", now),
             ("updated", now),
             ("generation", 0),
+            ("next_row", 1),
         ):
             db.run("INSERT INTO meta VALUES (?, ?)", key, str(value))
+
+
+def lay_out(db: Database) -> None:
+    """Create the tables that are not there; inside a transaction."""
+    for statement in filter(str.strip, SCHEMA.split(";\n")):
+        db.run(statement)
+    db.run(TERMS)
 
 
 def _has_layout(db: Database) -> bool:
     return bool(db.run("SELECT 1 FROM sqlite_master WHERE name = 'meta'"))
 
 
+def read_format(db: Database, folder: Path) -> int:
+    """Return the format's version; one that this program does not know is an IndexMismatch."""
+    version = read_manifest(db, folder).format
+    if version > FORMAT:
+        raise IndexMismatch(
+            f"the index in {str(folder)!r} has format {version}, of a newer version of this "
+            f"program (this one reads format {FORMAT}): update this program, or {REBUILD}"
+        )
+    return version
+
+
 def read_manifest(db: Database, folder: Path) -> Manifest:
-    """Return the manifest; another format, or a damaged manifest, is an IndexMismatch."""
-    values = dict(db.run("SELECT key, value FROM meta"))
+    """Return the manifest; a damaged one is an IndexMismatch."""
     try:
-        version = int(values["format"])
-        if version != FORMAT:
-            age = "a newer" if version > FORMAT else "an older"
-            remedy = f"update this program, or {REBUILD}" if version > FORMAT else REBUILD
-            raise IndexMismatch(
-                f"the index in {str(folder)!r} has format {version}, of {age} version of this "
-                f"program (this one reads format {FORMAT}): {remedy}"
-            )
+        values = dict(db.run("SELECT key, value FROM meta"))
         return Manifest(
-            format=version,
+            format=int(values["format"]),
             encoder_id=values["encoder_id"],
             dim=int(values["dim"]),
             created=values["created"],

@@ -1,17 +1,17 @@
-"""The FAISS part of the store: a flat inner-product index in one checksummed file a generation.
+"""Vectors of length 1 as SQLite keeps them, and parts of them in FAISS for searching.
 
-It is derived: whatever happens to its file, the vectors in SQLite make it anew without the encoder.
-Rows are the ids of sentences; vectors have length 1, so that the inner product is the cosine.
+SQLite keeps 16-bit floats with a checksum: cosines move by about 1e-5, and everything is half as
+large. An exact part scores these very numbers; a coarse part keeps 4 bits for every two of them
+and only proposes candidates, which an exact part then scores. It knows nothing of files or SQLite.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Collection, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,155 +20,195 @@ if TYPE_CHECKING:
     import faiss
 
 Vectors = npt.NDArray[np.float32]
+Halves = npt.NDArray[np.float16]
 Rows = npt.NDArray[np.int64]
+Mask = npt.NDArray[np.bool_]
+Scored = tuple[Rows, npt.NDArray[np.float32]]
 
-_PATTERN: Final = "vectors-*.faiss"
-_TEMPORARY: Final = ".part"
-# Below this a file's checksum is verified whenever it is loaded, above by a deep check only.
-_VERIFIED_BYTES: Final = 64 << 20
-
+_CRC_BYTES: Final = 4
 # Equal texts have equal cosines whatever else is searched: float32 noise is below this.
 _DECIMALS: Final = 6
+# 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0007).
+_TRAINED_ON, _ROUNDS = 2048, 6
+# Below this share of a coarse part every wanted vector is a candidate.
+_FEW: Final = 8
+
+
+def pack(vectors: Vectors) -> list[bytes]:
+    """Return each row of (n, dim) float32 as SQLite keeps it."""
+    halves = np.ascontiguousarray(vectors, dtype="<f2")
+    return [one + zlib.crc32(one).to_bytes(_CRC_BYTES, "little") for one in map(bytes, halves)]
+
+
+def unpack(blobs: Sequence[bytes], dim: int) -> Halves:
+    """Return (n, dim) float16.
+
+    :raises ValueError: a vector is not what was written; its place in ``blobs`` is the argument.
+    """
+    size = 2 * dim
+    for place, blob in enumerate(blobs):
+        if len(blob) != size + _CRC_BYTES or zlib.crc32(blob[:size]) != int.from_bytes(
+            blob[size:], "little"
+        ):
+            raise ValueError(place)
+    joined = np.frombuffer(b"".join(blobs), dtype=np.uint8).reshape(len(blobs), size + _CRC_BYTES)
+    return np.ascontiguousarray(joined[:, :size]).view("<f2")
 
 
 @dataclass(frozen=True, slots=True)
-class VectorFile:
-    """What the database knows of the file: it is used only when all of this holds."""
+class Part:
+    """An immutable set of vectors under (n,) rising row numbers."""
 
-    name: str
-    generation: int
-    vectors: int
-    size: int
-    sha256: str
-
-
-class VectorIndex:
-    """An immutable set of (row, vector); a change makes a new one, so that readers need no lock."""
-
-    def __init__(self, index: faiss.Index) -> None:
-        self._index = index
-
-    @classmethod
-    def of(cls, rows: Rows, vectors: Vectors) -> VectorIndex:
-        """Make an index of (n,) row ids and (n, dim) float32 vectors of length 1."""
-        import faiss
-
-        index = faiss.IndexIDMap2(faiss.IndexFlatIP(vectors.shape[1]))
-        index.add_with_ids(np.ascontiguousarray(vectors), rows)
-        return cls(index)
-
-    def __bool__(self) -> bool:
-        return True  # an empty index is one, too
+    rows: Rows
+    index: faiss.Index
+    exact: bool
 
     def __len__(self) -> int:
-        return int(self._index.ntotal)
+        return len(self.rows)
 
-    def changed(self, removed: Collection[int], rows: Rows, vectors: Vectors) -> VectorIndex:
-        """Return an index without the rows ``removed`` and with the new ones."""
+    def mask(self, wanted: Rows) -> Mask:
+        """Return which of the part's rows are in ``wanted`` (rising)."""
+        found = wanted[slice(*np.searchsorted(wanted, [self.rows[0], self.rows[-1] + 1]))]
+        return np.isin(self.rows, found, assume_unique=True)
+
+    def search(self, query: Vectors, top_k: int, mask: Mask | None) -> Scored:
+        """Return rows and cosines of the best: exact ones, or a coarse part's candidates.
+
+        :param query: (1, dim) float32 of length 1.
+        :param top_k: how many.
+        :param mask: which rows count; None: all.
+        :return: (k,) row numbers and (k,) float32.
+        """
+        if self.exact:
+            return self._found(query, min(top_k, len(self)), _only(mask))
+        if mask is None:
+            return self._found(query, min(top_k, len(self)), None)
+        allowed = int(mask.sum())
+        if allowed * _FEW < len(self):
+            return self.rows[mask], np.ones(allowed, dtype=np.float32)
+        asked = min(2 * top_k, len(self))
+        while True:  # FAISS cannot leave rows out of such a search
+            places, cosines = self._places(query, asked, None)
+            kept = mask[places]
+            if kept.sum() >= min(top_k, allowed) or asked == len(self):
+                return self.rows[places[kept]][:top_k], cosines[kept][:top_k]
+            asked = min(4 * asked, len(self))
+
+    def _found(self, query: Vectors, top_k: int, only: faiss.SearchParameters | None) -> Scored:
+        places, cosines = self._places(query, top_k, only)
+        return self.rows[places], cosines
+
+    def _places(
+        self, query: Vectors, top_k: int, only: faiss.SearchParameters | None
+    ) -> tuple[Rows, npt.NDArray[np.float32]]:
         import faiss
 
-        index = faiss.clone_index(self._index)
-        if removed:
-            index.remove_ids(np.fromiter(removed, dtype=np.int64))  # type: ignore[arg-type]
-        if len(rows):
-            index.add_with_ids(np.ascontiguousarray(vectors), rows)
-        return VectorIndex(index)
-
-    def search(
-        self, vector: Vectors, top_k: int, within: Rows | None = None
-    ) -> list[tuple[int, float]]:
-        """Return the ``top_k`` best (row, cosine), best first, of all rows or ``within`` some."""
-        import faiss
-
-        top_k = min(top_k, len(self) if within is None else len(within))
-        if top_k <= 0:
-            return []
         # One question is one thread's work; more threads only wait for each other (9 ms against 1).
         faiss.omp_set_num_threads(1)
+        if top_k <= 0:
+            return np.empty(0, np.int64), np.empty(0, np.float32)
+        cosines, places = self.index.search(query, top_k, params=only)
+        found = places[0] >= 0
+        return places[0][found], cosines[0][found]
+
+
+def exact_part(rows: Rows, halves: Halves) -> Part:
+    """Make a part that scores (n, dim) float16 vectors exactly."""
+    import faiss
+
+    kind = faiss.ScalarQuantizer.QT_fp16
+    index = faiss.IndexScalarQuantizer(halves.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
+    codes = np.ascontiguousarray(halves, dtype="<f2").view(np.uint8).ravel()
+    faiss.copy_array_to_vector(codes, index.codes)
+    index.ntotal = len(rows)
+    return Part(rows, index, exact=True)
+
+
+def coarse_part(part: Part) -> Part:
+    """Make a part that proposes candidates from two bits a dimension, of an exact one."""
+    import faiss
+
+    codes: Any = part.index
+    dim = codes.d
+    pairs = dim // 2 if dim % 2 == 0 else dim
+    index: Any = faiss.index_factory(dim, f"PQ{pairs}x4fs", faiss.METRIC_INNER_PRODUCT)
+    index.pq.cp.niter = _ROUNDS
+    vectors = faiss.vector_to_array(codes.codes).view("<f2").reshape(-1, dim)
+    vectors = vectors.astype(np.float32)
+    spread = np.linspace(0, len(part) - 1, min(_TRAINED_ON, len(part)), dtype=np.int64)
+    faiss.omp_set_num_threads(os.cpu_count() or 1)
+    index.train(vectors[spread])
+    index.add(vectors)
+    return Part(part.rows, index, exact=False)
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """All vectors of one commit: parts, and which of their rows are left (None: all)."""
+
+    parts: tuple[tuple[Part, Mask | None], ...]
+
+    @classmethod
+    def of(cls, parts: Iterable[Part], dead: Rows) -> View:
+        """Put parts together, without the rows ``dead`` (rising)."""
+        masks = [(part, part.mask(dead)) for part in parts if len(part)]
+        return cls(tuple((part, ~mask if mask.any() else None) for part, mask in masks))
+
+    def search(
+        self,
+        vector: Vectors,
+        top_k: int,
+        within: Rows | None,
+        exactly: Callable[[Rows], Part],
+    ) -> list[tuple[int, float]]:
+        """Return the ``top_k`` best (row, cosine), best first.
+
+        :param vector: (dim,) float32 of length 1.
+        :param top_k: how many.
+        :param within: (n,) rising rows to search; None searches all.
+        :param exactly: gives an exact part of the rows that a coarse part proposed.
+        :return: row numbers with exact cosines.
+        """
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
-        cosines, rows = self._index.search(query, top_k, params=_only(within))
-        found = [
-            (int(row), round(float(cosine), _DECIMALS))
-            for row, cosine in zip(rows[0], cosines[0], strict=True)
-            if row >= 0
-        ]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
-
-    def save(self, folder: Path, generation: int) -> VectorFile:
-        """Write the file of a generation whole or not at all."""
-        import faiss
-
-        content = faiss.serialize_index(self._index).tobytes()
-        path = folder / f"vectors-{generation:08d}.faiss"
-        temporary = path.with_suffix(path.suffix + _TEMPORARY)
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-        sync_folder(folder)
-        digest = hashlib.sha256(content).hexdigest()
-        return VectorFile(path.name, generation, len(self), len(content), digest)
+        scored: list[Scored] = []
+        proposed: list[Scored] = []
+        for part, alive in self.parts:
+            mask = alive if within is None else part.mask(within)
+            if mask is None or mask.any():
+                found = part.search(query, top_k, mask)
+                (scored if part.exact else proposed).append(found)
+        if candidates := _leading(proposed, 2 * top_k):
+            rows = np.sort(np.concatenate(candidates))
+            scored.append(exactly(rows).search(query, top_k, None))
+        return _best(scored, top_k)
 
 
-def _only(within: Rows | None) -> faiss.SearchParameters | None:
-    if within is None:
+def _leading(proposed: Sequence[Scored], count: int) -> list[Rows]:
+    """Return the rows of the ``count`` best proposals; those of few wanted rows are all kept."""
+    if not proposed:
+        return []
+    rows = np.concatenate([found[0] for found in proposed])
+    scores = np.concatenate([found[1] for found in proposed])
+    if len(rows) <= count:
+        return [rows] if len(rows) else []
+    certain = scores >= 1.0  # every wanted row of a part: not a score
+    best = np.argpartition(-scores, count)[:count]
+    return [np.union1d(rows[best], rows[certain])]
+
+
+def _best(scored: Iterable[Scored], top_k: int) -> list[tuple[int, float]]:
+    pairs = [
+        (int(row), round(float(cosine), _DECIMALS))
+        for rows, cosines in scored
+        for row, cosine in zip(rows, cosines, strict=True)
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[: max(top_k, 0)]
+
+
+def _only(mask: Mask | None) -> faiss.SearchParameters | None:
+    if mask is None:
         return None
     import faiss
 
-    return faiss.SearchParameters(sel=faiss.IDSelectorBatch(within))  # type: ignore[call-arg]
-
-
-def load(folder: Path, file: VectorFile) -> VectorIndex | None:
-    """Return the index in a file, or None when the file is not what the database says it is."""
-    import faiss
-
-    if damage(folder, file, deep=file.size <= _VERIFIED_BYTES):
-        return None
-    try:
-        index = faiss.read_index(str(folder / file.name))
-    except RuntimeError:
-        return None
-    return VectorIndex(index) if index.ntotal == file.vectors else None
-
-
-def damage(folder: Path, file: VectorFile, *, deep: bool) -> str:
-    """Return what is wrong with a file, or nothing; ``deep`` reads and checksums all of it."""
-    path = folder / file.name
-    try:
-        size = path.stat().st_size
-        if size != file.size:
-            return f"{file.name} has {size} bytes instead of {file.size}"
-        if deep:
-            with path.open("rb") as content:
-                if hashlib.file_digest(content, "sha256").hexdigest() != file.sha256:
-                    return f"{file.name} does not have the checksum that the index recorded"
-    except OSError as error:
-        return f"{file.name} cannot be read ({error.strerror})"
-    return ""
-
-
-def remove_others(folder: Path, kept: Iterable[str]) -> None:
-    """Delete vector files and unfinished ones that no commit refers to, while nobody writes."""
-    names = set(kept)
-    for pattern in (_PATTERN, _PATTERN + _TEMPORARY):
-        for path in folder.glob(pattern):
-            if path.name not in names:
-                path.unlink(missing_ok=True)
-
-
-def remove_older(folder: Path, name: str) -> None:
-    """Delete the vector files of generations before that of ``name``; a later one may be in use."""
-    for path in folder.glob(_PATTERN):
-        if path.name < name:
-            path.unlink(missing_ok=True)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make renames in a folder survive a power loss, where the system can."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+    bits = np.packbits(mask, bitorder="little")
+    return faiss.SearchParameters(sel=faiss.IDSelectorBitmap(bits))  # type: ignore[call-arg, arg-type]

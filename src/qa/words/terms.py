@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Iterator
 from functools import lru_cache
 from importlib.resources import files
 from typing import Final, Literal
@@ -77,7 +76,7 @@ def tokens(text: str) -> list[str]:
 
     «L'après-midi, 1 200,50 €» is ``["apres", "midi", "1200.50"]``.
     """
-    return [token for word in _words(text) if (token := _token(word))]
+    return [token for match in _matches(text) for word in _words(match) if (token := _token(word))]
 
 
 def stems(text: str) -> list[str]:
@@ -85,7 +84,7 @@ def stems(text: str) -> list[str]:
 
     An English word gets its English stem besides, so that both languages can share one index.
     """
-    return [stem for word in _words(text) if (stem := _stem(word))]
+    return [stem for match in _matches(text) for stem in _stems(match)]
 
 
 def content_words(text: str) -> set[str]:
@@ -146,16 +145,32 @@ def plain_text(text: str) -> str:
     return _OTHER_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text)
 
 
-def _words(text: str) -> Iterator[str]:
-    """Yield lower-case words with their accents; numbers normalised; elided words left out."""
-    for match in _WORD.finditer(plain_text(text)):
-        word = match.group().lower()
-        if NUMERAL.fullmatch(word):
-            yield decimal(word)
-        elif _IDEOGRAPHS.match(word):
-            yield from (word[at : at + 2] for at in range(max(1, len(word) - 1)))
-        elif word != "t" or not match.string.endswith("-", 0, match.start()):  # the t of «a-t-il»
-            yield _without_elisions(word.replace(".", ""))
+def _matches(text: str) -> list[str]:
+    """Return the words and numbers as they stand in the text."""
+    text = plain_text(text)
+    if "-t" not in text.lower():
+        return _WORD.findall(text)
+    return [
+        match.group()
+        for match in _WORD.finditer(text)
+        if match.group() not in ("t", "T") or not text.endswith("-", 0, match.start())  # «a-t-il»
+    ]
+
+
+@lru_cache(maxsize=1 << 16)
+def _words(match: str) -> tuple[str, ...]:
+    """Return lower-case words with their accents; numbers normalised; elided words left out."""
+    word = match.lower()
+    if NUMERAL.fullmatch(word):
+        return (decimal(word),)
+    if _IDEOGRAPHS.match(word):
+        return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
+    return (_without_elisions(word.replace(".", "")),)
+
+
+@lru_cache(maxsize=1 << 16)
+def _stems(match: str) -> tuple[str, ...]:
+    return tuple(stem for word in _words(match) if (stem := _stem(word)))
 
 
 def _without_elisions(word: str) -> str:

@@ -1,0 +1,415 @@
+"""Files of vectors: when they are written, that searches do not depend on them, damage, crashes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from qa.errors import QAError
+from qa.store import Store, seal
+from test_store import ENCODER, dense, lexical, put, reopened
+
+WORDS = "soldat marche vers ville drapeau rouge bleu vert pluie fine".split()  # noqa: SIM905
+
+
+def lines(seed: int, count: int) -> list[str]:
+    rng = random.Random(seed)
+    return [" ".join(rng.choices(WORDS, k=6)) + f" {seed} {at}." for at in range(count)]
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "SEALED_ROWS", 20)
+
+
+@pytest.fixture
+def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(seal, "EXACT_VECTORS", 60)
+    monkeypatch.setattr(seal, "COARSE_VECTORS", 16)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.fixture
+def store(folder: Path) -> Iterator[Store]:
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as opened:
+        yield opened
+
+
+def fill(store: Store, documents: int, size: int = 7) -> None:
+    for number in range(documents):
+        put(store, f"d{number}.txt", lines(number, size))
+
+
+def files(folder: Path) -> set[str]:
+    return {path.name for path in folder.glob("vectors*")}
+
+
+def kinds(store: Store) -> list[bool]:
+    return [bool(segment.exact) for segment in store._segments()]
+
+
+def answers(store: Store) -> list[object]:
+    return [
+        (dense(store, " ".join(WORDS[at : at + 3]), 9), lexical(store, WORDS[at], 9))
+        for at in range(5)
+    ]
+
+
+def fresh(folder: Path, documents: dict[str, list[str]]) -> list[object]:
+    """Return the answers of a store built at once, without files."""
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as anew, anew.writing():
+        for document_id, text in sorted(documents.items()):
+            put(anew, document_id, text)
+    with reopened(folder) as anew:
+        return answers(anew)
+
+
+def test_vectors_go_to_a_file_when_enough_have_gathered(store: Store, folder: Path) -> None:
+    fill(store, 2)
+    assert files(folder) == set()
+    fill(store, 3)
+    assert files(folder) == {"vectors-00000005-15.faiss"}  # d0, d1 and d2 as they are now
+    assert store.check(deep=True) == []
+
+
+def test_searches_do_not_depend_on_what_is_in_files(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 9)
+    store.remove(["d1.txt"])
+    put(store, "d4.txt", lines(40, 3))
+    assert len(files(folder)) == 3
+    monkeypatch.setattr(seal, "SEALED_ROWS", 10_000)
+    expected = {f"d{n}.txt": lines(n, 7) for n in range(9) if n not in (1, 4)}
+    expected["d4.txt"] = lines(40, 3)
+    found = answers(store)
+    built = fresh(tmp_path / "anew", expected)
+    for (ours, words), (theirs, their_words) in zip(found, built, strict=True):
+        assert sorted(ours) == sorted(theirs)
+        assert sorted(words) == sorted(their_words)
+
+
+def test_a_file_of_which_half_is_deleted_is_written_again(store: Store, folder: Path) -> None:
+    fill(store, 3)
+    before = files(folder)
+    store.remove(["d0.txt"])
+    assert files(folder) == before
+    store.remove(["d1.txt"])
+    after = files(folder)
+    assert len(after) == 1
+    assert after != before
+    store.remove(["d2.txt"])
+    assert files(folder) == set()
+    assert store._db.run("SELECT * FROM dead") == []
+    assert store.check(deep=True) == []
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_large_store_keeps_coarse_files_and_gives_exact_scores(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 8)
+    assert kinds(store) == [True, True]
+    fill(store, 14)
+    assert False in kinds(store)
+    found = [dense(store, text, 10) for text in lines(3, 7)]
+    monkeypatch.setattr(seal, "EXACT_VECTORS", 10_000)
+    with Store.open(tmp_path / "exact", ENCODER.id, ENCODER.dim) as exact:
+        fill(exact, 14)
+        assert set(kinds(exact)) == {True}
+        for ours, text in zip(found, lines(3, 7), strict=True):
+            theirs = dense(exact, text, 10)
+            assert ours[0] == theirs[0]
+            scores = dict(dense(exact, text, exact.size()))
+            assert all(scores[sentence] == score for sentence, score in ours)
+            assert len({one for one, _ in ours} & {one for one, _ in theirs}) >= 9
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize("documents", [["d3.txt"], [f"d{n}.txt" for n in range(1, 13)]])
+def test_a_search_in_some_documents_of_a_large_store_stays_inside_them(
+    store: Store, documents: list[str]
+) -> None:
+    fill(store, 14)
+    store.remove(["d5.txt"])
+    assert False in kinds(store)
+    left = {text for n in range(14) if f"d{n}.txt" in documents and n != 5 for text in lines(n, 7)}
+    assert {text for text, _ in dense(store, "soldat", 500, documents)} == left
+    assert {text for text, _ in dense(store, "soldat", 8, documents)} <= left
+    assert not {text for text, _ in dense(store, "soldat", 500)} & set(lines(5, 7))
+
+
+@pytest.mark.usefixtures("coarse")
+def test_a_store_that_shrinks_scores_every_vector_again(store: Store) -> None:
+    fill(store, 14)
+    assert False in kinds(store)
+    store.remove([f"d{n}.txt" for n in range(3, 13)])
+    assert False not in kinds(store)
+    assert store.check(deep=True) == []
+
+
+# Damage
+
+
+@pytest.mark.parametrize("harm", ["flip", "cut", "remove", "swap"])
+def test_a_harmed_vector_file_is_noticed_and_made_anew_from_sqlite(
+    store: Store, folder: Path, harm: str
+) -> None:
+    fill(store, 6)
+    before = answers(store)
+    first, second = sorted(folder.glob("vectors*"))
+    content = bytearray(first.read_bytes())
+    content[len(content) // 2] ^= 1
+    if harm == "remove":
+        first.unlink()
+    elif harm == "swap":
+        shutil.copyfile(second, first)
+    else:
+        first.write_bytes(content if harm == "flip" else content[:100])
+    assert store.check() != []
+    store.close()
+    with reopened(folder) as again:
+        assert answers(again) == before
+        assert again.check(deep=True) == []
+
+
+@pytest.mark.parametrize("place", range(0, 100, 7))
+def test_any_flipped_bit_of_a_vector_file_is_seen_at_opening(
+    store: Store, folder: Path, place: int
+) -> None:
+    fill(store, 3)
+    before = answers(store)
+    store.close()
+    [path] = folder.glob("vectors*")
+    content = bytearray(path.read_bytes())
+    content[place * len(content) // 100] ^= 1 << (place % 8)
+    path.write_bytes(content)
+    with reopened(folder) as again:
+        assert answers(again) == before
+        assert path.read_bytes() != content
+
+
+def test_a_reader_whose_files_were_replaced_still_sees_its_commit(
+    store: Store, folder: Path
+) -> None:
+    fill(store, 3)
+    before = answers(store)
+    with reopened(folder) as reader:
+        reader._parts.clear()
+        reader._newest = None
+        with reader.reading():
+            assert reader.size() == 21
+            store.remove(["d0.txt", "d1.txt"])
+            put(store, "d9.txt", lines(9, 30))
+            assert answers(reader) == before
+        assert reader.size() == 37
+
+
+def test_flipped_bits_anywhere_in_sqlite_never_change_an_answer_silently(
+    store: Store, folder: Path, tmp_path: Path
+) -> None:
+    fill(store, 5)
+    documents = [info.id for info in store.documents()]
+    before = [store.sentences(one) for one in documents]
+    found = answers(store)
+    store.close()
+    content = (folder / "store.sqlite").read_bytes()
+    rng = random.Random(7)
+    noticed = 0
+    for number in range(60):
+        harmed = bytearray(content)
+        harmed[rng.randrange(100, len(content))] ^= 1 << rng.randrange(8)
+        copy = tmp_path / f"copy-{number}"
+        shutil.copytree(folder, copy)
+        (copy / "store.sqlite").write_bytes(harmed)
+        try:
+            with reopened(copy) as again:
+                seen = [again.sentences(one) for one in documents]
+                same = answers(again) == found
+                assert seen == before  # what would be cited is right, or an error
+                # The order of words may be harmed without an error: verifying tells.
+                assert same or again.check(deep=True) != []
+        except QAError:
+            noticed += 1
+    assert noticed
+
+
+# Full disks and folders that cannot be written
+
+
+class FullDisk:
+    """A file that takes some bytes and no more."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab")
+
+    def __enter__(self) -> FullDisk:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()
+
+    def write(self, content: bytes) -> int:
+        self._file.write(content[:50])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_disk_that_fills_up_in_a_vector_file_undoes_the_commit(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(store, 2)
+    before = answers(store)
+    with monkeypatch.context() as patch:
+        real = Path.open
+        patch.setattr(
+            Path,
+            "open",
+            lambda path, mode="r", *rest: (
+                FullDisk(path) if mode == "wb" else real(path, mode, *rest)
+            ),
+        )
+        patch.setattr(
+            FullDisk, "__init__", lambda self, path: setattr(self, "_file", real(path, "wb"))
+        )
+        with pytest.raises(QAError, match="no space is left"):
+            put(store, "d2.txt", lines(2, 7))
+    assert answers(store) == before
+    assert store.generation == 2
+    store.close()
+    with reopened(folder) as again:
+        assert files(folder) == set()
+        put(again, "d2.txt", lines(2, 7))
+        assert len(files(folder)) == 1
+        assert again.check(deep=True) == []
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from qa.errors import QAError
+from test_store_files import lines, put, reopened, seal
+seal.SEALED_ROWS = 20
+with reopened(Path({folder!r})) as store:
+    resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
+    try:
+        for number in range(100, 400):
+            put(store, f"d{{number}}.txt", lines(number, 40))
+            print(number, flush=True)
+    except QAError as error:
+        print(error)
+"""
+
+
+@pytest.mark.parametrize("more", [20_000, 150_000])
+def test_a_full_disk_is_an_error_and_what_was_committed_stays(
+    store: Store, folder: Path, more: int
+) -> None:
+    fill(store, 2)
+    store.close()
+    limit = (folder / "store.sqlite").stat().st_size + more
+    code = FULL.format(tests=str(Path(__file__).parent), folder=str(folder), limit=limit)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    *numbers, said = done.stdout.splitlines()
+    assert "has space" in said or "no space" in said, said
+    with reopened(folder) as again:
+        expected = {"d0.txt", "d1.txt", *(f"d{number}.txt" for number in numbers)}
+        assert {info.id for info in again.documents()} == expected
+        assert again.check(deep=True) == []
+        put(again, "more.txt", lines(9, 30))
+
+
+READ = """
+import faiss, os, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from qa.errors import QAError
+from qa.words import stems
+from test_store_files import answers, put, reopened
+stems('Trois mots')  # reads its lists of words
+if os.geteuid() == 0:  # root may write anywhere
+    os.setuid(65534)
+with reopened(Path({folder!r})) as store:
+    print(store.read_only, store.size(), len(answers(store)), store.check(deep=True))
+    try:
+        put(store, "new.txt", ["Une phrase."])
+    except QAError as error:
+        print(error)
+"""
+
+
+def test_a_read_only_folder_answers_questions_and_refuses_changes() -> None:
+    # Not under pytest's own folder, which another user may not enter.
+    root = Path(tempfile.mkdtemp())
+    folder = root / "store"
+    try:
+        root.chmod(0o755)
+        with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
+            fill(store, 4)
+        for path in (*folder.iterdir(), folder):
+            path.chmod(path.stat().st_mode & ~(stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH) | 0o444)
+        code = READ.format(tests=str(Path(__file__).parent), folder=str(folder))
+        command = [sys.executable, "-B", "-c", code]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        first, second = done.stdout.splitlines()
+        assert first == "True 28 5 []"
+        assert "is read-only" in second
+        assert "--store" in second
+    finally:
+        folder.chmod(0o755)
+        shutil.rmtree(root)
+
+
+# Crashes
+
+
+CRASH = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_store_files import lines, put, reopened, seal
+seal.SEALED_ROWS = 20
+save = seal.save
+def save_and_die(part, span, folder, generation):
+    if {early!r}:
+        (folder / f"vectors-{{generation:08d}}-1.faiss.part").write_bytes(b"half")
+    else:
+        save(part, span, folder, generation)
+    os._exit(9)
+seal.save = save_and_die
+with (store := reopened(Path({folder!r}))).writing():
+    store.remove(["d0.txt"])
+    put(store, "d9.txt", lines(9, 30))
+"""
+
+
+@pytest.mark.parametrize("early", [True, False], ids=["half a vector file", "before the commit"])
+def test_a_process_killed_in_a_commit_leaves_the_state_before_it(
+    store: Store, folder: Path, early: bool
+) -> None:
+    fill(store, 4)
+    before = answers(store)
+    store.close()
+    code = CRASH.format(tests=str(Path(__file__).parent), folder=str(folder), early=early)
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert died.returncode == 9, died.stderr
+    assert len(files(folder)) == 2
+    with reopened(folder) as again:
+        assert answers(again) == before
+        assert again.check(deep=True) == []
+        assert len(files(folder)) == 1
