@@ -69,7 +69,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             page.set_default_timeout(20_000)
             page.goto(served.url)
             page.get_by_role("textbox", name="Question", exact=True).wait_for()
-            page.locator(".qa-document > *").first.wait_for()
+            page.locator(".qa-document > *, .qa-shelf:not([hidden])").first.wait_for()
             return page
 
         yield visit

@@ -45,6 +45,10 @@ class _Headers:
         await self._app(scope, receive, send_with_policy)
 
 
+def _styles() -> str:
+    return "".join(static(f"{name}.css") for name in ("page", "panel", "narrow"))
+
+
 def application(
     assistant: ChatAssistant, sessions: Sessions, warmup: Warmup, *, host: str, max_file_mb: int
 ) -> FastAPI:
@@ -55,7 +59,7 @@ def application(
     app.add_middleware(_Headers)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant, sessions, warmup),
+        build(assistant, sessions, warmup, max_file_mb=max_file_mb),
         path="/",
         footer_links=[],
         run_history=False,
@@ -68,6 +72,6 @@ def application(
         i18n=translations(),
         theme=theme(),
         # Not as `css`: that is sent twice, once with every selector rewritten.
-        head=f"<style>{static('page.css')}</style>",
+        head=f"<style>{_styles()}</style><script>{static('preferences.js')}</script>",
     )
     return mounted

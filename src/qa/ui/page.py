@@ -8,28 +8,33 @@ values that a template shows, so no template shows any.
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from qa.documents import SUFFIXES
 from qa.errors import QAError
+from qa.types import Event
 from qa.ui.exchange import Exchange, advance, fail, history, stop
 from qa.ui.labels import LABELS
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Session, Sessions
+from qa.ui.shelf import documents_to_ask, shelf_functions
 from qa.ui.stream import Run
-from qa.ui.view import View, document_view, log_view, marks_view, shelf_view
+from qa.ui.view import View, log_view, marks_view, shelf_view
 from qa.ui.warmup import Warmup
-
-_logger = logging.getLogger(__name__)
 
 # More people than this wait in line; each answer holds a thread, and the model serves them in turn.
 CONCURRENT_ANSWERS = 8
-_FILE_TYPES = [".txt", ".md"]
+# The scripts of each component, in the order in which they run; they share one scope.
+_SCRIPTS = {
+    "shell": ["dom", "shell"],
+    "log": ["dom", "log"],
+    "panel": ["dom", "text", "tabs", "shelf", "uploads", "picture", "panel"],
+}
 
 
 def translations() -> gr.I18n:
@@ -48,24 +53,22 @@ def static(name: str) -> str:
     return resources.files("qa.ui").joinpath("static", name).read_text("utf-8")
 
 
-def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Blocks:
+def build(
+    assistant: ChatAssistant, sessions: Sessions, warmup: Warmup, *, max_file_mb: int = 50
+) -> gr.Blocks:
     """Return the page for an assistant."""
+    of_panel = shelf_functions(assistant, warmup, Path(gr.utils.get_upload_folder()))
+    limits = {"suffixes": list(SUFFIXES), "max_file_mb": max_file_mb}
     handlers = _Handlers(assistant, sessions, warmup)
     title = LABELS["en"]["title"]
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        _component("shell", {}, [])
         with gr.Row(elem_id="qa-page", equal_height=False):
             with gr.Column(elem_id="qa-chat", scale=5, min_width=0):
-                log = _component("log", _log(Session()), handlers.server_functions["log"])
+                log = _component("log", _log(Session()), handlers.server_functions)
                 question, send, stop_button = _question_box()
             with gr.Column(elem_id="qa-side", scale=6, min_width=0):
-                panel = _component("panel", _panel(Session()), handlers.server_functions["panel"])
-                upload = gr.UploadButton(
-                    translations()("upload"),
-                    file_count="multiple",
-                    file_types=_FILE_TYPES,
-                    elem_id="qa-upload",
-                    size="sm",
-                )
+                panel = _component("panel", _panel(Session()), of_panel, **limits)
         private = {"show_progress": "hidden", "api_visibility": "private"}
         answering = {
             "outputs": [log, panel, question],
@@ -76,24 +79,27 @@ def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Bl
         gr.on([question.submit, send.click], handlers.ask, inputs=[question], **answering)
         log.example(handlers.ask_example, **answering)
         stop_button.click(handlers.stop, queue=False, **private)
-        added = {"outputs": [panel, log], "concurrency_limit": 1, **private}
-        upload.upload(handlers.upload, inputs=[upload], **added)
+        panel.choose(handlers.choose, queue=False, **private)
+        panel.shelf(handlers.refresh, outputs=[log], queue=False, **private)
         blocks.load(handlers.load, outputs=[log, panel], queue=False, **private)
         blocks.unload(handlers.unload)
     blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, api_open=False)
     return blocks
 
 
-def _component(name: str, value: View, server_function: Callable[..., View]) -> gr.HTML:
-    """Return a component whose HTML never changes; its script shows ``value``."""
+def _component(
+    name: str, value: View, server_functions: list[Callable[[Any], Any]], **props: object
+) -> gr.HTML:
+    """Return a component whose HTML never changes; its scripts show ``value``."""
     return gr.HTML(
         value=value,
         html_template=static(f"{name}.html"),
-        js_on_load=static("dom.js") + static(f"{name}.js"),
-        server_functions=[server_function],
+        js_on_load="".join(static(f"{script}.js") for script in _SCRIPTS[name]),
+        server_functions=server_functions,
         apply_default_css=False,
         elem_id=f"qa-{name}",
         labels=LABELS,
+        **props,
     )
 
 
@@ -120,12 +126,10 @@ def _log(session: Session) -> View:
     return log_view(session.exchanges, session.documents)
 
 
-def _panel(session: Session, uploads: Sequence[View] = (), show: str = "") -> View:
-    # ``uploads`` are reports on files just sent; ``show`` asks the panel to open a document.
+def _panel(session: Session) -> View:
     return {
         "documents": shelf_view(session.documents),
-        "uploads": list(uploads),
-        "show": show,
+        "left_out": sorted(session.left_out),
         **marks_view(session.exchanges),
     }
 
@@ -144,8 +148,8 @@ class _Handlers:
         self._warmup = warmup
 
     @property
-    def server_functions(self) -> dict[str, Callable[..., View]]:
-        """Return what each component's script may call; Gradio takes plain functions only."""
+    def server_functions(self) -> list[Callable[[Any], Any]]:
+        """Return what the log's script may call; Gradio takes plain functions only."""
         assistant, warmup = self._assistant, self._warmup
 
         def status(_: object = None) -> View:
@@ -156,13 +160,7 @@ class _Handlers:
                 "notices": list(assistant.notices),
             }
 
-        def read_document(id: str) -> View:
-            try:
-                return document_view(assistant.document(id), assistant.sentences(id))
-            except QAError as error:
-                return {"id": id, "title": id, "paragraphs": [], "error": str(error)}
-
-        return {"log": status, "panel": read_document}
+        return [status]
 
     def load(self, request: gr.Request) -> tuple[View, View]:
         """Fill a page that was just opened."""
@@ -196,7 +194,13 @@ class _Handlers:
         turns = history(session.exchanges)
         if not session.documents:  # the page is older than the server
             session.documents = tuple(await asyncio.to_thread(self._assistant.documents))
-        run = Run(lambda: self._assistant.stream(asked.question, turns))
+        left_out = session.left_out
+
+        def events() -> Iterator[Event]:
+            documents = documents_to_ask(self._assistant, left_out)
+            return self._assistant.stream(asked.question, turns, documents)
+
+        run = Run(events)
         session.run = run
         session.exchanges.append(asked)
         try:
@@ -209,25 +213,15 @@ class _Handlers:
             session.run = None
             session.exchanges[-1] = stop(session.exchanges[-1])
 
-    def upload(self, paths: Sequence[str] | None, request: gr.Request) -> tuple[View, View]:
-        """Add files to the documents; each is reported on its own."""
+    def choose(self, request: gr.Request, event: gr.EventData) -> None:
+        """Note which documents the person does not want asked."""
+        self._sessions.get(request.session_hash).left_out = frozenset(map(str, event.left_out))
+
+    def refresh(self, request: gr.Request) -> Any:  # noqa: ANN401 - a view, or Gradio's "no change"
+        """Note that the documents have changed; an empty conversation offers other questions."""
         session = self._sessions.get(request.session_hash)
-        uploads: list[View] = []
-        show = ""
-        for path in map(Path, paths or ()):
-            try:
-                show = self._assistant.add_file(path)
-                uploads.append({"name": path.name, "added": True, "message": ""})
-            except QAError as error:
-                uploads.append({"name": path.name, "added": False, "message": str(error)})
-            except Exception:
-                # One file must not lose the others; the page says that it failed, the log says why.
-                _logger.exception("adding a file failed: %r", path.name)
-                uploads.append({"name": path.name, "added": False, "message": ""})
-        if show:
-            self._warmup.start()
         session.documents = tuple(self._assistant.documents())
-        return _panel(session, uploads=uploads, show=show), _log(session)
+        return gr.skip() if session.exchanges else _log(session)
 
 
 async def _grow(exchange: Exchange, run: Run) -> AsyncIterator[Exchange]:

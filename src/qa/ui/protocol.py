@@ -27,6 +27,64 @@ class DocumentInfo(Protocol):
         """Return the number of sentences."""
         ...
 
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Return what a person should know of how the file was read."""
+        ...
+
+
+class IndexReport(Protocol):
+    """What bringing the documents in step with their files did, by id; ``failed`` has messages."""
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Return the new documents."""
+        ...
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """Return the documents whose files have changed."""
+        ...
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Return the documents whose files are gone."""
+        ...
+
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """Return (path, message) of each file that could not be read."""
+        ...
+
+
+class Box(Protocol):
+    """A rectangle on a page; the edges are shares (0–1) of the page, from its top left corner."""
+
+    @property
+    def page(self) -> int:
+        """Return the page's number, from 1."""
+        ...
+
+    @property
+    def left(self) -> float:
+        """Return the left edge."""
+        ...
+
+    @property
+    def top(self) -> float:
+        """Return the upper edge."""
+        ...
+
+    @property
+    def right(self) -> float:
+        """Return the right edge."""
+        ...
+
+    @property
+    def bottom(self) -> float:
+        """Return the lower edge."""
+        ...
+
 
 class ChatAssistant(Protocol):
     """An assistant that several people may ask at once; failures it foresees are ``QAError``."""
@@ -67,6 +125,22 @@ class ChatAssistant(Protocol):
 
     def add_file(self, path: Path, /) -> str:
         """Copy a file into the documents folder, index it and return its id."""
+        ...
+
+    def remove(self, id: str, /) -> None:
+        """Forget a document; its file is kept elsewhere."""
+        ...
+
+    def reindex(self) -> IndexReport:
+        """Bring the documents in step with their files."""
+        ...
+
+    def page_image(self, id: str, page: int, /) -> bytes:
+        """Return the picture of a PDF's page, counted from 1, as PNG."""
+        ...
+
+    def boxes(self, id: str, start: int, end: int, /) -> Sequence[Box]:
+        """Return where a stretch of a PDF's text is on its pages."""
         ...
 
     def warm(self, progress: Callable[[str], None], /) -> object:

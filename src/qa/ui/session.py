@@ -12,9 +12,13 @@ from qa.ui.stream import Run
 
 @dataclass(slots=True)
 class Session:
-    """One open page: its conversation, oldest first, and the documents it was last shown."""
+    """One open page: its conversation, oldest first, and the documents it was last shown.
+
+    ``left_out`` are the ids of documents that the person does not want asked.
+    """
 
     documents: tuple[DocumentInfo, ...] = ()
+    left_out: frozenset[str] = frozenset()
     exchanges: list[Exchange] = field(default_factory=list)
     run: Run | None = None
 

@@ -8,7 +8,8 @@ points, not the UTF-16 units of the browser, which uses them as names of sentenc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from qa.types import Citation, Document, Sentence, Statement
@@ -20,6 +21,9 @@ View = dict[str, Any]
 
 # A line end and the white space after it: the browser starts a new paragraph there.
 _LINE_BREAK = re.compile(r"(\n\s*)")
+# Pieces after which a paragraph without any line end is cut: the browser draws what is in view,
+# paragraph by paragraph.
+_LONG_PARAGRAPH = 80
 
 
 def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -> View:
@@ -50,7 +54,12 @@ def marks_view(exchanges: Sequence[Exchange]) -> View:
 def shelf_view(documents: Sequence[DocumentInfo]) -> list[View]:
     """Return the list of documents that the panel can show."""
     return [
-        {"id": document.id, "title": document.title, "sentences": document.sentences}
+        {
+            "id": document.id,
+            "title": document.title,
+            "sentences": document.sentences,
+            "notices": list(document.notices),
+        }
         for document in documents
     ]
 
@@ -58,51 +67,65 @@ def shelf_view(documents: Sequence[DocumentInfo]) -> list[View]:
 def document_view(document: Document, sentences: Sequence[Sentence]) -> View:
     """Return a document's whole text as paragraphs of pieces, each a sentence or what lies between.
 
-    Joining every piece's ``text`` and every paragraph's ``gap`` gives ``document.text`` back.
+    A sentence is ``[start, end, text]``, what lies between is a string. Joining the texts of all
+    pieces and every paragraph's ``gap`` gives ``document.text`` back. ``pages`` is the number of
+    page pictures that can be asked for.
     """
-    paragraphs: list[View] = [_paragraph()]
+    pictures = document.pages if document.id.lower().endswith(".pdf") else ()
+    return {
+        "id": document.id,
+        "title": document.title,
+        "paragraphs": _paragraphs(document, sentences),
+        "pages": max((page.number for page in pictures), default=0),
+    }
+
+
+def _paragraphs(document: Document, sentences: Sequence[Sentence]) -> list[View]:
+    begin = _beginner(document)
+    paragraphs = [begin(0)]
     for piece in _pieces(document.text, sentences):
-        if piece["end"] is not None:
-            paragraphs[-1]["pieces"].append(piece)
+        if isinstance(piece, Sentence):
+            if len(paragraphs[-1]["pieces"]) >= _LONG_PARAGRAPH:
+                paragraphs.append(begin(piece.start))
+            text = document.text[piece.start : piece.end]
+            paragraphs[-1]["pieces"].append([piece.start, piece.end, text])
+            paragraphs[-1]["heading"] = piece.heading
             continue
-        for part in _LINE_BREAK.split(piece["text"]):
+        at, between = piece
+        for part in _LINE_BREAK.split(between):
+            at += len(part)
             if part.startswith("\n"):
                 paragraphs[-1]["gap"] = part
-                paragraphs.append(_paragraph())
+                paragraphs.append(begin(at))
             elif part:
-                paragraphs[-1]["pieces"].append({**piece, "text": part})
+                paragraphs[-1]["pieces"].append(part)
     if not paragraphs[-1]["pieces"] and len(paragraphs) > 1:
         paragraphs.pop()
-    return {"id": document.id, "title": document.title, "paragraphs": paragraphs}
+    return paragraphs
 
 
-def _paragraph() -> View:
-    return {"pieces": [], "gap": ""}
+def _beginner(document: Document) -> Callable[[int], View]:
+    """Return what makes an empty paragraph that starts at a place of the document."""
+    starts = [page.start for page in document.pages]
+
+    def begin(start: int) -> View:
+        found = bisect_right(starts, start) - 1
+        page = document.pages[found].number if found >= 0 else None
+        return {"start": start, "page": page, "heading": False, "pieces": [], "gap": ""}
+
+    return begin
 
 
-def _pieces(text: str, sentences: Sequence[Sentence]) -> list[View]:
-    """Return the text cut at the sentences' borders; pieces between sentences have no ``end``."""
-    pieces: list[View] = []
+def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[Sentence | tuple[int, str]]:
+    """Yield the text cut at the sentences' borders; what lies between comes with its place."""
     at = 0
     for sentence in sentences:
         if at < sentence.start:
-            pieces.append(_piece(text[at : sentence.start]))
-        pieces.append(
-            {
-                "start": sentence.start,
-                "end": sentence.end,
-                "text": text[sentence.start : sentence.end],
-                "heading": sentence.heading,
-            }
-        )
+            yield at, text[at : sentence.start]
+        yield sentence
         at = sentence.end
     if at < len(text):
-        pieces.append(_piece(text[at:]))
-    return pieces
-
-
-def _piece(text: str) -> View:
-    return {"start": None, "end": None, "text": text, "heading": False}
+        yield at, text[at:]
 
 
 def _exchange(exchange: Exchange) -> View:

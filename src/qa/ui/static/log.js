@@ -6,8 +6,6 @@ const START = make("div", { class: "qa-start" });
 const LIST = make("div", { class: "qa-exchanges" });
 turns.append(START, LIST);
 turns.setAttribute("aria-label", WORDS.log);
-element.querySelector(".qa-title").textContent = WORDS.title;
-document.title = WORDS.title;
 
 const cite = (citation, from) =>
   document.dispatchEvent(new CustomEvent("qa-cite", { detail: { citation, from } }));

@@ -1,0 +1,26 @@
+// The page's head: its name, and the switches of language and of light and dark.
+element.querySelector(".qa-title").textContent = WORDS.title;
+document.title = WORDS.title;
+
+const language = element.querySelector(".qa-language");
+const other = LANGUAGE === "fr" ? "en" : "fr";
+language.textContent = props.labels[other].language;
+language.lang = other;
+language.addEventListener("click", () => {
+  preferences.keep("language", other);
+  location.reload(); // the server's own labels follow the language too, and are set once
+});
+
+const theme = element.querySelector(".qa-theme");
+function nameTheme() {
+  const dark = document.body.classList.contains("dark");
+  theme.textContent = dark ? "☀" : "☾";
+  theme.setAttribute("aria-label", dark ? WORDS.light : WORDS.dark);
+  theme.title = dark ? WORDS.light : WORDS.dark;
+}
+theme.addEventListener("click", () => {
+  preferences.keep("theme", document.body.classList.contains("dark") ? "light" : "dark");
+  preferences.apply();
+});
+new MutationObserver(nameTheme).observe(document.body, { attributeFilter: ["class"] });
+nameTheme();
