@@ -128,7 +128,7 @@ class ScriptedAssistant:
         text = self.texts[id]
         if not id.endswith(".pdf"):
             return ()
-        starts = [0, *(place + 1 for place, char in enumerate(text) if char == "\f")]
+        starts = [0, *(place for place, char in enumerate(text) if char == "\f")]
         ends = [*starts[1:], len(text)]
         return tuple(
             Page(number, start, end)

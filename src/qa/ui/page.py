@@ -22,7 +22,7 @@ from qa.ui.exchange import Exchange, advance, fail, history, stop
 from qa.ui.labels import LABELS
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Session, Sessions
-from qa.ui.shelf import documents_to_ask, shelf_functions
+from qa.ui.shelf import Shelf, documents_to_ask
 from qa.ui.stream import Run
 from qa.ui.view import View, log_view, marks_view, shelf_view
 from qa.ui.warmup import Warmup
@@ -57,7 +57,7 @@ def build(
     assistant: ChatAssistant, sessions: Sessions, warmup: Warmup, *, max_file_mb: int = 50
 ) -> gr.Blocks:
     """Return the page for an assistant."""
-    of_panel = shelf_functions(assistant, warmup, Path(gr.utils.get_upload_folder()))
+    shelf = Shelf(assistant, warmup, Path(gr.utils.get_upload_folder()))
     limits = {"suffixes": list(SUFFIXES), "max_file_mb": max_file_mb}
     handlers = _Handlers(assistant, sessions, warmup)
     title = LABELS["en"]["title"]
@@ -68,7 +68,7 @@ def build(
                 log = _component("log", _log(Session()), handlers.server_functions)
                 question, send, stop_button = _question_box()
             with gr.Column(elem_id="qa-side", scale=6, min_width=0):
-                panel = _component("panel", _panel(Session()), of_panel, **limits)
+                panel = _component("panel", _panel(Session()), shelf.functions(), **limits)
         private = {"show_progress": "hidden", "api_visibility": "private"}
         answering = {
             "outputs": [log, panel, question],

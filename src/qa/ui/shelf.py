@@ -23,79 +23,107 @@ from qa.ui.warmup import Warmup
 _logger = logging.getLogger(__name__)
 
 
-def shelf_functions(
-    assistant: ChatAssistant, warmup: Warmup, uploads: Path
-) -> list[Callable[[Any], Any]]:
-    """Return the functions that the panel's scripts call; Gradio takes plain ones only.
+class Shelf:
+    """The documents behind the panel; ``uploads`` is the folder that receives browsers' files."""
 
-    :param assistant: whose documents they are.
-    :param warmup: reads what is new into the model.
-    :param uploads: the folder that receives the files of browsers.
-    """
-    changing = threading.Lock()  # one change of the documents at a time; questions go on
+    def __init__(self, assistant: ChatAssistant, warmup: Warmup, uploads: Path) -> None:
+        self._assistant = assistant
+        self._warmup = warmup
+        self._uploads = uploads
+        self._changing = threading.Lock()  # one change at a time; questions go on meanwhile
 
-    def list_documents(_: object) -> list[View]:
-        return shelf_view(assistant.documents())
+    def functions(self) -> list[Callable[[Any], Any]]:
+        """Return what the panel's scripts may call; Gradio takes plain functions only."""
+        return [
+            _plain(self.list_documents),
+            _plain(self.read_document),
+            _plain(self.add_file),
+            _plain(self.remove_document),
+            _plain(self.reindex),
+            _plain(self.page_picture),
+            _plain(self.sentence_boxes),
+        ]
 
-    def read_document(id: str) -> str:
-        # As a string: of a large document the server would otherwise look at every piece again.
+    def list_documents(self, _: object = None) -> list[View]:
+        """Return the list of documents as it is now."""
+        return shelf_view(self._assistant.documents())
+
+    def read_document(self, id: str) -> str:
+        """Return a document's text as JSON in a string."""
+        # As a value, the server would look at every piece of it, which takes longer than the rest.
         try:
-            view = document_view(assistant.document(id), assistant.sentences(id))
+            view = document_view(self._assistant.document(id), self._assistant.sentences(id))
         except QAError as error:
             view = {"id": id, "title": id, "paragraphs": [], "pages": 0, "error": str(error)}
         return json.dumps(view, ensure_ascii=False)
 
-    def add_file(sent: dict[str, str]) -> View:
+    def add_file(self, sent: dict[str, str]) -> View:
+        """Add the upload at ``path`` under the ``name`` it had; ``same`` says that it was there."""
+
         def add() -> View:
-            with received(sent["path"], sent["name"], uploads) as file, changing:
-                known = {document.id for document in assistant.documents()}
-                id = assistant.add_file(file)
+            with received(sent["path"], sent["name"], self._uploads) as file, self._changing:
+                known = {document.id for document in self._assistant.documents()}
+                id = self._assistant.add_file(file)
             return {"id": id, "same": id in known}
 
-        return _changed(add, warmup)
+        return self._change(add)
 
-    def remove_document(id: str) -> View:
+    def remove_document(self, id: str) -> View:
+        """Forget a document."""
+
         def remove() -> View:
-            with changing:
-                assistant.remove(id)
+            with self._changing:
+                self._assistant.remove(id)
             return {}
 
-        return _changed(remove, warmup)
+        return self._change(remove)
 
-    def reindex(_: object) -> View:
+    def reindex(self, _: object = None) -> View:
+        """Bring the documents in step with their files and return what changed."""
+
         def bring_in_step() -> View:
-            with changing:
-                return _report(assistant.reindex())
+            with self._changing:
+                return _report(self._assistant.reindex())
 
-        return _changed(bring_in_step, warmup)
+        return self._change(bring_in_step)
 
-    def page_picture(place: dict[str, Any]) -> View:
-        def picture() -> View:
-            data = assistant.page_image(place["id"], int(place["page"]))
+    def page_picture(self, place: dict[str, Any]) -> View:
+        """Return the picture of ``page`` of the PDF ``id`` as an address that holds it."""
+
+        def draw() -> View:
+            data = self._assistant.page_image(place["id"], int(place["page"]))
             return {"source": f"data:image/png;base64,{base64.b64encode(data).decode()}"}
 
-        return _told(picture)
+        return _told(draw)
 
-    def sentence_boxes(place: dict[str, Any]) -> View:
-        def boxes() -> View:
-            found = assistant.boxes(place["id"], int(place["start"]), int(place["end"]))
+    def sentence_boxes(self, place: dict[str, Any]) -> View:
+        """Return where ``start`` to ``end`` of the PDF ``id`` is on its pages."""
+
+        def find() -> View:
+            found = self._assistant.boxes(place["id"], int(place["start"]), int(place["end"]))
             return {
                 "boxes": [
-                    {"page": b.page, "edges": [b.left, b.top, b.right, b.bottom]} for b in found
+                    {"page": box.page, "edges": [box.left, box.top, box.right, box.bottom]}
+                    for box in found
                 ]
             }
 
-        return _told(boxes)
+        return _told(find)
 
-    return [
-        list_documents,
-        read_document,
-        add_file,
-        remove_document,
-        reindex,
-        page_picture,
-        sentence_boxes,
-    ]
+    def _change(self, change: Callable[[], View]) -> View:
+        """Return what a change did; where it worked, the model reads what is new."""
+        told = _told(change)
+        if told["done"]:
+            self._warmup.start()
+        return told
+
+
+def _plain(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def call(value: Any) -> Any:  # noqa: ANN401 - JSON in, JSON out
+        return method(value)
+
+    call.__name__ = method.__name__
+    return call
 
 
 def documents_to_ask(assistant: ChatAssistant, left_out: Collection[str]) -> tuple[str, ...] | None:
@@ -109,14 +137,6 @@ def documents_to_ask(assistant: ChatAssistant, left_out: Collection[str]) -> tup
     if not ids:
         raise InputError("no document is chosen; tick at least one in the list of documents")
     return ids
-
-
-def _changed(change: Callable[[], View], warmup: Warmup) -> View:
-    """Return what a change of the documents did; where it worked, the model reads what is new."""
-    told = _told(change)
-    if told["done"]:
-        warmup.start()
-    return told
 
 
 def _told(work: Callable[[], View]) -> View:

@@ -19,6 +19,8 @@ from qa.errors import InputError
 
 # A file system takes 255 bytes; room is left for the number that tells namesakes apart.
 _MOST_BYTES = 200
+_LONGEST_SUFFIX = 12
+_ENDS = re.compile(r"^[\s.]+|[\s.]+$")
 # Separators, what Windows refuses, and characters that are not shown or turn the text around.
 _REFUSED = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]')
 
@@ -26,11 +28,12 @@ _REFUSED = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-
 def clean_name(name: str) -> str:
     """Return a name for a file from the name that a browser gave: no folder, and not too long."""
     base = re.split(r"[/\\]", unicodedata.normalize("NFC", name))[-1]
-    base = _REFUSED.sub("_", base).strip(" .") or "document"
+    base = _ENDS.sub("", _REFUSED.sub("_", base)) or "document"
     path = Path(base)
-    stem, suffix = path.stem, path.suffix
-    room = max(_MOST_BYTES - len(suffix.encode("utf-8", "replace")), 1)
-    return stem.encode("utf-8", "replace")[:room].decode("utf-8", "ignore").strip() + suffix
+    suffix = path.suffix if len(path.suffix) <= _LONGEST_SUFFIX else ""
+    stem = base.removesuffix(suffix).encode("utf-8", "replace")
+    room = _MOST_BYTES - len(suffix.encode("utf-8", "replace"))
+    return stem[:room].decode("utf-8", "ignore").strip() + suffix
 
 
 @contextlib.contextmanager

@@ -134,6 +134,11 @@ function openSheet(wide) {
   sheet.setAttribute("aria-label", wide ? WORDS.hide_documents : WORDS.show_documents);
 }
 
+// Open the first document, or the list where there is none.
+async function begin() {
+  if (reader.hidden && element.querySelector("#qa-shelf").hidden) await open(shelf.books[0]?.id ?? "");
+}
+
 let lit = "";
 let sent = ""; // the list of documents as the server last sent it
 let questions = 0;
@@ -144,11 +149,11 @@ async function show() {
     clear();
   }
   const books = JSON.stringify([view.documents, view.left_out]);
-  if (books !== sent) {
+  if (books !== sent && view.documents.length) {
     sent = books; // an older list may come once more, with an answer that was under way
     shelf.leftOut = new Set(view.left_out);
     setBooks(view.documents);
-    if (!tabs.opened.length) await open(view.documents[0]?.id ?? "");
+    await begin();
   }
   const marks = JSON.stringify([view.considered, view.chosen]);
   if (marks === lit) return;
@@ -172,6 +177,11 @@ shelf.changed = () => {
   else label();
   const words = shelf.books.length ? WORDS.drop_hint : WORDS.no_documents;
   element.querySelector(".qa-drop-hint").textContent = `${words} ${props.suffixes.join(" ")}`;
+};
+shelf.renewed = () => {
+  clear();
+  drawings.clear();
+  if (tabs.current) open(tabs.current);
 };
 tabs.choose = (id) => {
   if (id !== tabs.current) clear();
@@ -215,3 +225,4 @@ document.addEventListener("visibilitychange", () => {
 openSheet(false);
 show();
 watch("value", show);
+refresh().then(begin); // the first value comes before the server knows the page

@@ -5,6 +5,7 @@ const shelf = {
   asking: "", // the document whose removal is being confirmed
   filter: "",
   changed: null, // called after the list or the choice has changed
+  renewed: null, // called when texts may have changed
   list: element.querySelector(".qa-books"),
   all: element.querySelector(".qa-all input"),
   search: element.querySelector(".qa-search"),
@@ -71,11 +72,9 @@ function confirmation({ book }) {
   yes.addEventListener("click", () => removeBook(book, yes));
   no.addEventListener("click", () => confirming("", book.id));
   const question = make("p", {}, `${WORDS.remove_question} `, make("bdi", {}, `« ${book.title} »`), " ?");
-  return make(
-    "li",
-    { class: "qa-book qa-confirm", role: "group", "aria-label": `${WORDS.remove} : ${plain(book.title)}` },
-    question, yes, no
-  );
+  const label = `${WORDS.remove} : ${plain(book.title)}`;
+  const group = make("div", { class: "qa-confirm", role: "group", "aria-label": label }, question, yes, no);
+  return make("li", { class: "qa-book qa-asking" }, group);
 }
 
 // Ask about a removal, or (with "") no longer; the keyboard's focus follows.
@@ -112,6 +111,7 @@ async function reindex() {
   }
   shelf.again.disabled = false;
   shelf.again.removeAttribute("aria-busy");
+  shelf.renewed();
   await refresh();
 }
 
