@@ -16,7 +16,7 @@ from qa.ui import start
 from scripted import ScriptedAssistant
 
 # A test must not fail because the machine is slow.
-expect.set_options(timeout=20_000)
+expect.set_options(timeout=60_000)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
