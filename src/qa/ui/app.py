@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qa.ui.conversations import Conversations
 from qa.ui.page import build, static, theme, translations
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Sessions
@@ -46,7 +47,13 @@ class _Headers:
 
 
 def application(
-    assistant: ChatAssistant, sessions: Sessions, warmup: Warmup, *, host: str, max_file_mb: int
+    assistant: ChatAssistant,
+    conversations: Conversations,
+    sessions: Sessions,
+    warmup: Warmup,
+    *,
+    host: str,
+    max_file_mb: int,
 ) -> FastAPI:
     """Return the application that serves the page at ``/``."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -55,7 +62,7 @@ def application(
     app.add_middleware(_Headers)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant, sessions, warmup),
+        build(assistant, conversations, sessions, warmup),
         path="/",
         footer_links=[],
         run_history=False,
@@ -68,6 +75,7 @@ def application(
         i18n=translations(),
         theme=theme(),
         # Not as `css`: that is sent twice, once with every selector rewritten.
-        head=f"<style>{static('page.css')}</style>",
+        head=f"<style>{static('page.css')}{static('log.css')}</style>"
+        f"<script>{static('place.js')}</script>",
     )
     return mounted
