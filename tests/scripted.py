@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from qa.errors import InputError
+from qa.errors import InputError, ModelUnavailable
 from qa.types import Answer, Citation, Document, Event, Sentence, Turn
 
 Script = Callable[["ScriptedAssistant", str], Iterator[Event]]
@@ -18,6 +19,23 @@ class Info:
     id: str
     title: str
     sentences: int
+
+
+@dataclass(frozen=True)
+class Model:
+    id: str
+    name: str
+    kind: Literal["ollama", "embedded", "extractive"]
+    state: Literal["ready", "missing"] = "ready"
+    detail: str = ""
+
+
+MODELS = (
+    Model("ollama:big", "ollama · big", "ollama", "ready", "7B, 4.4 GB, served by Ollama"),
+    Model("ollama:gone", "ollama · gone", "ollama", "missing", "run `ollama pull gone`"),
+    Model("embedded", "embedded · small", "embedded"),
+    Model("broken", "broken", "ollama"),
+)
 
 
 def split(document: Document, headings: Collection[str] = ()) -> tuple[Sentence, ...]:
@@ -57,12 +75,14 @@ class ScriptedAssistant:
     warm_lines: Sequence[str] = ()
     warm_go: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, tuple[Turn, ...]]] = field(default_factory=list)
+    asked_of: list[Collection[str] | None] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
 
     def stream(
         self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
     ) -> Iterator[Event]:
         self.asked.append((question, tuple(history)))
+        self.asked_of.append(documents)
         try:
             yield from self.script(self, question)
         except GeneratorExit:
@@ -96,6 +116,14 @@ class ScriptedAssistant:
             progress(line)
         if self.warm_lines:
             self.warm_go.wait(30)
+
+    def models(self) -> tuple[Model, ...]:
+        return MODELS
+
+    def use_model(self, id: str) -> None:
+        if id == "broken":
+            raise ModelUnavailable("the model 'broken' cannot be loaded; choose another")
+        self.backend = next(model.name for model in MODELS if model.id == id)
 
     def cite(self, id: str, part: str) -> Citation:
         """Point at the sentence of a document that contains ``part``."""
