@@ -8,8 +8,9 @@ import zlib
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
-from qa.errors import InputError
+from qa.errors import InputError, ModelUnavailable
 from qa.types import Answer, Citation, Document, Event, Page, Sentence, Turn
 
 Script = Callable[["ScriptedAssistant", str], Iterator[Event]]
@@ -51,6 +52,23 @@ def picture(width: int = 60, height: int = 85, grey: int = 235) -> bytes:
     )
 
 
+@dataclass(frozen=True)
+class Model:
+    id: str
+    name: str
+    kind: Literal["ollama", "embedded", "extractive"]
+    state: Literal["ready", "missing"] = "ready"
+    detail: str = ""
+
+
+MODELS = (
+    Model("ollama:big", "ollama · big", "ollama", "ready", "7B, 4.4 GB, served by Ollama"),
+    Model("ollama:gone", "ollama · gone", "ollama", "missing", "run `ollama pull gone`"),
+    Model("embedded", "embedded · small", "embedded"),
+    Model("broken", "broken", "ollama"),
+)
+
+
 def split(document: Document, headings: Collection[str] = ()) -> tuple[Sentence, ...]:
     """One sentence a line, or up to a full stop: enough for texts written for tests."""
     sentences: list[Sentence] = []
@@ -78,7 +96,7 @@ def split(document: Document, headings: Collection[str] = ()) -> tuple[Sentence,
 @dataclass
 class ScriptedAssistant:
     """``script`` yields the events of an answer. ``closed`` is set once a stream's generator was
-    closed before its end, ``asked`` holds the questions with their history, ``scopes`` the
+    closed before its end, ``asked`` holds the questions with their history, ``asked_of`` the
     documents that they were put to. In a PDF, a form feed begins a new page."""
 
     texts: dict[str, str]
@@ -89,8 +107,8 @@ class ScriptedAssistant:
     warm_lines: Sequence[str] = ()
     warm_go: threading.Event = field(default_factory=threading.Event)
     asked: list[tuple[str, tuple[Turn, ...]]] = field(default_factory=list)
+    asked_of: list[Collection[str] | None] = field(default_factory=list)
     closed: threading.Event = field(default_factory=threading.Event)
-    scopes: list[Collection[str] | None] = field(default_factory=list)
     remarks: dict[str, tuple[str, ...]] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
     report: Report = Report()
@@ -100,7 +118,7 @@ class ScriptedAssistant:
         self, question: str, history: Sequence[Turn] = (), documents: Collection[str] | None = None
     ) -> Iterator[Event]:
         self.asked.append((question, tuple(history)))
-        self.scopes.append(documents)
+        self.asked_of.append(documents)
         try:
             yield from self.script(self, question)
         except GeneratorExit:
@@ -173,6 +191,14 @@ class ScriptedAssistant:
             progress(line)
         if self.warm_lines:
             self.warm_go.wait(30)
+
+    def models(self) -> tuple[Model, ...]:
+        return MODELS
+
+    def use_model(self, id: str) -> None:
+        if id == "broken":
+            raise ModelUnavailable("the model 'broken' cannot be loaded; choose another")
+        self.backend = next(model.name for model in MODELS if model.id == id)
 
     def cite(self, id: str, part: str) -> Citation:
         """Point at the sentence of a document that contains ``part``."""

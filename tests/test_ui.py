@@ -18,15 +18,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.errors import InputError, ModelUnavailable
-from qa.types import Citation, Document, Event, Evidence, Piece, Sentence, Statement
+from qa.types import (
+    Citation,
+    Document,
+    Event,
+    Evidence,
+    Piece,
+    Sentence,
+    Statement,
+    Timings,
+    Usage,
+)
 from qa.ui import start
+from qa.ui.answer_view import exchange_view, why_view
 from qa.ui.exchange import Exchange, advance, fail, history, numbered, stop
 from qa.ui.labels import LABELS, examples
 from qa.ui.serve import listen
-from qa.ui.view import document_view, log_view, marks_view
+from qa.ui.session import Live, Session
+from qa.ui.view import document_view, log_view, marks_view, page_log
 from qa.ui.warmup import Warmup
 from scripted import ScriptedAssistant, split
 
+STATIC = Path(__file__).parents[1] / "src/qa/ui/static"
 TEXT = "Il pleut. Il vente.\n\nTitre\nIl neige à Paris."
 HOSTILE = "<script>${alert(1)}</script> [x](http://example.org) \u202etxet"
 
@@ -148,6 +161,67 @@ def test_a_rewritten_question_is_shown_and_the_same_one_is_not(assistant) -> Non
     assert asked == ["", "Quel temps à Paris ?"]
 
 
+@pytest.mark.parametrize(
+    ("confidence", "level"), [(1.0, "high"), (0.85, "high"), (0.7, "medium"), (0.59, "low")]
+)
+def test_confidence_has_a_name_and_a_number(assistant, confidence: float, level: str) -> None:
+    exchange = grown(assistant.answer("q", "x", confidence=confidence))
+    assert exchange_view(exchange)["confidence"] == {"level": level, "value": confidence}
+
+
+def test_only_an_answer_is_shown_as_sure_and_only_a_refusal_as_one(assistant) -> None:
+    greeted = grown(assistant.answer("q", "Bonjour !", answered=False, kind="small talk"))
+    refused = grown(assistant.answer("q", "Rien.", answered=False))
+    views = [exchange_view(one) for one in (greeted, refused)]
+    assert [view["kind"] for view in views] == ["small talk", "no answer"]
+    assert [view["confidence"] for view in views] == [None, None]
+
+
+def test_the_reasons_name_what_was_considered_and_cited(assistant) -> None:
+    rain, snow = (assistant.cite("temps.txt", part) for part in ("pleut", "neige"))
+    statement = Statement("Il pleut.", (rain,), "supported")
+    usage = Usage(100, 20, 5, truncated=True)
+    why = why_view(
+        grown(
+            assistant.answer(
+                "Quel temps fait-il ?",
+                "Il pleut.",
+                statements=(statement,),
+                citations=(rain,),
+                considered=(snow, rain),
+                usage=usage,
+                timings=Timings(total_s=2.0),
+                notices=("coupé",),
+            )
+        )
+    )
+    assert [(one["text"], one["number"]) for one in why["considered"]] == [
+        (snow.text, None),
+        (rain.text, 1),
+    ]
+    assert why["usage"] == {
+        "prompt_tokens": 100,
+        "computed_tokens": 20,
+        "generated_tokens": 5,
+        "truncated": True,
+    }
+    assert (why["asked"], why["notices"]) == ("Quel temps fait-il ?", ["coupé"])
+    assert why["timings"]["total_s"] == 2.0
+    assert why_view(grown(Piece("Il"))) == {}
+
+
+def test_only_the_last_question_can_be_asked_anew(assistant) -> None:
+    done = grown(assistant.answer("q", "Rien."))
+    assert [one["last"] for one in log_view([done, done], ())["exchanges"]] == [False, True]
+
+
+def test_a_page_is_told_when_its_conversation_is_answered_elsewhere() -> None:
+    session = Session(conversation="a", exchanges=[grown(Piece("Il"))])
+    assert page_log(session)["follow"]
+    session.answering["a"] = Live(None, session.exchanges[-1])
+    assert not page_log(session)["follow"]
+
+
 def test_the_panel_gets_the_whole_text_with_its_paragraphs(assistant) -> None:
     view = document_view(assistant.document("temps.txt"), assistant.sentences("temps.txt"))
     assert joined(view) == TEXT
@@ -193,9 +267,6 @@ def test_text_is_sent_as_it_is_and_never_as_html(assistant) -> None:
     assert view["statements"][0]["text"] == HOSTILE
     assert view["nearest"][0]["text"] == HOSTILE
     assert view["notices"] == [HOSTILE]
-
-
-STATIC = Path(__file__).parents[1] / "src/qa/ui/static"
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.html")))

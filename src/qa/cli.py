@@ -139,10 +139,15 @@ def serve(
     """Open the chat page; documents in index/documents are indexed first."""
     settings = _settings(context, store, backend, host=host, port=port)
     from qa import ui
+    from qa.ui.conversations import FILE
 
     with _assistant(settings) as assistant:
         ui.serve(
-            assistant, host=settings.host, port=settings.port, max_file_mb=settings.max_file_mb
+            assistant,
+            host=settings.host,
+            port=settings.port,
+            conversations=settings.store / FILE,
+            max_file_mb=settings.max_file_mb,
         )
     return ANSWERED
 

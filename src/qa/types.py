@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Support = Literal["supported", "partly", "quoted"]
+Kind = Literal["answer", "overview", "no answer", "small talk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +232,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     considered: tuple[Citation, ...] = ()
     notices: tuple[str, ...] = ()
+    kind: Kind = "answer"
 
 
 Event = Evidence | Piece | Statement | Answer

@@ -15,8 +15,8 @@ from qa.ui import Page as Served
 from qa.ui import start
 from scripted import ScriptedAssistant
 
-# A test must not fail because the machine is slow.
-expect.set_options(timeout=60_000)
+# A machine that is busy with other things is slow, not wrong.
+expect.set_options(timeout=120_000)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -69,7 +69,7 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             context.on("request", record)
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
-            page.set_default_timeout(60_000)
+            page.set_default_timeout(120_000)
             page.goto(served.url)
             page.get_by_role("textbox", name="Question", exact=True).wait_for()
             page.locator(".qa-document > *, .qa-shelf:not([hidden])").first.wait_for()

@@ -363,6 +363,7 @@ def test_hostile_text_is_shown_as_text(serve, visit) -> None:
     page = visit(serve(scripted))
     expect(page.locator(".qa-model")).to_contain_text(everything)
     assert page.locator(".qa-notes .qa-notice").all_text_contents() == list(INJECTIONS)
+    expect(page.locator(".qa-sentence")).to_have_count(len(INJECTIONS))
     assert page.locator(".qa-sentence").all_text_contents() == list(INJECTIONS)
     for number, hostile in enumerate(INJECTIONS):
         ask(page, hostile)

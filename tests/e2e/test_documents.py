@@ -184,7 +184,7 @@ def test_the_question_goes_to_the_chosen_documents_only(serve, visit) -> None:
     box.check()
     ask(page, "Deux ?")
     settled(page, answers=2)
-    assert scripted.scopes == [(NEWS,), None]
+    assert scripted.asked_of == [(NEWS,), None]
 
 
 def test_one_document_at_least_is_asked(serve, visit) -> None:

@@ -13,6 +13,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from qa.ui.conversations import Conversations
 from qa.ui.page import build, static, theme, translations
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Sessions
@@ -25,6 +26,10 @@ _POLICY = (
     "default-src 'self' 'unsafe-inline' 'unsafe-eval' data: blob:;"
     " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
+
+_STYLES = ("page", "log", "panel", "narrow")
+# Run before anything is drawn.
+_FIRST = ("preferences", "place")
 
 
 class _Headers:
@@ -45,12 +50,18 @@ class _Headers:
         await self._app(scope, receive, send_with_policy)
 
 
-def _styles() -> str:
-    return "".join(static(f"{name}.css") for name in ("page", "panel", "narrow"))
+def _joined(names: tuple[str, ...], suffix: str) -> str:
+    return "".join(static(f"{name}.{suffix}") for name in names)
 
 
 def application(
-    assistant: ChatAssistant, sessions: Sessions, warmup: Warmup, *, host: str, max_file_mb: int
+    assistant: ChatAssistant,
+    conversations: Conversations,
+    sessions: Sessions,
+    warmup: Warmup,
+    *,
+    host: str,
+    max_file_mb: int,
 ) -> FastAPI:
     """Return the application that serves the page at ``/``."""
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
@@ -59,7 +70,7 @@ def application(
     app.add_middleware(_Headers)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant, sessions, warmup, max_file_mb=max_file_mb),
+        build(assistant, conversations, sessions, warmup, max_file_mb=max_file_mb),
         path="/",
         footer_links=[],
         run_history=False,
@@ -72,6 +83,6 @@ def application(
         i18n=translations(),
         theme=theme(),
         # Not as `css`: that is sent twice, once with every selector rewritten.
-        head=f"<style>{_styles()}</style><script>{static('preferences.js')}</script>",
+        head=f"<style>{_joined(_STYLES, 'css')}</style><script>{_joined(_FIRST, 'js')}</script>",
     )
     return mounted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from qa.types import Document, Event, Sentence, Turn
 
@@ -86,6 +86,35 @@ class Box(Protocol):
         ...
 
 
+class ModelInfo(Protocol):
+    """A model that answers can be written with."""
+
+    @property
+    def id(self) -> str:
+        """Return what :meth:`ChatAssistant.use_model` takes."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Return the name shown to people, the ``backend`` of an assistant that uses it."""
+        ...
+
+    @property
+    def kind(self) -> Literal["ollama", "embedded", "extractive"]:
+        """Return where the model runs; an extractive one only quotes."""
+        ...
+
+    @property
+    def state(self) -> Literal["ready", "missing"]:
+        """Return whether it can be used now."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """Return what a person should know of it: its size, or what to do when it is missing."""
+        ...
+
+
 class ChatAssistant(Protocol):
     """An assistant that several people may ask at once; failures it foresees are ``QAError``."""
 
@@ -145,4 +174,12 @@ class ChatAssistant(Protocol):
 
     def warm(self, progress: Callable[[str], None], /) -> object:
         """Read the document into the model; ``progress`` gets a line to show."""
+        ...
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the models to choose between, those that are missing too."""
+        ...
+
+    def use_model(self, id: str, /) -> None:
+        """Answer with another model from now on."""
         ...

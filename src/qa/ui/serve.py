@@ -13,6 +13,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from qa.errors import InputError
 from qa.ui.protocol import ChatAssistant
@@ -29,9 +30,18 @@ class Page:
     """A chat page on a socket that listens already; ``url`` is its address."""
 
     def __init__(
-        self, assistant: ChatAssistant, listener: socket.socket, url: str, *, max_file_mb: int
+        self,
+        assistant: ChatAssistant,
+        listener: socket.socket,
+        url: str,
+        *,
+        conversations: Path | None,
+        max_file_mb: int,
     ) -> None:
+        from qa.ui.conversations import Conversations
+
         self.url = url
+        self._conversations = Conversations(conversations)
         self._listener = listener
         self._thread: threading.Thread | None = None
         self._temp = tempfile.mkdtemp(prefix="qa-uploads-")
@@ -44,7 +54,14 @@ class Page:
 
         self._sessions, warmup = Sessions(), Warmup(assistant)
         host = str(listener.getsockname()[0])
-        app = application(assistant, self._sessions, warmup, host=host, max_file_mb=max_file_mb)
+        app = application(
+            assistant,
+            self._conversations,
+            self._sessions,
+            warmup,
+            host=host,
+            max_file_mb=max_file_mb,
+        )
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S, ws="none")
         )
@@ -82,6 +99,7 @@ class Page:
     def _clean(self) -> None:
         self._sessions.drop_all()
         self._listener.close()
+        self._conversations.close()
         shutil.rmtree(self._temp, ignore_errors=True)
 
 
@@ -90,6 +108,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    conversations: Path | None = None,
     max_file_mb: int = 50,
     announce: Callable[[str], None] | None = None,
 ) -> None:
@@ -98,11 +117,19 @@ def serve(
     :param assistant: what is asked.
     :param host: the address to listen on; only this machine reaches the default.
     :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
+    :param conversations: the file that keeps the conversations; None keeps them until the end.
     :param max_file_mb: the largest file that may be uploaded.
     :param announce: gets the lines for the person who started it; by default they go to stdout.
     :raises InputError: no port could be opened.
     """
-    page = start(assistant, host=host, port=port, max_file_mb=max_file_mb, announce=announce)
+    page = start(
+        assistant,
+        host=host,
+        port=port,
+        conversations=conversations,
+        max_file_mb=max_file_mb,
+        announce=announce,
+    )
     page.run()
 
 
@@ -111,16 +138,21 @@ def start(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    conversations: Path | None = None,
     max_file_mb: int = 50,
     announce: Callable[[str], None] | None = None,
 ) -> Page:
-    """Build the page, open its port and begin to warm the model: :func:`serve` without the wait."""
+    """Build the page, open its port and begin to warm the model: :func:`serve` without the wait.
+
+    :raises QAError: the file of conversations cannot be used.
+    """
     announce = announce or _say
     listener = listen(host, port)
     taken = int(listener.getsockname()[1])
     if port not in (0, taken):
         announce(f"Port {port} is taken; using {taken} instead.")
-    page = Page(assistant, listener, f"http://{_shown(host)}:{taken}", max_file_mb=max_file_mb)
+    url = f"http://{_shown(host)}:{taken}"
+    page = Page(assistant, listener, url, conversations=conversations, max_file_mb=max_file_mb)
     announce(f"The chat is at {page.url} (Ctrl-C ends it).")
     return page
 

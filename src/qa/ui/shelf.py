@@ -10,11 +10,11 @@ import base64
 import json
 import logging
 import threading
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qa.errors import InputError, QAError
+from qa.errors import QAError
 from qa.ui.protocol import ChatAssistant, IndexReport
 from qa.ui.uploads import received
 from qa.ui.view import View, document_view, shelf_view
@@ -124,19 +124,6 @@ def _plain(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
     call.__name__ = method.__name__
     return call
-
-
-def documents_to_ask(assistant: ChatAssistant, left_out: Collection[str]) -> tuple[str, ...] | None:
-    """Return the ids of the documents to ask; None where none is left out.
-
-    :raises InputError: every document is left out.
-    """
-    if not left_out:
-        return None
-    ids = tuple(one.id for one in assistant.documents() if one.id not in left_out)
-    if not ids:
-        raise InputError("no document is chosen; tick at least one in the list of documents")
-    return ids
 
 
 def _told(work: Callable[[], View]) -> View:

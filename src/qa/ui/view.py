@@ -12,10 +12,13 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from qa.types import Citation, Document, Sentence, Statement
-from qa.ui.exchange import Exchange, numbered
+from qa.types import Document, Sentence
+from qa.ui.answer_view import exchange_view, pointer
+from qa.ui.conversations import Conversation
+from qa.ui.exchange import Exchange
 from qa.ui.labels import examples
 from qa.ui.protocol import DocumentInfo
+from qa.ui.session import Session
 
 View = dict[str, Any]
 
@@ -26,28 +29,65 @@ _LINE_BREAK = re.compile(r"(\n\s*)")
 _LONG_PARAGRAPH = 80
 
 
+def page_log(session: Session) -> View:
+    """Return the log of a page as it is now."""
+    view = log_view(session.exchanges, session.documents)
+    elsewhere = view["busy"] and session.conversation not in session.answering
+    return {
+        **view,
+        "conversation": session.conversation or "",
+        "opened": session.opened,
+        "trouble": session.trouble,
+        "gone": session.gone,
+        "follow": elsewhere,
+    }
+
+
+def page_panel(session: Session) -> View:
+    """Return the document panel of a page as it is now."""
+    return {
+        "documents": shelf_view(session.documents),
+        "opened": session.opened,
+        **marks_view(session.exchanges),
+    }
+
+
 def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -> View:
     """Return the conversation as the chat log shows it."""
+    views = [exchange_view(exchange) for exchange in exchanges]
+    for view in views[:-1]:
+        view["last"] = False
     return {
         "busy": bool(exchanges) and exchanges[-1].running,
-        "exchanges": [_exchange(exchange) for exchange in exchanges],
+        "exchanges": views,
         "examples": examples(documents) if not exchanges else {},
         "documents": len(documents),
+    }
+
+
+def talks_view(conversations: Sequence[Conversation], session: Session) -> View:
+    """Return the list of conversations as a page shows it."""
+    return {
+        "current": session.conversation or "",
+        "opened": session.opened,
+        "conversations": [
+            {"id": one.id, "name": one.name, "updated": one.updated} for one in conversations
+        ],
     }
 
 
 def marks_view(exchanges: Sequence[Exchange]) -> View:
     """Return the sentences that light up in the document panel for the latest question.
 
-    ``asked`` counts the questions: a new one clears the sentence that a marker showed.
+    ``asked`` names the question: a new one clears the sentence that a marker showed.
     """
     if not exchanges:
         return {"asked": 0, "considered": [], "chosen": []}
     exchange = exchanges[-1]
     return {
-        "asked": len(exchanges),
-        "considered": [_pointer(citation) for citation in exchange.considered],
-        "chosen": [_pointer(citation) for citation in exchange.chosen],
+        "asked": exchange.key,
+        "considered": [pointer(citation) for citation in exchange.considered],
+        "chosen": [pointer(citation) for citation in exchange.chosen],
     }
 
 
@@ -126,62 +166,3 @@ def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[Sentence | tup
         at = sentence.end
     if at < len(text):
         yield at, text[at:]
-
-
-def _exchange(exchange: Exchange) -> View:
-    numbers = {
-        _key(citation): number
-        for number, citation in enumerate(numbered(exchange.statements), start=1)
-    }
-    view: View = {
-        "question": exchange.question,
-        "state": exchange.state,
-        "statements": [_statement(statement, numbers) for statement in exchange.statements],
-        "draft": exchange.draft,
-        "error": exchange.error,
-        "answered": True,
-        "text": "",
-        "nearest": [],
-        "notices": [],
-        "asked": "",
-    }
-    answer = exchange.answer
-    if answer is not None:
-        view["answered"] = answer.answered
-        view["text"] = "" if answer.statements else answer.text
-        view["nearest"] = [_citation(citation) for citation in answer.nearest]
-        view["notices"] = list(answer.notices)
-        view["asked"] = answer.question if _rewritten(exchange.question, answer.question) else ""
-    return view
-
-
-def _rewritten(asked: str, used: str) -> bool:
-    return bool(used) and " ".join(asked.split()) != " ".join(used.split())
-
-
-def _statement(statement: Statement, numbers: dict[tuple[str, int, int], int]) -> View:
-    return {
-        "text": statement.text,
-        "support": statement.support,
-        "citations": [
-            {**_citation(citation), "number": numbers[_key(citation)]}
-            for citation in statement.citations
-        ],
-    }
-
-
-def _citation(citation: Citation) -> View:
-    return {
-        **_pointer(citation),
-        "title": citation.title,
-        "page": citation.page,
-        "text": citation.text,
-    }
-
-
-def _pointer(citation: Citation) -> View:
-    return {"document": citation.document, "start": citation.start, "end": citation.end}
-
-
-def _key(citation: Citation) -> tuple[str, int, int]:
-    return citation.document, citation.start, citation.end

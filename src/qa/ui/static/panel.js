@@ -140,6 +140,7 @@ async function begin() {
 }
 
 let lit = "";
+let opened = 0;
 let sent = ""; // the list of documents as the server last sent it
 let questions = 0;
 async function show() {
@@ -148,10 +149,11 @@ async function show() {
     questions = view.asked;
     clear();
   }
-  const books = JSON.stringify([view.documents, view.left_out]);
+  if (view.opened < opened) return; // sent before another conversation was opened, and late
+  opened = view.opened;
+  const books = JSON.stringify(view.documents);
   if (books !== sent && view.documents.length) {
     sent = books; // an older list may come once more, with an answer that was under way
-    shelf.leftOut = new Set(view.left_out);
     setBooks(view.documents);
     await begin();
   }

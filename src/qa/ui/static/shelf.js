@@ -14,8 +14,6 @@ const shelf = {
 };
 const MANY_BOOKS = 8; // from here on, the list can be searched
 
-const asked = () => shelf.books.filter((book) => !shelf.leftOut.has(book.id));
-
 function setBooks(books) {
   shelf.books = books;
   const known = new Set(books.map((book) => book.id));
@@ -25,9 +23,9 @@ function setBooks(books) {
 
 // One document at least is asked.
 function leaveOut(ids) {
-  const before = [...shelf.leftOut].sort().join("\n");
   shelf.leftOut = new Set(ids);
-  if (before !== [...shelf.leftOut].sort().join("\n")) trigger("choose", { left_out: [...ids] });
+  const asked = shelf.books.map((book) => book.id).filter((id) => !shelf.leftOut.has(id));
+  qaPage.documents = shelf.leftOut.size ? asked : null; // travels with the next question
   drawShelf();
   shelf.changed();
 }
@@ -74,7 +72,7 @@ function confirmation({ book }) {
   const question = make("p", {}, `${WORDS.remove_question} `, make("bdi", {}, `« ${book.title} »`), " ?");
   const label = `${WORDS.remove} : ${plain(book.title)}`;
   const group = make("div", { class: "qa-confirm", role: "group", "aria-label": label }, question, yes, no);
-  return make("li", { class: "qa-book qa-asking" }, group);
+  return make("li", { class: "qa-book qa-confirming" }, group);
 }
 
 // Ask about a removal, or (with "") no longer; the keyboard's focus follows.
