@@ -1,6 +1,7 @@
 # make run    set everything up, index index/documents/, open the chat on 127.0.0.1:7860
 # make test   set everything up, run every test (real models, real browser)
 # make check  format, lint, types, docstrings     make eval, make bench   measure
+# make bench-page   time the page in a browser    make screenshots   take the README's pictures
 # make setup  install only      make lock   pin anew     make clean   delete what tools left
 #
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
@@ -14,7 +15,7 @@ ARGS ?=
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
 
-.PHONY: run setup test check eval bench screenshots lock clean help
+.PHONY: run setup test check eval bench bench-page screenshots lock clean help
 
 run: .venv/installed
 	$(BIN)/qa serve $(ARGS)
@@ -38,6 +39,13 @@ eval: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/qa bench $(ARGS)
+
+bench-page: .venv/installed-dev
+	$(BIN)/python tests/e2e/bench_page.py
+
+# Asks the real assistant in a real browser: takes minutes.
+screenshots: .venv/installed-dev
+	$(BIN)/python tests/e2e/screenshots.py docs/images
 
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:

@@ -1,9 +1,9 @@
 // The model in use, its state, and the menu to choose another; the conversation stays.
 const model = element.querySelector(".qa-model");
 const notes = element.querySelector(".qa-notes");
-const modelButton = make("button", { type: "button", class: "qa-model-button", "aria-label": WORDS.choose_model });
+const modelButton = make("button", { type: "button", class: "qa-model-button" });
 const modelName = make("bdi", {});
-modelButton.append(make("span", { class: "qa-hidden" }, `${WORDS.model} : `), modelName);
+modelButton.append(make("span", { class: "qa-hidden" }, `${WORDS.choose_model} : `), modelName);
 const modelState = make("span", { class: "qa-model-state", role: "status" });
 model.append(modelButton, modelState);
 let modelError = "";

@@ -22,11 +22,6 @@ const preferences = {
   },
 };
 (() => {
-  const language = preferences.get("language");
-  if (language) {
-    Object.defineProperty(navigator, "language", { get: () => language });
-    Object.defineProperty(navigator, "languages", { get: () => [language] });
-  }
   const watchBody = () => {
     preferences.apply();
     new MutationObserver(() => preferences.apply()).observe(document.body, { attributeFilter: ["class"] });

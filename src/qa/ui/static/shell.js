@@ -8,8 +8,21 @@ language.textContent = props.labels[other].language;
 language.lang = other;
 language.addEventListener("click", () => {
   preferences.keep("language", other);
-  location.reload(); // the server's own labels follow the language too, and are set once
+  location.reload(); // every word on the page is drawn anew
 });
+
+// Gradio's own labels follow the browser's language: make them follow the choice.
+function nameControls() {
+  const [question, send, stop] = ["#qa-question textarea", "#qa-send", "#qa-stop"].map((one) => document.querySelector(one));
+  if (!question || !send || !stop) {
+    requestAnimationFrame(nameControls);
+    return;
+  }
+  question.placeholder = WORDS.placeholder;
+  send.textContent = WORDS.send;
+  stop.textContent = WORDS.stop;
+}
+if (preferences.get("language")) nameControls();
 
 const theme = element.querySelector(".qa-theme");
 function nameTheme() {
