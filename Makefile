@@ -3,6 +3,7 @@
 # make check  format, lint, types, docstrings     make eval, make bench   measure
 # make gate   25 questions, loose bounds: has something broken?
 # make torture  kill a writing process at 200 random moments (KILLS=1000: as many)
+# make bench-page   time the page in a browser    make screenshots   take the README's pictures
 # make setup  install only      make lock   pin anew     make clean   delete what tools left
 #
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
@@ -17,7 +18,7 @@ KILLS ?= 200
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
 
-.PHONY: run setup test torture check eval gate bench screenshots lock clean help
+.PHONY: run setup test torture check eval gate bench bench-page screenshots lock clean help
 
 run: .venv/installed
 	$(BIN)/qa serve $(ARGS)
@@ -48,6 +49,13 @@ gate: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/qa bench $(ARGS)
+
+bench-page: .venv/installed-dev
+	$(BIN)/python tests/e2e/bench_page.py
+
+# Asks the real assistant in a real browser: takes minutes.
+screenshots: .venv/installed-dev
+	$(BIN)/python tests/e2e/screenshots.py docs/images
 
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:

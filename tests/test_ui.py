@@ -18,15 +18,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.errors import InputError, ModelUnavailable
-from qa.types import Citation, Document, Event, Evidence, Piece, Sentence, Statement
+from qa.types import (
+    Citation,
+    Document,
+    Event,
+    Evidence,
+    Piece,
+    Sentence,
+    Statement,
+    Timings,
+    Usage,
+)
 from qa.ui import start
+from qa.ui.answer_view import exchange_view, why_view
 from qa.ui.exchange import Exchange, advance, fail, history, numbered, stop
 from qa.ui.labels import LABELS, examples
 from qa.ui.serve import listen
-from qa.ui.view import document_view, log_view, marks_view
+from qa.ui.session import Live, Session
+from qa.ui.view import document_view, log_view, marks_view, page_log
 from qa.ui.warmup import Warmup
 from scripted import ScriptedAssistant, split
 
+STATIC = Path(__file__).parents[1] / "src/qa/ui/static"
 TEXT = "Il pleut. Il vente.\n\nTitre\nIl neige à Paris."
 HOSTILE = "<script>${alert(1)}</script> [x](http://example.org) \u202etxet"
 
@@ -49,7 +62,8 @@ def grown(*events: Event) -> Exchange:
 
 def joined(view: dict) -> str:
     return "".join(
-        "".join(piece["text"] for piece in paragraph["pieces"]) + paragraph["gap"]
+        "".join(piece if isinstance(piece, str) else piece[2] for piece in paragraph["pieces"])
+        + paragraph["gap"]
         for paragraph in view["paragraphs"]
     )
 
@@ -147,12 +161,73 @@ def test_a_rewritten_question_is_shown_and_the_same_one_is_not(assistant) -> Non
     assert asked == ["", "Quel temps à Paris ?"]
 
 
+@pytest.mark.parametrize(
+    ("confidence", "level"), [(1.0, "high"), (0.85, "high"), (0.7, "medium"), (0.59, "low")]
+)
+def test_confidence_has_a_name_and_a_number(assistant, confidence: float, level: str) -> None:
+    exchange = grown(assistant.answer("q", "x", confidence=confidence))
+    assert exchange_view(exchange)["confidence"] == {"level": level, "value": confidence}
+
+
+def test_only_an_answer_is_shown_as_sure_and_only_a_refusal_as_one(assistant) -> None:
+    greeted = grown(assistant.answer("q", "Bonjour !", answered=False, kind="small talk"))
+    refused = grown(assistant.answer("q", "Rien.", answered=False))
+    views = [exchange_view(one) for one in (greeted, refused)]
+    assert [view["kind"] for view in views] == ["small talk", "no answer"]
+    assert [view["confidence"] for view in views] == [None, None]
+
+
+def test_the_reasons_name_what_was_considered_and_cited(assistant) -> None:
+    rain, snow = (assistant.cite("temps.txt", part) for part in ("pleut", "neige"))
+    statement = Statement("Il pleut.", (rain,), "supported")
+    usage = Usage(100, 20, 5, truncated=True)
+    why = why_view(
+        grown(
+            assistant.answer(
+                "Quel temps fait-il ?",
+                "Il pleut.",
+                statements=(statement,),
+                citations=(rain,),
+                considered=(snow, rain),
+                usage=usage,
+                timings=Timings(total_s=2.0),
+                notices=("coupé",),
+            )
+        )
+    )
+    assert [(one["text"], one["number"]) for one in why["considered"]] == [
+        (snow.text, None),
+        (rain.text, 1),
+    ]
+    assert why["usage"] == {
+        "prompt_tokens": 100,
+        "computed_tokens": 20,
+        "generated_tokens": 5,
+        "truncated": True,
+    }
+    assert (why["asked"], why["notices"]) == ("Quel temps fait-il ?", ["coupé"])
+    assert why["timings"]["total_s"] == 2.0
+    assert why_view(grown(Piece("Il"))) == {}
+
+
+def test_only_the_last_question_can_be_asked_anew(assistant) -> None:
+    done = grown(assistant.answer("q", "Rien."))
+    assert [one["last"] for one in log_view([done, done], ())["exchanges"]] == [False, True]
+
+
+def test_a_page_is_told_when_its_conversation_is_answered_elsewhere() -> None:
+    session = Session(conversation="a", exchanges=[grown(Piece("Il"))])
+    assert page_log(session)["follow"]
+    session.answering["a"] = Live(None, session.exchanges[-1])
+    assert not page_log(session)["follow"]
+
+
 def test_the_panel_gets_the_whole_text_with_its_paragraphs(assistant) -> None:
     view = document_view(assistant.document("temps.txt"), assistant.sentences("temps.txt"))
     assert joined(view) == TEXT
     assert [paragraph["gap"] for paragraph in view["paragraphs"]] == ["\n\n", "\n", ""]
-    headings = [p["text"] for block in view["paragraphs"] for p in block["pieces"] if p["heading"]]
-    assert headings == ["Titre"]
+    headings = [block["pieces"] for block in view["paragraphs"] if block["heading"]]
+    assert headings == [[[21, 26, "Titre"]]]
 
 
 def test_text_outside_sentences_is_kept() -> None:
@@ -167,9 +242,12 @@ def test_no_character_of_a_document_is_lost(text: str) -> None:
     view = document_view(document, split(document))
     assert joined(view) == text
     for paragraph in view["paragraphs"]:
+        at = paragraph["start"]
         for piece in paragraph["pieces"]:
-            if piece["end"] is not None:
-                assert text[piece["start"] : piece["end"]] == piece["text"]
+            start, end, shown = (at, at + len(piece), piece) if isinstance(piece, str) else piece
+            assert start == at
+            assert text[start:end] == shown
+            at = end
 
 
 def test_a_long_run_of_blanks_is_cut_in_linear_time() -> None:
@@ -191,17 +269,17 @@ def test_text_is_sent_as_it_is_and_never_as_html(assistant) -> None:
     assert view["notices"] == [HOSTILE]
 
 
-@pytest.mark.parametrize("name", ["log.html", "panel.html"])
+@pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.html")))
 def test_templates_show_no_value(name: str) -> None:
     # Gradio evaluates ${…} in the values that a template shows, escaped or not.
-    template = (Path(__file__).parents[1] / "src/qa/ui/static" / name).read_text("utf-8")
+    template = (STATIC / name).read_text("utf-8")
     assert "$" not in template
     assert "{{" not in template
 
 
-@pytest.mark.parametrize("name", ["dom.js", "log.js", "panel.js"])
+@pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.js")))
 def test_scripts_never_write_html(name: str) -> None:
-    script = (Path(__file__).parents[1] / "src/qa/ui/static" / name).read_text("utf-8")
+    script = (STATIC / name).read_text("utf-8")
     for way in (
         "innerHTML",
         "outerHTML",

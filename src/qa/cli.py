@@ -202,6 +202,7 @@ def serve(
     settings = _settings(context, store, backend, host=host, port=port)
     from qa import ui
     from qa.api.serving import Serving
+    from qa.ui.conversations import FILE
 
     # What is wrong with these is said before models load.
     Serving.of(settings.host, auth_file=auth_file, root_path=root_path, mcp=mcp)
@@ -210,6 +211,7 @@ def serve(
             assistant,
             host=settings.host,
             port=settings.port,
+            conversations=settings.store / FILE,
             max_file_mb=settings.max_file_mb,
             auth_file=auth_file,
             root_path=root_path,

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Support = Literal["supported", "partly", "quoted"]
+Kind = Literal["answer", "overview", "no answer", "small talk"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +234,7 @@ class Answer:
     usage: Usage = field(default_factory=Usage)
     considered: tuple[Citation, ...] = ()
     notices: tuple[str, ...] = ()
-    kind: Literal["answer", "overview", "no answer", "small talk"] = "answer"
+    kind: Kind = "answer"
 
 
 @dataclass(frozen=True, slots=True)

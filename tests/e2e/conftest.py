@@ -9,11 +9,14 @@ from contextlib import ExitStack
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, Request, sync_playwright
+from playwright.sync_api import Browser, Page, Request, expect, sync_playwright
 
 from qa.ui import Page as Served
 from qa.ui import start
 from scripted import ScriptedAssistant
+
+# A machine that is busy with other things is slow, not wrong.
+expect.set_options(timeout=120_000)
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, _NAMES)), None)
@@ -66,10 +69,10 @@ def visit(browser: Browser) -> Iterator[Callable[..., Page]]:
             context.on("request", record)
             page = context.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(120_000)
             page.goto(served.url)
             page.get_by_role("textbox", name="Question", exact=True).wait_for()
-            page.locator(".qa-document > *").first.wait_for()
+            page.locator(".qa-document > *, .qa-shelf:not([hidden])").first.wait_for()
             return page
 
         yield visit

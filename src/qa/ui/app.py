@@ -7,14 +7,24 @@ from fastapi import FastAPI
 
 from qa.api.app import application
 from qa.api.serving import Serving
+from qa.ui.conversations import Conversations
 from qa.ui.page import build, static, theme, translations
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Sessions
 from qa.ui.warmup import Warmup
 
+_STYLES = ("page", "log", "panel", "narrow")
+# Run before anything is drawn.
+_FIRST = ("preferences", "place")
+
+
+def _joined(names: tuple[str, ...], suffix: str) -> str:
+    return "".join(static(f"{name}.{suffix}") for name in names)
+
 
 def with_page(
     assistant: ChatAssistant,
+    conversations: Conversations,
     sessions: Sessions,
     warmup: Warmup,
     serving: Serving,
@@ -25,7 +35,7 @@ def with_page(
     app = application(assistant, serving)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
-        build(assistant, sessions, warmup),
+        build(assistant, conversations, sessions, warmup, max_file_mb=max_file_mb),
         path="/",
         root_path=serving.root_path or None,
         footer_links=[],
@@ -39,6 +49,6 @@ def with_page(
         i18n=translations(),
         theme=theme(),
         # Not as `css`: that is sent twice, once with every selector rewritten.
-        head=f"<style>{static('page.css')}</style>",
+        head=f"<style>{_joined(_STYLES, 'css')}</style><script>{_joined(_FIRST, 'js')}</script>",
     )
     return mounted

@@ -14,6 +14,8 @@ from typing import Literal
 from qa.types import Answer, Citation, Event, Evidence, Piece, Statement, Turn
 
 State = Literal["thinking", "writing", "done", "stopped", "failed"]
+Verdict = Literal["", "up", "down"]
+Place = tuple[str, int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,8 @@ class Exchange:
     """A question, and the parts of its answer that are known.
 
     ``draft`` is text that the model wrote and nobody has checked yet. ``error`` is empty where a
-    failure has no words of its own.
+    failure has no words of its own. ``documents`` are the ids that were asked; None is all.
+    ``key`` names the exchange in the stored conversation; 0 before it is stored.
     """
 
     question: str
@@ -32,6 +35,9 @@ class Exchange:
     statements: tuple[Statement, ...] = ()
     answer: Answer | None = None
     error: str = ""
+    documents: tuple[str, ...] | None = None
+    verdict: Verdict = ""
+    key: int = 0
 
     @property
     def running(self) -> bool:
@@ -87,13 +93,23 @@ def history(exchanges: Sequence[Exchange]) -> tuple[Turn, ...]:
     )
 
 
+def place(citation: Citation) -> Place:
+    """Return where a citation points, which is what tells it from others."""
+    return citation.document, citation.start, citation.end
+
+
 def numbered(statements: Sequence[Statement]) -> tuple[Citation, ...]:
     """Return the citations, each once, in first-use order: the n-th carries the marker ``[n]``."""
-    first_use: dict[tuple[str, int, int], Citation] = {}
+    first_use: dict[Place, Citation] = {}
     for statement in statements:
         for citation in statement.citations:
-            first_use.setdefault((citation.document, citation.start, citation.end), citation)
+            first_use.setdefault(place(citation), citation)
     return tuple(first_use.values())
+
+
+def numbers(statements: Sequence[Statement]) -> dict[Place, int]:
+    """Return the number of each cited place."""
+    return {place(one): number for number, one in enumerate(numbered(statements), start=1)}
 
 
 def _after(draft: str, checked: str) -> str:

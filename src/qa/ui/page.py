@@ -7,30 +7,31 @@ values that a template shows, so no template shows any.
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from qa.errors import QAError
-from qa.stream import Run
+from qa.documents import SUFFIXES
+from qa.ui.calls import Calls
+from qa.ui.chat import Chat
+from qa.ui.conversations import Conversations
 from qa.ui.endpoint import expose_ask
-from qa.ui.exchange import Exchange, advance, fail, history, stop
 from qa.ui.labels import LABELS
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Session, Sessions
-from qa.ui.view import View, document_view, log_view, marks_view, shelf_view
+from qa.ui.shelf import Shelf
+from qa.ui.view import View, page_log, page_panel, talks_view
 from qa.ui.warmup import Warmup
-
-_logger = logging.getLogger(__name__)
 
 # More people than this wait in line; each answer holds a thread, and the model serves them in turn.
 CONCURRENT_ANSWERS = 8
-_FILE_TYPES = [".txt", ".md"]
+_LOG_SCRIPTS = ("parts", "menu", "card", "answer", "why", "actions", "models")
+_PANEL_SCRIPTS = ("text", "tabs", "shelf", "uploads", "picture")
+# What a page knows of itself travels with each question, so that a restarted server learns it.
+_PAGE = "JSON.stringify(window.qaPage.now())"
 
 
 def translations() -> gr.I18n:
@@ -49,54 +50,84 @@ def static(name: str) -> str:
     return resources.files("qa.ui").joinpath("static", name).read_text("utf-8")
 
 
-def build(assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> gr.Blocks:
+def build(
+    assistant: ChatAssistant,
+    conversations: Conversations,
+    sessions: Sessions,
+    warmup: Warmup,
+    *,
+    max_file_mb: int,
+) -> gr.Blocks:
     """Return the page for an assistant."""
-    handlers = _Handlers(assistant, sessions, warmup)
+    handlers = _Handlers(assistant, sessions)
+    shelf = Shelf(assistant, warmup, Path(gr.utils.get_upload_folder())).functions()
+    limits = {"suffixes": list(SUFFIXES), "max_file_mb": max_file_mb}
+    chat = Chat(assistant, conversations, sessions)
+    calls = Calls(assistant, conversations, warmup)
     title = LABELS["en"]["title"]
+    blank = Session()
     with gr.Blocks(title=title, analytics_enabled=False, fill_width=True) as blocks:
+        page = gr.Textbox(visible=False)
+        _component("shell", {}, [])
         with gr.Row(elem_id="qa-page", equal_height=False):
+            talks = _component("talks", talks_view((), blank), calls.of_talks, "parts", "menu")
             with gr.Column(elem_id="qa-chat", scale=5, min_width=0):
-                log = _component("log", _log(Session()), handlers.server_functions["log"])
+                log = _component("log", page_log(blank), calls.of_log, *_LOG_SCRIPTS)
                 question, send, stop_button = _question_box()
             with gr.Column(elem_id="qa-side", scale=6, min_width=0):
-                panel = _component("panel", _panel(Session()), handlers.server_functions["panel"])
-                upload = gr.UploadButton(
-                    translations()("upload"),
-                    file_count="multiple",
-                    file_types=_FILE_TYPES,
-                    elem_id="qa-upload",
-                    size="sm",
-                )
+                panel = _component("panel", page_panel(blank), shelf, *_PANEL_SCRIPTS, **limits)
         # Before the page's own events, one of which would have its name.
         expose_ask(assistant, concurrency_limit=CONCURRENT_ANSWERS, concurrency_id="answer")
         private = {"show_progress": "hidden", "api_visibility": "private"}
+        # Several at a time: a person may ask in another conversation while this one is answered.
         answering = {
-            "outputs": [log, panel, question],
             "concurrency_limit": CONCURRENT_ANSWERS,
             "concurrency_id": "answer",
+            "trigger_mode": "multiple",
             **private,
         }
-        gr.on([question.submit, send.click], handlers.ask, inputs=[question], **answering)
-        log.example(handlers.ask_example, **answering)
-        stop_button.click(handlers.stop, queue=False, **private)
-        added = {"outputs": [panel, log], "concurrency_limit": 1, **private}
-        upload.upload(handlers.upload, inputs=[upload], **added)
-        blocks.load(handlers.load, outputs=[log, panel], queue=False, **private)
+        gr.on(
+            [question.submit, send.click],
+            chat.ask,
+            inputs=[question, page],
+            outputs=[log, panel, talks, question],
+            js=f"(question) => [question, {_PAGE}]",
+            **answering,
+        )
+        shown = [log, panel, talks]
+        log.again(chat.ask_again, outputs=shown, **answering)
+        at_once = {"queue": False, "trigger_mode": "multiple", **private}
+        log.open(chat.open, outputs=shown, **at_once)
+        log.judge(chat.judge, outputs=shown, **at_once)
+        talks.rename(chat.rename, outputs=shown, **at_once)
+        talks.delete(chat.delete, outputs=shown, **at_once)
+        stop_button.click(chat.stop, **at_once)
+        panel.shelf(handlers.refresh, outputs=[log], **at_once)
+        blocks.load(
+            chat.load, inputs=[page], outputs=shown, js=f"() => [{_PAGE}]", queue=False, **private
+        )
         blocks.unload(handlers.unload)
     blocks.queue(default_concurrency_limit=CONCURRENT_ANSWERS, api_open=False)
     return blocks
 
 
-def _component(name: str, value: View, server_function: Callable[..., View]) -> gr.HTML:
-    """Return a component whose HTML never changes; its script shows ``value``."""
+def _component(
+    name: str,
+    value: View,
+    server_functions: list[Callable[..., Any]],
+    *scripts: str,
+    **props: object,
+) -> gr.HTML:
+    """Return a component whose HTML never changes; its scripts show ``value``."""
     return gr.HTML(
         value=value,
         html_template=static(f"{name}.html"),
-        js_on_load=static("dom.js") + static(f"{name}.js"),
-        server_functions=[server_function],
+        js_on_load="".join(static(f"{script}.js") for script in ("dom", *scripts, name)),
+        server_functions=server_functions,
         apply_default_css=False,
         elem_id=f"qa-{name}",
         labels=LABELS,
+        **props,
     )
 
 
@@ -119,132 +150,19 @@ def _question_box() -> tuple[gr.Textbox, gr.Button, gr.Button]:
     return question, send, stop_button
 
 
-def _log(session: Session) -> View:
-    return log_view(session.exchanges, session.documents)
-
-
-def _panel(session: Session, uploads: Sequence[View] = (), show: str = "") -> View:
-    # ``uploads`` are reports on files just sent; ``show`` asks the panel to open a document.
-    return {
-        "documents": shelf_view(session.documents),
-        "uploads": list(uploads),
-        "show": show,
-        **marks_view(session.exchanges),
-    }
-
-
-def _clean(text: str) -> str:
-    """Return text that can be sent back as UTF-8: half a surrogate pair becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-
-
 class _Handlers:
-    """What happens on the server; holds the assistant and the open pages."""
+    """What happens when a page is closed, and when it has changed the documents."""
 
-    def __init__(self, assistant: ChatAssistant, sessions: Sessions, warmup: Warmup) -> None:
+    def __init__(self, assistant: ChatAssistant, sessions: Sessions) -> None:
         self._assistant = assistant
         self._sessions = sessions
-        self._warmup = warmup
-
-    @property
-    def server_functions(self) -> dict[str, Callable[..., View]]:
-        """Return what each component's script may call; Gradio takes plain functions only."""
-        assistant, warmup = self._assistant, self._warmup
-
-        def status(_: object = None) -> View:
-            return {
-                "backend": assistant.backend,
-                "state": warmup.state,
-                "message": warmup.message,
-                "notices": list(assistant.notices),
-            }
-
-        def read_document(id: str) -> View:
-            try:
-                return document_view(assistant.document(id), assistant.sentences(id))
-            except QAError as error:
-                return {"id": id, "title": id, "paragraphs": [], "error": str(error)}
-
-        return {"log": status, "panel": read_document}
-
-    def load(self, request: gr.Request) -> tuple[View, View]:
-        """Fill a page that was just opened."""
-        session = self._sessions.get(request.session_hash)
-        session.documents = tuple(self._assistant.documents())
-        return _log(session), _panel(session)
 
     def unload(self, request: gr.Request) -> None:
         """Forget a page that was closed."""
         self._sessions.drop(request.session_hash)
 
-    def stop(self, request: gr.Request) -> None:
-        """Stop the page's answer; the reader of the stream shows what there is."""
-        self._sessions.stop(request.session_hash)
-
-    async def ask_example(
-        self, request: gr.Request, event: gr.EventData
-    ) -> AsyncIterator[tuple[Any, Any, Any]]:
-        """Ask a question that was offered to click."""
-        async for update in self.ask(str(event.question), request):
-            yield update
-
-    async def ask(self, question: str, request: gr.Request) -> AsyncIterator[tuple[Any, Any, Any]]:
-        """Answer a question: yield the log, the panel and the question box as events come."""
+    def refresh(self, request: gr.Request) -> Any:  # noqa: ANN401 - a view, or Gradio's "no change"
+        """Note that the documents have changed; an empty conversation offers other questions."""
         session = self._sessions.get(request.session_hash)
-        latest = session.latest
-        if not question.strip() or (latest is not None and latest.running):
-            yield gr.skip(), gr.skip(), gr.skip()
-            return
-        asked = Exchange(_clean(question.strip()))
-        turns = history(session.exchanges)
-        if not session.documents:  # the page is older than the server
-            session.documents = tuple(await asyncio.to_thread(self._assistant.documents))
-        run = Run(lambda: self._assistant.stream(asked.question, turns))
-        session.run = run
-        session.exchanges.append(asked)
-        try:
-            yield _log(session), _panel(session), ""
-            async for exchange in _grow(asked, run):
-                session.exchanges[-1] = exchange
-                yield _log(session), _panel(session), gr.skip()
-        finally:
-            run.stop()
-            session.run = None
-            session.exchanges[-1] = stop(session.exchanges[-1])
-
-    def upload(self, paths: Sequence[str] | None, request: gr.Request) -> tuple[View, View]:
-        """Add files to the documents; each is reported on its own."""
-        session = self._sessions.get(request.session_hash)
-        uploads: list[View] = []
-        show = ""
-        for path in map(Path, paths or ()):
-            try:
-                show = self._assistant.add_file(path)
-                uploads.append({"name": path.name, "added": True, "message": ""})
-            except QAError as error:
-                uploads.append({"name": path.name, "added": False, "message": str(error)})
-            except Exception:
-                # One file must not lose the others; the page says that it failed, the log says why.
-                _logger.exception("adding a file failed: %r", path.name)
-                uploads.append({"name": path.name, "added": False, "message": ""})
-        if show:
-            self._warmup.start()
         session.documents = tuple(self._assistant.documents())
-        return _panel(session, uploads=uploads, show=show), _log(session)
-
-
-async def _grow(exchange: Exchange, run: Run) -> AsyncIterator[Exchange]:
-    """Yield the exchange after each batch of events, and last as it ended."""
-    try:
-        async for batch in run.batches():
-            for event in batch:
-                exchange = advance(exchange, event)
-            yield exchange
-    except QAError as error:
-        yield fail(exchange, str(error))
-        return
-    except Exception:
-        # Logged where it happened; the page has words for it.
-        yield fail(exchange, "")
-        return
-    yield stop(exchange)
+        return gr.skip() if session.exchanges else page_log(session)

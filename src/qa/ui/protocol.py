@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from qa.types import Document, Event, Sentence, Turn
 
@@ -25,6 +25,93 @@ class DocumentInfo(Protocol):
     @property
     def sentences(self) -> int:
         """Return the number of sentences."""
+        ...
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """Return what a person should know of how the file was read."""
+        ...
+
+
+class IndexReport(Protocol):
+    """What bringing the documents in step with their files did, by id; ``failed`` has messages."""
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Return the new documents."""
+        ...
+
+    @property
+    def updated(self) -> tuple[str, ...]:
+        """Return the documents whose files have changed."""
+        ...
+
+    @property
+    def removed(self) -> tuple[str, ...]:
+        """Return the documents whose files are gone."""
+        ...
+
+    @property
+    def failed(self) -> tuple[tuple[str, str], ...]:
+        """Return (path, message) of each file that could not be read."""
+        ...
+
+
+class Box(Protocol):
+    """A rectangle on a page; the edges are shares (0–1) of the page, from its top left corner."""
+
+    @property
+    def page(self) -> int:
+        """Return the page's number, from 1."""
+        ...
+
+    @property
+    def left(self) -> float:
+        """Return the left edge."""
+        ...
+
+    @property
+    def top(self) -> float:
+        """Return the upper edge."""
+        ...
+
+    @property
+    def right(self) -> float:
+        """Return the right edge."""
+        ...
+
+    @property
+    def bottom(self) -> float:
+        """Return the lower edge."""
+        ...
+
+
+class ModelInfo(Protocol):
+    """A model that answers can be written with."""
+
+    @property
+    def id(self) -> str:
+        """Return what :meth:`ChatAssistant.use_model` takes."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """Return the name shown to people, the ``backend`` of an assistant that uses it."""
+        ...
+
+    @property
+    def kind(self) -> Literal["ollama", "embedded", "extractive"]:
+        """Return where the model runs; an extractive one only quotes."""
+        ...
+
+    @property
+    def state(self) -> Literal["ready", "missing"]:
+        """Return whether it can be used now."""
+        ...
+
+    @property
+    def detail(self) -> str:
+        """Return what a person should know of it: its size, or what to do when it is missing."""
         ...
 
 
@@ -69,6 +156,30 @@ class ChatAssistant(Protocol):
         """Copy a file into the documents folder, index it and return its id."""
         ...
 
+    def remove(self, id: str, /) -> None:
+        """Forget a document; its file is kept elsewhere."""
+        ...
+
+    def reindex(self) -> IndexReport:
+        """Bring the documents in step with their files."""
+        ...
+
+    def page_image(self, id: str, page: int, /) -> bytes:
+        """Return the picture of a PDF's page, counted from 1, as PNG."""
+        ...
+
+    def boxes(self, id: str, start: int, end: int, /) -> Sequence[Box]:
+        """Return where a stretch of a PDF's text is on its pages."""
+        ...
+
     def warm(self, progress: Callable[[str], None], /) -> object:
         """Read the document into the model; ``progress`` gets a line to show."""
+        ...
+
+    def models(self) -> Sequence[ModelInfo]:
+        """Return the models to choose between, those that are missing too."""
+        ...
+
+    def use_model(self, id: str, /) -> None:
+        """Answer with another model from now on."""
         ...

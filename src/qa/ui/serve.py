@@ -40,9 +40,13 @@ class Page:
         url: str,
         serving: Serving,
         *,
+        conversations: Path | None,
         max_file_mb: int,
     ) -> None:
+        from qa.ui.conversations import Conversations
+
         self.url = url
+        self._conversations = Conversations(conversations)
         self._listener = listener
         self._thread: threading.Thread | None = None
         self._temp = tempfile.mkdtemp(prefix="qa-uploads-")
@@ -54,7 +58,14 @@ class Page:
         from qa.ui.app import with_page
 
         self._sessions, warmup = Sessions(), Warmup(assistant)
-        app = with_page(assistant, self._sessions, warmup, serving, max_file_mb=max_file_mb)
+        app = with_page(
+            assistant,
+            self._conversations,
+            self._sessions,
+            warmup,
+            serving,
+            max_file_mb=max_file_mb,
+        )
         self._server = uvicorn.Server(
             uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S, ws="none")
         )
@@ -92,6 +103,7 @@ class Page:
     def _clean(self) -> None:
         self._sessions.drop_all()
         self._listener.close()
+        self._conversations.close()
         shutil.rmtree(self._temp, ignore_errors=True)
 
 
@@ -100,6 +112,7 @@ def serve(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    conversations: Path | None = None,
     max_file_mb: int = 50,
     auth_file: Path | None = None,
     root_path: str = "",
@@ -111,6 +124,7 @@ def serve(
     :param assistant: what is asked.
     :param host: the address to listen on; only this machine reaches the default.
     :param port: the first port tried; a taken one gives way to the next free one. 0 takes any.
+    :param conversations: the file that keeps the conversations; None keeps them until the end.
     :param max_file_mb: the largest file that may be uploaded.
     :param auth_file: names and hashed passwords, one of which every request needs; None asks none.
     :param root_path: the path that a proxy serves this under, such as ``/docs``.
@@ -122,6 +136,7 @@ def serve(
         assistant,
         host=host,
         port=port,
+        conversations=conversations,
         max_file_mb=max_file_mb,
         auth_file=auth_file,
         root_path=root_path,
@@ -135,13 +150,17 @@ def start(
     *,
     host: str = "127.0.0.1",
     port: int = 7860,
+    conversations: Path | None = None,
     max_file_mb: int = 50,
     auth_file: Path | None = None,
     root_path: str = "",
     mcp: bool = False,
     announce: Callable[[str], None] | None = None,
 ) -> Page:
-    """Build the page, open its port and begin to warm the model: :func:`serve` without the wait."""
+    """Build the page, open its port and begin to warm the model: :func:`serve` without the wait.
+
+    :raises QAError: the file of conversations cannot be used.
+    """
     from qa.api.serving import Serving
 
     announce = announce or _say
@@ -151,7 +170,14 @@ def start(
     if port not in (0, taken):
         announce(f"Port {port} is taken; using {taken} instead.")
     url = f"http://{_shown(host)}:{taken}"
-    page = Page(assistant, listener, url, serving, max_file_mb=max_file_mb)
+    page = Page(
+        assistant,
+        listener,
+        url,
+        serving,
+        conversations=conversations,
+        max_file_mb=max_file_mb,
+    )
     announce(f"The chat is at {page.url} (Ctrl-C ends it).")
     for warning in serving.warnings:
         announce(warning)

@@ -1,4 +1,4 @@
-"""What the server keeps for each open page: its conversation and the answer under way."""
+"""What the server keeps for each open page: what it shows, and the answers that it waits for."""
 
 from __future__ import annotations
 
@@ -11,17 +11,32 @@ from qa.ui.protocol import DocumentInfo
 
 
 @dataclass(slots=True)
+class Live:
+    """An answer under way and what has come of it so far."""
+
+    run: Run
+    exchange: Exchange
+
+
+@dataclass(slots=True)
 class Session:
-    """One open page: its conversation, oldest first, and the documents it was last shown."""
+    """One open page: the conversation that it shows, and the documents it was last shown.
+
+    ``conversation`` is the id of the one on show: empty before the first question, None when the
+    page is older than the server, which has yet to learn it. ``exchanges`` are that one's, oldest
+    first, and ``opened`` the time at which it came on show: what was sent before may arrive later.
+    ``answering`` holds the page's answers under way by conversation: a person may look at
+    another conversation meanwhile. ``trouble`` is an error to tell, ``gone`` that the conversation
+    which was asked for does not exist.
+    """
 
     documents: tuple[DocumentInfo, ...] = ()
+    conversation: str | None = None
     exchanges: list[Exchange] = field(default_factory=list)
-    run: Run | None = None
-
-    @property
-    def latest(self) -> Exchange | None:
-        """Return the latest exchange, if there is one."""
-        return self.exchanges[-1] if self.exchanges else None
+    answering: dict[str, Live] = field(default_factory=dict)
+    opened: float = 0.0
+    trouble: str = ""
+    gone: bool = False
 
 
 class Sessions:
@@ -36,18 +51,24 @@ class Sessions:
         with self._lock:
             return self._sessions.setdefault(key, Session())
 
-    def stop(self, key: str) -> None:
-        """Stop the answer that the page is waiting for, if there is one."""
+    def answering(self, conversation: str) -> Live | None:
+        """Return the answer under way in a conversation, whichever page asked."""
         with self._lock:
-            session = self._sessions.get(key)
-        if session is not None and session.run is not None:
-            session.run.stop()
+            lives = [one.answering.get(conversation) for one in self._sessions.values()]
+        return next((live for live in lives if live is not None), None)
+
+    def stop(self, conversation: str) -> None:
+        """Stop the answer under way in a conversation, if there is one."""
+        live = self.answering(conversation)
+        if live is not None:
+            live.run.stop()
 
     def drop(self, key: str) -> None:
-        """Forget a page that was closed, and stop its answer."""
-        self.stop(key)
+        """Forget a page that was closed, and stop its answers."""
         with self._lock:
-            self._sessions.pop(key, None)
+            session = self._sessions.pop(key, None)
+        for live in list(session.answering.values()) if session else ():
+            live.run.stop()
 
     def drop_all(self) -> None:
         """Forget every page and stop every answer."""

@@ -8,49 +8,98 @@ points, not the UTF-16 units of the browser, which uses them as names of sentenc
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from bisect import bisect_right
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from qa.types import Citation, Document, Sentence, Statement
-from qa.ui.exchange import Exchange, numbered
+from qa.types import Document, Sentence
+from qa.ui.answer_view import exchange_view, pointer
+from qa.ui.conversations import Conversation
+from qa.ui.exchange import Exchange
 from qa.ui.labels import examples
 from qa.ui.protocol import DocumentInfo
+from qa.ui.session import Session
 
 View = dict[str, Any]
 
 # A line end and the white space after it: the browser starts a new paragraph there.
 _LINE_BREAK = re.compile(r"(\n\s*)")
+# Pieces after which a paragraph without any line end is cut: the browser draws what is in view,
+# paragraph by paragraph.
+_LONG_PARAGRAPH = 80
+
+
+def page_log(session: Session) -> View:
+    """Return the log of a page as it is now."""
+    view = log_view(session.exchanges, session.documents)
+    elsewhere = view["busy"] and session.conversation not in session.answering
+    return {
+        **view,
+        "conversation": session.conversation or "",
+        "opened": session.opened,
+        "trouble": session.trouble,
+        "gone": session.gone,
+        "follow": elsewhere,
+    }
+
+
+def page_panel(session: Session) -> View:
+    """Return the document panel of a page as it is now."""
+    return {
+        "documents": shelf_view(session.documents),
+        "opened": session.opened,
+        **marks_view(session.exchanges),
+    }
 
 
 def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -> View:
     """Return the conversation as the chat log shows it."""
+    views = [exchange_view(exchange) for exchange in exchanges]
+    for view in views[:-1]:
+        view["last"] = False
     return {
         "busy": bool(exchanges) and exchanges[-1].running,
-        "exchanges": [_exchange(exchange) for exchange in exchanges],
+        "exchanges": views,
         "examples": examples(documents) if not exchanges else {},
         "documents": len(documents),
+    }
+
+
+def talks_view(conversations: Sequence[Conversation], session: Session) -> View:
+    """Return the list of conversations as a page shows it."""
+    return {
+        "current": session.conversation or "",
+        "opened": session.opened,
+        "conversations": [
+            {"id": one.id, "name": one.name, "updated": one.updated} for one in conversations
+        ],
     }
 
 
 def marks_view(exchanges: Sequence[Exchange]) -> View:
     """Return the sentences that light up in the document panel for the latest question.
 
-    ``asked`` counts the questions: a new one clears the sentence that a marker showed.
+    ``asked`` names the question: a new one clears the sentence that a marker showed.
     """
     if not exchanges:
         return {"asked": 0, "considered": [], "chosen": []}
     exchange = exchanges[-1]
     return {
-        "asked": len(exchanges),
-        "considered": [_pointer(citation) for citation in exchange.considered],
-        "chosen": [_pointer(citation) for citation in exchange.chosen],
+        "asked": exchange.key,
+        "considered": [pointer(citation) for citation in exchange.considered],
+        "chosen": [pointer(citation) for citation in exchange.chosen],
     }
 
 
 def shelf_view(documents: Sequence[DocumentInfo]) -> list[View]:
     """Return the list of documents that the panel can show."""
     return [
-        {"id": document.id, "title": document.title, "sentences": document.sentences}
+        {
+            "id": document.id,
+            "title": document.title,
+            "sentences": document.sentences,
+            "notices": list(document.notices),
+        }
         for document in documents
     ]
 
@@ -58,107 +107,62 @@ def shelf_view(documents: Sequence[DocumentInfo]) -> list[View]:
 def document_view(document: Document, sentences: Sequence[Sentence]) -> View:
     """Return a document's whole text as paragraphs of pieces, each a sentence or what lies between.
 
-    Joining every piece's ``text`` and every paragraph's ``gap`` gives ``document.text`` back.
+    A sentence is ``[start, end, text]``, what lies between is a string. Joining the texts of all
+    pieces and every paragraph's ``gap`` gives ``document.text`` back. ``pages`` is the number of
+    page pictures that can be asked for.
     """
-    paragraphs: list[View] = [_paragraph()]
+    pictures = document.pages if document.id.lower().endswith(".pdf") else ()
+    return {
+        "id": document.id,
+        "title": document.title,
+        "paragraphs": _paragraphs(document, sentences),
+        "pages": max((page.number for page in pictures), default=0),
+    }
+
+
+def _paragraphs(document: Document, sentences: Sequence[Sentence]) -> list[View]:
+    begin = _beginner(document)
+    paragraphs = [begin(0)]
     for piece in _pieces(document.text, sentences):
-        if piece["end"] is not None:
-            paragraphs[-1]["pieces"].append(piece)
+        if isinstance(piece, Sentence):
+            if len(paragraphs[-1]["pieces"]) >= _LONG_PARAGRAPH:
+                paragraphs.append(begin(piece.start))
+            text = document.text[piece.start : piece.end]
+            paragraphs[-1]["pieces"].append([piece.start, piece.end, text])
+            paragraphs[-1]["heading"] = piece.heading
             continue
-        for part in _LINE_BREAK.split(piece["text"]):
+        at, between = piece
+        for part in _LINE_BREAK.split(between):
+            at += len(part)
             if part.startswith("\n"):
                 paragraphs[-1]["gap"] = part
-                paragraphs.append(_paragraph())
+                paragraphs.append(begin(at))
             elif part:
-                paragraphs[-1]["pieces"].append({**piece, "text": part})
+                paragraphs[-1]["pieces"].append(part)
     if not paragraphs[-1]["pieces"] and len(paragraphs) > 1:
         paragraphs.pop()
-    return {"id": document.id, "title": document.title, "paragraphs": paragraphs}
+    return paragraphs
 
 
-def _paragraph() -> View:
-    return {"pieces": [], "gap": ""}
+def _beginner(document: Document) -> Callable[[int], View]:
+    """Return what makes an empty paragraph that starts at a place of the document."""
+    starts = [page.start for page in document.pages]
+
+    def begin(start: int) -> View:
+        found = bisect_right(starts, start) - 1
+        page = document.pages[found].number if found >= 0 else None
+        return {"start": start, "page": page, "heading": False, "pieces": [], "gap": ""}
+
+    return begin
 
 
-def _pieces(text: str, sentences: Sequence[Sentence]) -> list[View]:
-    """Return the text cut at the sentences' borders; pieces between sentences have no ``end``."""
-    pieces: list[View] = []
+def _pieces(text: str, sentences: Sequence[Sentence]) -> Iterator[Sentence | tuple[int, str]]:
+    """Yield the text cut at the sentences' borders; what lies between comes with its place."""
     at = 0
     for sentence in sentences:
         if at < sentence.start:
-            pieces.append(_piece(text[at : sentence.start]))
-        pieces.append(
-            {
-                "start": sentence.start,
-                "end": sentence.end,
-                "text": text[sentence.start : sentence.end],
-                "heading": sentence.heading,
-            }
-        )
+            yield at, text[at : sentence.start]
+        yield sentence
         at = sentence.end
     if at < len(text):
-        pieces.append(_piece(text[at:]))
-    return pieces
-
-
-def _piece(text: str) -> View:
-    return {"start": None, "end": None, "text": text, "heading": False}
-
-
-def _exchange(exchange: Exchange) -> View:
-    numbers = {
-        _key(citation): number
-        for number, citation in enumerate(numbered(exchange.statements), start=1)
-    }
-    view: View = {
-        "question": exchange.question,
-        "state": exchange.state,
-        "statements": [_statement(statement, numbers) for statement in exchange.statements],
-        "draft": exchange.draft,
-        "error": exchange.error,
-        "answered": True,
-        "text": "",
-        "nearest": [],
-        "notices": [],
-        "asked": "",
-    }
-    answer = exchange.answer
-    if answer is not None:
-        view["answered"] = answer.answered
-        view["text"] = "" if answer.statements else answer.text
-        view["nearest"] = [_citation(citation) for citation in answer.nearest]
-        view["notices"] = list(answer.notices)
-        view["asked"] = answer.question if _rewritten(exchange.question, answer.question) else ""
-    return view
-
-
-def _rewritten(asked: str, used: str) -> bool:
-    return bool(used) and " ".join(asked.split()) != " ".join(used.split())
-
-
-def _statement(statement: Statement, numbers: dict[tuple[str, int, int], int]) -> View:
-    return {
-        "text": statement.text,
-        "support": statement.support,
-        "citations": [
-            {**_citation(citation), "number": numbers[_key(citation)]}
-            for citation in statement.citations
-        ],
-    }
-
-
-def _citation(citation: Citation) -> View:
-    return {
-        **_pointer(citation),
-        "title": citation.title,
-        "page": citation.page,
-        "text": citation.text,
-    }
-
-
-def _pointer(citation: Citation) -> View:
-    return {"document": citation.document, "start": citation.start, "end": citation.end}
-
-
-def _key(citation: Citation) -> tuple[str, int, int]:
-    return citation.document, citation.start, citation.end
+        yield at, text[at:]

@@ -1,5 +1,5 @@
 // Shared by both scripts. Every string reaches the page through textContent or an attribute; never as HTML.
-const LANGUAGE = (navigator.language || "en").toLowerCase().startsWith("fr") ? "fr" : "en";
+const LANGUAGE = (preferences.get("language") ?? navigator.language ?? "en").toLowerCase().startsWith("fr") ? "fr" : "en";
 const WORDS = props.labels[LANGUAGE];
 document.documentElement.lang = LANGUAGE;
 

@@ -1,106 +1,60 @@
-// The chat log: questions, answers with markers, and the model in use.
+// The chat log: the conversation on show, drawn from the value that the server sends.
 const turns = element.querySelector(".qa-turns");
-const model = element.querySelector(".qa-model");
-const notes = element.querySelector(".qa-notes");
+const toast = element.querySelector(".qa-toast");
+const TROUBLE = make("div", {});
 const START = make("div", { class: "qa-start" });
 const LIST = make("div", { class: "qa-exchanges" });
-turns.append(START, LIST);
+turns.append(TROUBLE, START, LIST);
 turns.setAttribute("aria-label", WORDS.log);
-element.querySelector(".qa-title").textContent = WORDS.title;
-document.title = WORDS.title;
 
-const cite = (citation, from) =>
-  document.dispatchEvent(new CustomEvent("qa-cite", { detail: { citation, from } }));
-
-function source(citation) {
-  const page = citation.page === null ? "" : `, ${WORDS.page} ${citation.page}`;
-  return plain(`${citation.title}${page} : « ${citation.text} »`);
+let toastTimer = 0;
+function say(line) {
+  toast.textContent = line;
+  clearTimeout(toastTimer);
+  toastTimer = setTimeout(() => (toast.textContent = ""), 4000);
 }
 
-function marker(citation, support) {
-  const link = make(
-    "a",
-    { class: `cite ${support}`, href: "#", title: source(citation) },
-    `[${citation.number}]`
-  );
-  link.addEventListener("click", (event) => {
-    event.preventDefault();
-    cite(citation, link);
-  });
-  return link;
-}
-
-function statement(item) {
-  const node = make("span", { class: `qa-statement ${item.support}` });
-  node.append(make("span", { class: "qa-text" }, item.text));
-  for (const citation of item.citations) node.append("\u00a0", marker(citation, item.support));
-  const hidden = item.support === "supported" ? " qa-hidden" : "";
-  node.append(" ", make("span", { class: `qa-support${hidden}` }, WORDS[item.support]), " ");
-  return node;
-}
-
-function quote(citation) {
-  const page = citation.page === null ? "" : `, ${WORDS.page} ${citation.page}`;
-  const button = make(
-    "button",
-    { class: "qa-quote", type: "button" },
-    make("span", { class: "qa-quoted" }, citation.text),
-    make("span", { class: "qa-source" }, citation.title + page)
-  );
-  button.addEventListener("click", () => cite(citation, button));
-  return make("li", {}, button);
-}
-
-function status(item) {
-  if (item.state === "failed") return make("p", { class: "qa-error" }, item.error || WORDS.failed);
-  if (item.state === "stopped") return make("p", { class: "qa-aside" }, WORDS.stopped);
-  if (item.state === "thinking") return make("p", { class: "qa-aside qa-wait" }, WORDS.thinking);
-  if (item.state === "writing" && !item.draft && !item.statements.length) {
-    return make("p", { class: "qa-aside qa-wait" }, WORDS.writing);
-  }
-  return "";
-}
-
-function frame() {
+function frame(item) {
   return make(
     "article",
-    { class: "qa-exchange" },
-    make("p", { class: "qa-question", dir: "auto" }),
+    { class: "qa-exchange", "data-key": item.key },
+    make("div", { class: "qa-asking" }),
     make("p", { class: "qa-asked" }),
     make("div", { class: "qa-answer", dir: "auto" },
       make("span", { class: "qa-statements" }), make("span", { class: "qa-draft" })),
-    make("div", { class: "qa-after" })
+    make("div", { class: "qa-after" }),
+    make("div", { class: "qa-foot" }),
+    make("div", { class: "qa-reasons" })
   );
 }
 
 function exchange(item, old) {
-  const node = old || frame();
+  const node = old && old.dataset.key === String(item.key) ? old : frame(item);
   node.dataset.state = item.state;
-  const [question, asked, answer, after] = node.children;
-  reconcile(question, [item.question], (text) =>
-    make("span", {}, make("span", { class: "qa-hidden" }, `${WORDS.you} : `), make("bdi", {}, text))
-  );
+  node.dataset.kind = item.kind;
+  const [asking, asked, answer, after, foot, why] = node.children;
+  const running = item.state === "thinking" || item.state === "writing";
+  const { key, verdict } = item;
+  reconcile(asking, [{ key, question: item.question, editing: item.editing }], question);
   asked.replaceChildren();
   if (item.asked) asked.append(`${WORDS.asked} `, make("bdi", {}, item.asked));
   reconcile(answer.firstElementChild, item.statements, statement);
   answer.lastElementChild.textContent = item.draft || item.text;
-  // The wording is drawn by itself: what follows it must not be drawn anew with every word.
+  const { state, error, nearest, notices } = item;
   const begun = Boolean(item.draft || item.statements.length);
-  reconcile(after, [{ ...item, draft: "", statements: [], begun }], () => {
-    const rest = make("div", {}, status(item));
-    if (item.nearest.length) {
-      rest.append(make("p", { class: "qa-aside" }, WORDS.nearest));
-      rest.append(make("ul", { class: "qa-nearest" }, ...item.nearest.map(quote)));
-    }
-    for (const notice of item.notices) rest.append(make("p", { class: "qa-notice" }, notice));
-    return rest;
-  });
+  // The wording is drawn by itself: what follows it must not be drawn anew with every word.
+  reconcile(after, [{ state, error, nearest, notices, begun }], rest);
+  reconcile(foot, [{ ...item, statements: [], draft: "", notices: [], verdict: "", running }], actions);
+  for (const button of foot.querySelectorAll("[data-verdict]")) {
+    button.setAttribute("aria-pressed", String(button.dataset.verdict === verdict));
+  }
+  reconcile(why, state === "done" && item.kind !== "small talk" ? [{ key }] : [], fold);
   return node;
 }
 
 function example(question) {
   const button = make("button", { class: "qa-example", type: "button" }, question);
-  button.addEventListener("click", () => trigger("example", { question }));
+  button.addEventListener("click", () => again(question, 0));
   return make("li", {}, button);
 }
 
@@ -115,13 +69,18 @@ function start(view) {
   return parts;
 }
 
+let current = props.value; // what is on show
 let busy = false;
+let follow = 0;
 function show() {
-  const view = props.value;
+  const view = current;
   const low = turns.scrollHeight - turns.scrollTop - turns.clientHeight < 80;
-  const asked = view.exchanges.length > LIST.children.length;
+  const latest = String(view.exchanges.at(-1)?.key);
+  const asked = latest !== LIST.lastElementChild?.dataset.key;
+  const troubles = [view.gone ? WORDS.gone : "", view.trouble].filter(Boolean);
+  reconcile(TROUBLE, troubles, (line) => make("p", { class: "qa-error", role: "alert" }, line));
   START.replaceChildren(...start(view));
-  reconcile(LIST, view.exchanges, exchange);
+  reconcile(LIST, view.exchanges.map((one) => ({ ...one, editing: one.key === editing })), exchange);
   turns.setAttribute("aria-busy", String(view.busy));
   if (busy && !view.busy && document.activeElement === document.body) {
     document.querySelector("#qa-question textarea")?.focus();
@@ -129,29 +88,37 @@ function show() {
   busy = view.busy;
   document.documentElement.classList.toggle("qa-busy", busy);
   if (low || asked) turns.scrollTop = turns.scrollHeight;
+  // Another page asked: look at it again until its answer has ended.
+  clearTimeout(follow);
+  if (view.follow) follow = setTimeout(refresh, 1000);
 }
 
-let misses = 0;
-async function poll() {
-  let pause = 5000;
-  try {
-    const now = await server.status(null);
-    misses = 0;
-    model.classList.toggle("qa-wait", now.state === "warming");
-    model.replaceChildren(make("span", { class: "qa-hidden" }, `${WORDS.model} : `), now.backend);
-    if (now.state === "warming") {
-      if (now.message) model.append(` — ${now.message}`);
-      pause = 500;
-    }
-    const lines = now.state === "failed" ? [now.message, ...now.notices] : now.notices;
-    reconcile(notes, lines, (line) => make("p", { class: "qa-notice" }, line));
-  } catch {
-    misses += 1;
-    if (misses > 1) reconcile(notes, [WORDS.lost], (line) => make("p", { class: "qa-error" }, line));
+// Open a conversation, an empty id a new one. What was sent of the one before may arrive later, and
+// even take the place of the answer to this: then it is asked for again.
+let wanted = null;
+let patience = 0;
+function open(conversation) {
+  wanted = conversation;
+  trigger("open", { conversation });
+}
+const refresh = () => open(qaPage.conversation());
+document.addEventListener("qa-open", (event) => open(event.detail));
+
+function arrive() {
+  clearTimeout(patience);
+  if (wanted !== null && props.value.opened <= current.opened) {
+    patience = setTimeout(() => open(wanted), 500);
+    return;
   }
-  if (element.isConnected) setTimeout(poll, pause);
+  wanted = null;
+  current = props.value;
+  qaPage.show(current.conversation);
+  show();
 }
-
+// Another tab may have gone on with this conversation, or changed the list.
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && !busy) refresh();
+});
+addEventListener("popstate", refresh);
 show();
-watch("value", show);
-poll();
+watch("value", arrive);

@@ -1,220 +1,230 @@
-// The document panel: the text sentence by sentence, the sentences that light up, the one that is shown.
+// The document panel: which document is on show, the sentences that light up, the one that a marker points at.
 const region = element.querySelector(".qa-panel");
-const selector = element.querySelector("select");
-const title = element.querySelector(".qa-panel-title");
-const count = element.querySelector(".qa-count");
-const back = element.querySelector(".qa-back");
-const uploads = element.querySelector(".qa-uploads");
-const changed = element.querySelector(".qa-changed");
+const reader = element.querySelector(".qa-reader");
 const body = element.querySelector(".qa-document");
+const back = element.querySelector(".qa-back");
+const changed = element.querySelector(".qa-changed");
 const said = element.querySelector(".qa-said");
-element.querySelector(".qa-choose span").textContent = WORDS.choose;
-back.textContent = WORDS.back;
-changed.textContent = WORDS.changed;
+const closer = element.querySelector(".qa-close");
+const sheet = element.querySelector(".qa-sheet-toggle");
 
-const texts = new Map(); // document id → its text as read_document returned it (a promise)
-let current = ""; // the id of the document on show
+const drawings = new Map(); // document id → the document drawn (a promise)
+let current = null; // the document on show, drawn
 let wanted = 0; // counts requests to show something: a later one wins over a slow earlier one
 let origin = null; // the marker that was clicked
-let shown = null; // the element that carries aria-current
-let torn = false; // the shown citation is not one whole sentence: paragraphs were taken apart for it
-let spans = new Map(); // "start:end" → element
+let shown = null; // { target, citation }: the element that carries aria-current
+let lightened = []; // the elements that are lit up
 
-const key = (pointer) => `${pointer.start}:${pointer.end}`;
+const titleOf = (id) => shelf.books.find((book) => book.id === id)?.title ?? id;
 
 function read(id) {
-  if (!texts.has(id)) {
-    const reading = server.read_document(id);
-    reading.catch(() => texts.delete(id));
-    texts.set(id, reading);
+  if (!drawings.has(id)) {
+    const drawing = server.read_document(id).then((text) => draw(JSON.parse(text)));
+    drawing.catch(() => drawings.delete(id));
+    drawings.set(id, drawing);
   }
-  return texts.get(id);
+  return drawings.get(id);
 }
 
-function piece(item) {
-  if (item.end === null) return item.text;
-  const span = make("span", { class: "qa-sentence" }, item.text);
-  spans.set(key(item), span);
-  return span;
+// Show a document (or, with "", the list) in its tab; false if something else was asked for meanwhile.
+async function open(id) {
+  const turn = ++wanted;
+  let drawn = null;
+  if (id) {
+    try {
+      drawn = await read(id);
+    } catch {
+      drawn = draw({ id, title: titleOf(id), paragraphs: [], pages: 0, error: WORDS.lost });
+    }
+    if (turn !== wanted) return false;
+    if (!tabs.opened.includes(id)) tabs.opened.push(id);
+  }
+  const moved = current !== drawn;
+  if (current && !reader.hidden) current.top = body.scrollTop;
+  tabs.current = id;
+  element.querySelector("#qa-shelf").hidden = Boolean(id);
+  reader.hidden = !id;
+  if (drawn && moved) put(drawn);
+  else current = drawn;
+  label();
+  if (moved) followPicture(drawn);
+  return true;
 }
 
-function paragraph(item) {
-  const heading = item.pieces.length > 0 && item.pieces.every((one) => one.heading || !one.text.trim());
-  const node = make(
-    "div",
-    heading
-      ? { class: "qa-paragraph qa-heading", role: "heading", "aria-level": "3", dir: "auto" }
-      : { class: "qa-paragraph", dir: "auto" },
-    ...item.pieces.map(piece)
-  );
-  if (item.gap.split("\n").length > 2) node.classList.add("qa-apart");
-  node.append(make("span", { hidden: true }, item.gap)); // kept, so that the panel holds the whole text
-  return node;
-}
-
-function render(text) {
-  current = text.id;
-  spans = new Map();
-  shown = null;
-  torn = false;
-  const parts = text.error
-    ? [make("p", { class: "qa-error" }, text.error)]
-    : text.paragraphs.map(paragraph);
-  body.replaceChildren(...parts);
-  const sentences = text.paragraphs.flatMap((one) => one.pieces).filter((one) => one.end && !one.heading);
-  title.textContent = text.title;
-  count.textContent = text.error ? "" : `${sentences.length} ${WORDS.sentences}`;
-  region.setAttribute("aria-label", plain(`${WORDS.document} : ${text.title}`));
-  selector.value = text.id;
-  light();
+function label() {
+  const id = tabs.current;
+  const title = current?.title ?? "";
+  const sentences = shelf.books.find((book) => book.id === id)?.sentences;
+  element.querySelector(".qa-panel-title").textContent = title;
+  element.querySelector(".qa-count").textContent = sentences === undefined ? "" : count(sentences);
+  region.setAttribute("aria-label", id ? plain(`${WORDS.document} : ${title}`) : WORDS.documents);
+  closer.setAttribute("aria-label", plain(`${WORDS.close_document} : ${title}`));
+  const chosen = shelf.books.length - shelf.leftOut.size;
+  const badge = shelf.leftOut.size ? `${chosen}/${shelf.books.length}` : String(shelf.books.length || "");
+  drawTabs(new Map(shelf.books.map((book) => [book.id, book.title])), badge);
 }
 
 // Light up the sentences of the latest question that are in the document on show.
 function light() {
-  for (const span of spans.values()) span.classList.remove("qa-considered", "qa-chosen");
+  for (const span of lightened) span.classList.remove("qa-considered", "qa-chosen");
+  lightened = [];
   for (const name of ["considered", "chosen"]) {
     for (const pointer of props.value[name]) {
-      if (pointer.document === current) spans.get(key(pointer))?.classList.add(`qa-${name}`);
+      const span = pointer.document === current?.id && current.spans.get(nameOf(pointer));
+      if (!span) continue;
+      span.classList.add(`qa-${name}`);
+      lightened.push(span);
     }
   }
 }
 
-async function open(id) {
-  const turn = ++wanted;
-  const text = await read(id);
-  if (turn !== wanted) return false;
-  if (current !== id) {
-    render(text);
-    body.scrollTop = 0;
-  }
-  return true;
-}
-
-// A citation that is not one whole sentence: give exactly its characters an element of their own.
-function tear(citation) {
-  const leaves = [];
-  const walker = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
-  while (walker.nextNode()) leaves.push(walker.currentNode);
-  const range = document.createRange();
-  let at = 0; // counts code points, as the server does
-  let begun = false;
-  for (const leaf of leaves) {
-    const letters = Array.from(leaf.data);
-    const unit = (position) => letters.slice(0, position - at).join("").length;
-    if (!begun && citation.start < at + letters.length) {
-      range.setStart(leaf, unit(citation.start));
-      begun = true;
-    }
-    if (begun && citation.end <= at + letters.length) {
-      range.setEnd(leaf, unit(citation.end));
-      if (range.toString() !== citation.text) return null;
-      const mark = make("span", { class: "qa-sentence" }, citation.text);
-      range.deleteContents();
-      range.insertNode(mark);
-      torn = true;
-      return mark;
-    }
-    at += letters.length;
-  }
-  return null;
-}
-
-async function clear() {
+function clear() {
   back.hidden = true;
   changed.hidden = true;
   said.textContent = "";
   origin?.classList.remove("qa-active");
-  if (shown) shown.removeAttribute("aria-current");
+  shown?.target.removeAttribute("aria-current");
   shown = null;
-  if (torn) render(await read(current));
+  if (current?.torn) put(Object.assign(draw(current.text), { top: body.scrollTop }));
+}
+
+function put(drawn) {
+  drawings.set(drawn.id, Promise.resolve(drawn));
+  current = drawn;
+  body.replaceChildren(drawn.root);
+  body.scrollTop = drawn.top;
+  light();
 }
 
 async function point(citation, from) {
+  clear();
   if (!(await open(citation.document))) return;
-  await clear();
-  const span = spans.get(key(citation));
-  const target = span && span.textContent === citation.text ? span : tear(citation);
+  const span = current.spans.get(nameOf(citation));
+  const target = span && span.textContent === citation.text ? span : tear(current, citation);
   origin = from;
   origin.classList.add("qa-active");
   back.hidden = false;
+  openSheet(true);
   if (target === null) {
     changed.hidden = false;
     return;
   }
   target.setAttribute("aria-current", "true");
-  shown = target;
-  said.textContent = plain(`${WORDS.shown} : ${title.textContent}`);
-  target.scrollIntoView({ behavior: scrolling(), block: "center" });
+  shown = { target, citation };
+  said.textContent = plain(`${WORDS.shown} : ${current.title}`);
+  centre(target, body);
+  followPicture(current, citation);
 }
 
 function goBack() {
+  const marker = origin;
   clear();
-  if (origin && origin.isConnected) {
-    origin.focus({ preventScroll: true });
-    origin.scrollIntoView({ behavior: scrolling(), block: "nearest" });
+  openSheet(false);
+  if (current) followPicture(current);
+  if (marker && marker.isConnected) {
+    marker.focus({ preventScroll: true });
+    marker.scrollIntoView({ behavior: scrolling(), block: "nearest" });
   }
 }
 
-function report(item) {
-  const verdict = item.added ? WORDS.added : item.message || WORDS.upload_failed;
-  return make(
-    "p",
-    { class: item.added ? "qa-notice" : "qa-error" },
-    make("bdi", {}, item.name), " : ", make("span", {}, verdict)
-  );
+// On a phone the panel is a sheet that covers part of the conversation; elsewhere this changes nothing to see.
+function openSheet(wide) {
+  document.documentElement.classList.toggle("qa-sheet-open", wide);
+  sheet.setAttribute("aria-expanded", String(wide));
+  sheet.setAttribute("aria-label", wide ? WORDS.hide_documents : WORDS.show_documents);
 }
 
-let shelf = "";
+// Open the first document, or the list where there is none.
+async function begin() {
+  if (reader.hidden && element.querySelector("#qa-shelf").hidden) await open(shelf.books[0]?.id ?? "");
+}
+
 let lit = "";
-let asked = 0;
+let opened = 0;
+let sent = ""; // the list of documents as the server last sent it
+let questions = 0;
 async function show() {
   const view = props.value;
-  if (view.asked !== asked) {
-    asked = view.asked;
-    await clear();
+  if (view.asked !== questions) {
+    questions = view.asked;
+    clear();
   }
+  if (view.opened < opened) return; // sent before another conversation was opened, and late
+  opened = view.opened;
   const books = JSON.stringify(view.documents);
-  if (books !== shelf || view.show) {
-    shelf = books;
-    texts.clear(); // a document of the same name may have changed
-    const options = view.documents.map((one) => make("option", { value: one.id }, plain(one.title)));
-    selector.replaceChildren(...options);
-    selector.value = current;
-    region.classList.toggle("qa-several", view.documents.length > 1);
+  if (books !== sent && view.documents.length) {
+    sent = books; // an older list may come once more, with an answer that was under way
+    setBooks(view.documents);
+    await begin();
   }
-  reconcile(uploads, view.uploads, report);
-  if (view.show) {
-    current = "";
-    await open(view.show);
-  } else if (!current && view.documents.length) await open(view.documents[0].id);
-  if (!view.documents.length) body.replaceChildren(make("p", { class: "qa-aside" }, WORDS.empty));
   const marks = JSON.stringify([view.considered, view.chosen]);
   if (marks === lit) return;
   lit = marks;
   light();
   const first = view.chosen[0] || view.considered[0];
-  if (!first || shown) return;
-  if (!(await open(first.document))) return;
-  light();
-  // Only the panel moves, not the page: on a phone the answer stays in view.
-  const span = spans.get(key(first));
-  if (span && view.chosen.length) {
-    const box = body.getBoundingClientRect();
-    const line = span.getBoundingClientRect();
-    if (line.top < box.top || line.bottom > box.bottom) {
-      body.scrollTo({ top: body.scrollTop + line.top - box.top - box.height / 3, behavior: scrolling() });
-    }
-  }
+  if (!first || shown || !(await open(first.document))) return;
+  const span = current.spans.get(nameOf(first));
+  if (!span || !view.chosen.length) return;
+  const box = body.getBoundingClientRect();
+  const line = span.getBoundingClientRect();
+  if (line.top < box.top || line.bottom > box.bottom) centre(span, body);
 }
 
-selector.addEventListener("change", () => {
+shelf.changed = () => {
+  const known = new Set(shelf.books.map((book) => book.id));
+  const gone = [...drawings.keys()].filter((id) => !known.has(id));
+  for (const id of gone) drawings.delete(id);
+  tabs.opened = tabs.opened.filter((id) => known.has(id));
+  if (tabs.current && !known.has(tabs.current)) open("");
+  else label();
+  const words = shelf.books.length ? WORDS.drop_hint : WORDS.no_documents;
+  element.querySelector(".qa-drop-hint").textContent = `${words} ${props.suffixes.join(" ")}`;
+};
+shelf.renewed = () => {
   clear();
-  open(selector.value);
-});
+  drawings.clear();
+  if (tabs.current) open(tabs.current);
+};
+tabs.choose = (id) => {
+  if (id !== tabs.current) clear();
+  return open(id);
+};
+tray.added = (id) => {
+  clear();
+  drawings.delete(id); // a document of this name may have been there
+  open(id);
+};
+
+element.querySelector(".qa-choose-files").textContent = WORDS.upload;
+element.querySelector(".qa-plus").setAttribute("aria-label", WORDS.upload);
+element.querySelector(".qa-overlay").textContent = WORDS.drop_here;
+element.querySelector(".qa-tabs").setAttribute("aria-label", WORDS.documents);
+tray.box.setAttribute("aria-label", WORDS.uploads);
+body.setAttribute("aria-label", WORDS.text);
+back.textContent = WORDS.back;
+changed.textContent = WORDS.changed;
 back.addEventListener("click", goBack);
+closer.addEventListener("click", () => closeTab(tabs.current));
+picture.toggle.addEventListener("click", () => {
+  picture.on = !picture.on;
+  followPicture(current, shown?.citation ?? null);
+  if (shown) centre(shown.target, body);
+});
+sheet.addEventListener("click", () => openSheet(sheet.getAttribute("aria-expanded") !== "true"));
+region.addEventListener("focusin", (event) => {
+  if (event.target !== sheet) openSheet(true);
+});
 document.addEventListener("qa-cite", (event) => point(event.detail.citation, event.detail.from));
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && shown) goBack();
+  if (event.key !== "Escape" || event.defaultPrevented) return;
+  if (shelf.asking) confirming("", shelf.asking);
+  else if (shown) goBack();
+  else openSheet(false);
 });
+document.addEventListener("visibilitychange", () => {
+  if (document.visibilityState === "visible" && element.isConnected) refresh(); // others may have changed the list
+});
+openSheet(false);
 show();
 watch("value", show);
+refresh().then(begin); // the first value comes before the server knows the page

@@ -1,0 +1,31 @@
+// What a person chose instead of what the browser and the system say; read before anything is drawn.
+const preferences = {
+  get(name) {
+    try {
+      return localStorage.getItem(`qa-${name}`);
+    } catch {
+      return null; // a browser may forbid it
+    }
+  },
+  keep(name, value) {
+    try {
+      localStorage.setItem(`qa-${name}`, value);
+    } catch {
+      // the choice holds until the page is closed
+    }
+    this[name] = value;
+  },
+  // The class "dark" follows the choice, whatever else sets it; without a choice, the system decides.
+  apply() {
+    const chosen = this.theme ?? this.get("theme");
+    if (chosen && document.body) document.body.classList.toggle("dark", chosen === "dark");
+  },
+};
+(() => {
+  const watchBody = () => {
+    preferences.apply();
+    new MutationObserver(() => preferences.apply()).observe(document.body, { attributeFilter: ["class"] });
+  };
+  if (document.body) watchBody();
+  else document.addEventListener("DOMContentLoaded", watchBody);
+})();
