@@ -1,4 +1,4 @@
-"""Kinds of vector files side by side: time, recall, size and time to make (docs/decisions/0007).
+"""Kinds of vector files side by side: time, recall, size and time to make (docs/decisions/0009).
 
 Example: ``python -m qa_eval.bench_files``.
 """

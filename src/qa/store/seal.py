@@ -18,7 +18,7 @@ from qa.store.vectors import Part, coarse_part
 # A tail of this size is read in 60 ms at opening and searched in 3 ms.
 SEALED_ROWS: Final = 32_768
 # Above this, files propose candidates instead of scoring every vector: 1 ms for .13 million
-# sentences instead of 14 (docs/decisions/0007).
+# sentences instead of 14 (docs/decisions/0009).
 EXACT_VECTORS: Final = 100_000
 # Fewer vectors are too few to learn a coarse form from, and quick to score all.
 COARSE_VECTORS: Final = 1024

@@ -28,7 +28,7 @@ Scored = tuple[Rows, npt.NDArray[np.float32]]
 _CRC_BYTES: Final = 4
 # Equal texts have equal cosines whatever else is searched: float32 noise is below this.
 _DECIMALS: Final = 6
-# 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0007).
+# 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0009).
 _TRAINED_ON, _ROUNDS = 2048, 6
 # Below this share of a coarse part every wanted vector is a candidate.
 _FEW: Final = 8
