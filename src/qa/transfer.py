@@ -9,6 +9,7 @@ Example: ``export_store(store, Path("index.parquet"))``.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
@@ -30,6 +31,8 @@ Progress = Callable[[str], None]
 
 FORMAT: Final = 1
 _KEY: Final = b"qa-sentence-citations"
+# Of all rows, written last: a page's own checksum does not cover the file's structure.
+_DIGEST: Final = "qa-sha256"
 _GROUP_SENTENCES: Final = 4096
 
 
@@ -50,12 +53,18 @@ def export_store(store: Store, path: Path, progress: Progress | None = None) -> 
             about = {"format": FORMAT, "encoder_id": made.encoder_id, "dim": made.dim}
             schema = _schema(arrow, made.dim).with_metadata({_KEY: json.dumps(about)})
             infos = store.documents()
-            with parquet.ParquetWriter(temporary, schema, compression="zstd") as writer:
+            digest = hashlib.sha256()
+            with parquet.ParquetWriter(
+                temporary, schema, compression="zstd", write_page_checksum=True
+            ) as writer:
                 for done, group in _groups(infos):
                     rows = [_to_row(store, info) for info in group]
+                    for row in rows:
+                        digest.update(_canonical(row))
                     writer.write_table(arrow.Table.from_pylist(rows, schema=schema))
                     if progress:
                         progress(f"{done} of {len(infos)} documents")
+                writer.add_key_value_metadata({_DIGEST: digest.hexdigest()})
         os.replace(temporary, path)
     except OSError as error:
         raise InputError(
@@ -81,19 +90,26 @@ def import_store(path: Path, folder: Path, progress: Progress | None = None) -> 
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             about = _about(path, file.schema_arrow.metadata or {})
             with _empty_store(folder, about) as store, store.writing():
-                done = 0
+                done, digest = 0, hashlib.sha256()
                 for group in range(file.num_row_groups):
                     for row in file.read_row_group(group).to_pylist():
+                        digest.update(_canonical(row))
                         _put_row(store, row, about["dim"])
                         done += 1
                     if progress:
                         progress(f"{done} of {file.metadata.num_rows} documents")
+                if file.metadata.metadata.get(_DIGEST.encode()) != digest.hexdigest().encode():
+                    raise ValueError("its content is not what was exported")
     except (OSError, arrow.ArrowException, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{str(path)!r} cannot be imported ({str(error).splitlines()[0]}): export it anew with "
             f"`qa export`"
         ) from error
     return done
+
+
+def _canonical(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, sort_keys=True, default=bytes.hex).encode()
 
 
 def _pyarrow() -> tuple[ModuleType, ModuleType]:
