@@ -340,7 +340,12 @@ def test_serve_opens_the_page_where_it_was_told_to(use, monkeypatch: pytest.Monk
         served.extend([assistant, options])
 
     monkeypatch.setattr("qa.ui.serve", serve)
-    options: dict[str, object] = {"host": "127.0.0.1", "port": 7999, "max_file_mb": 50}
+    options: dict[str, object] = {
+        "host": "127.0.0.1",
+        "port": 7999,
+        "conversations": Path("index/store/conversations.sqlite"),
+        "max_file_mb": 50,
+    }
     assert cli.main(["serve", "--port", "7999"]) == 0
     assert served == [assistant, {**options, "auth_file": None, "root_path": "", "mcp": False}]
     served.clear()

@@ -17,6 +17,10 @@ from test_pipeline import opened  # noqa: F401
         "Summarize this document",
         "What is this text about?",
         "tldr",
+        "Que dit chaque camp ?",
+        "Quelle est la position de chacun ?",
+        "What does each side say?",
+        "What are these meeting minutes about?",
     ],
 )
 def test_requests_for_the_whole_are_overviews(question):

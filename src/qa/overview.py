@@ -24,7 +24,9 @@ _OVERVIEW = re.compile(
     r"|de quoi (?:parle|traite|s['’]agit)"
     r"|quel(?:le)?s? (?:est|sont) (?:le |les )?(?:sujet|th[èe]me)s?"
     r"|(?:id[ée]es?|points?) (?:principa|essentiel|cl[ée])\w*|en quelques (?:mots|phrases|lignes)"
-    r"|summar(?:y|i[sz]e)|overview|what is (?:this|the) \w+ about"
+    r"|que (?:dit|pense|veut|propose|demande) (?:chaque|chacun)|(?:positions?|avis) de chac\w+"
+    r"|summar(?:y|i[sz]e)|overview|what (?:is|are) (?:this|the|these)(?: [\w-]+){1,3} about"
+    r"|what does each \w+ (?:say|think|want|propose)"
     r"|(?:main|key) (?:points?|ideas?)|tl;?dr)\b",
     re.IGNORECASE,
 )
@@ -32,6 +34,7 @@ _OVERVIEW = re.compile(
 _MOST_WORDS = 2
 # Words about the text itself, which leave nothing asked for.
 _ABOUT = """document texte article fichier contenu sujet thème résumé synthèse idées points
+camp côté partie parties intervenant intervenants personne acteur acteurs side party speaker
 principales principaux essentiel clés phrases mots lignes parle traite agit fais donne
 text file content subject summary overview main key about tldr give"""
 _ABOUT_THE_TEXT = frozenset(stems(_ABOUT))
