@@ -178,8 +178,12 @@ def test_an_answer_that_fails_in_the_middle_is_kept_marked_with_retry(serve, vis
     for _ in range(2):
         expect(page.locator(".qa-answer")).to_contain_text("Environ 2500 soldats.")
         expect(page.locator(".qa-draft")).to_have_text("Et puis ")
-        expect(page.locator(".qa-error:not(.qa-page-problem)")).to_contain_text("Réponse incomplète.")
-        expect(page.locator(".qa-error:not(.qa-page-problem)")).to_contain_text("start it again with `ollama serve`")
+        expect(page.locator(".qa-error:not(.qa-page-problem)")).to_contain_text(
+            "Réponse incomplète."
+        )
+        expect(page.locator(".qa-error:not(.qa-page-problem)")).to_contain_text(
+            "start it again with `ollama serve`"
+        )
         page.reload()
         settled(page)
     page.locator("a.cite").click()
