@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 from test_chat_page import ask, assistant, box, log, open_document, panel, settled
-
-from test_documents import show_list, with_report
+from test_document_panel import show_list, with_report
 
 pytestmark = pytest.mark.e2e
 
