@@ -337,7 +337,10 @@ def test_mutated_files_give_a_document_with_sound_offsets_or_one_plain_error(
 ):
     folder = tmp_path_factory.mktemp("fuzz")
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    # The same cases every time: a build must not fail by chance. `--hypothesis-seed` draws others.
+    @settings(
+        max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(st.lists(EDIT, min_size=1, max_size=6))
     def check(edits: list[tuple[float, str, bytes]]) -> None:
         (folder / name).write_bytes(mutated(SEEDS[name], edits))

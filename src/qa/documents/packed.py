@@ -44,7 +44,10 @@ def open_zip(data: bytes, name: str, limits: Limits, wanted: str = "zip") -> zip
         refuse_other_type(data, name, wanted)
     try:
         packed = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, ValueError, OSError) as error:
+    except (
+        *(zipfile.BadZipFile, zipfile.LargeZipFile, zlib.error, ValueError, OSError),
+        *(NotImplementedError, RuntimeError, EOFError),
+    ) as error:
         raise InputError(
             f"{name!r} is damaged or cut off and cannot be read as {wanted} ({error}); get it once "
             f"more"

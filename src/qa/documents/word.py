@@ -11,6 +11,7 @@ from __future__ import annotations
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -46,7 +47,7 @@ def read_docx(data: bytes, name: str, limits: Limits) -> Reading:
         notes = list(_notes(document))
         title = document.core_properties.title.strip()
     except (
-        *(OpcError, LxmlError, zipfile.BadZipFile, InputError),
+        *(OpcError, LxmlError, zipfile.BadZipFile, zlib.error, InputError),
         *(KeyError, ValueError, AttributeError, IndexError, TypeError, EOFError, OSError),
         *(RuntimeError, NotImplementedError, AssertionError),
     ) as error:

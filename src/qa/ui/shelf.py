@@ -45,8 +45,14 @@ class Shelf:
         ]
 
     def list_documents(self, _: object = None) -> list[View]:
-        """Return the list of documents as it is now."""
-        return shelf_view(self._assistant.documents())
+        """Return the list of documents as it is now; none while the store cannot be read.
+
+        What is wrong with it is told beside the conversation.
+        """
+        try:
+            return shelf_view(self._assistant.documents())
+        except QAError:
+            return []
 
     def read_document(self, id: str) -> str:
         """Return a document's text as JSON in a string."""
