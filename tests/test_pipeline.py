@@ -339,3 +339,18 @@ def test_each_part_of_a_question_finds_its_own_sentence(opened):
         "Les États-Unis déplo",
         "La coalition interna",
     }
+
+
+def test_a_writer_that_nothing_was_fitted_on_is_taken_at_its_word(opened):
+    answer = opened(scripted("Introuvable.", probes=lambda _: says(3.0))).ask(TROOPS)
+    assert (answer.answered, answer.citations, answer.kind) == (False, (), "no answer")
+    assert answer.confidence < 0.5
+    assert answer.nearest
+
+
+def test_doubtful_evidence_is_not_quoted_when_the_writer_cannot_be_heard(opened, monkeypatch):
+    listening(monkeypatch, threshold=0.9)
+    model = scripted(ModelUnavailable("gone"), probes=lambda _: says(0.5))
+    answer = opened(model).ask(TROOPS)
+    assert not answer.answered
+    assert any("gone" in notice for notice in answer.notices)

@@ -25,6 +25,7 @@ from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
+# From these log-odds on a writer is sure; 2 was chosen among .5, 1, 2 and 4 (eval/LOG.md).
 _SURE_WRITER: Final = 2.0
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
 CONSIDERED: Final = 8
@@ -256,7 +257,10 @@ def heard(selection: Selection, calibration: Calibration, odds: float) -> Select
     :param odds: log P(it answers)/P(it refuses), from the writer's first token.
     """
     if calibration.writer is None:
-        return selection
+        # Nothing was fitted on this writer: it is taken at its word.
+        doubt = 1 / (1 + math.exp(-odds))
+        refused = replace(selection, chosen=(), confidence=min(selection.confidence, doubt))
+        return refused if odds < 0 else selection
     confidence = calibration.writer({**selection.features, "write": write_feature(odds)})
     chosen = selection.chosen if confidence >= calibration.threshold else ()
     return replace(selection, chosen=chosen, confidence=confidence)

@@ -32,8 +32,6 @@ NO_ANSWER: Final[dict[Language, str]] = {
     "en": "The documents do not answer this question.",
 }
 MAX_QUESTION_CHARS: Final = 4000
-# Sentences handed to the evidence step; the best of them are shown at once.
-_RETRIEVED: Final = 64
 # What an abstention shows.
 _NEAREST: Final = 3
 

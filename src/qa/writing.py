@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Generator
+from dataclasses import replace
 
 from qa.check import Checked, quotation
 from qa.errors import ModelUnavailable, PromptTooLong
@@ -58,11 +59,20 @@ def written(
                     yield Piece(token.text)
     except (ModelUnavailable, PromptTooLong) as error:
         exchange.mark("written")
-        exchange.notices.append(f"the sentences are quoted as they are: {error}")
-        if not draft:
-            yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-        return selection, quoted
+        exchange.notices.append(f"the answer was not written to its end: {error}")
+        return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
     checked = resources.check(draft, chosen, resources.encoder)
     exchange.notices.extend(checked.notices)
     return selection, checked
+
+
+def _unwritten(
+    exchange: Exchange, selection: Selection, chosen: tuple[Citation, ...], *, begun: bool
+) -> Generator[Event, None, tuple[Selection, Checked]]:
+    """Quote the sentences of an answer that broke off, if they are sure without the writer."""
+    if not begun:
+        if selection.confidence < exchange.calibration.threshold:
+            return replace(selection, chosen=()), Checked(())
+        yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+    return selection, Checked(tuple(quotation(citation) for citation in chosen))
