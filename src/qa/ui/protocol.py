@@ -4,28 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Protocol
 
-from qa.types import Document, Event, Sentence, Turn
+from qa.api.protocol import Listed
+from qa.types import Document, Event, ModelInfo, Sentence, Turn
 
 
-class DocumentInfo(Protocol):
-    """One line of the list of documents."""
-
-    @property
-    def id(self) -> str:
-        """Return the document's id."""
-        ...
-
-    @property
-    def title(self) -> str:
-        """Return the title shown to people."""
-        ...
-
-    @property
-    def sentences(self) -> int:
-        """Return the number of sentences."""
-        ...
+class DocumentInfo(Listed, Protocol):
+    """One line of the list of documents, with what its reader should know."""
 
     @property
     def notices(self) -> tuple[str, ...]:
@@ -83,35 +69,6 @@ class Box(Protocol):
     @property
     def bottom(self) -> float:
         """Return the lower edge."""
-        ...
-
-
-class ModelInfo(Protocol):
-    """A model that answers can be written with."""
-
-    @property
-    def id(self) -> str:
-        """Return what :meth:`ChatAssistant.use_model` takes."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """Return the name shown to people, the ``backend`` of an assistant that uses it."""
-        ...
-
-    @property
-    def kind(self) -> Literal["ollama", "embedded", "extractive"]:
-        """Return where the model runs; an extractive one only quotes."""
-        ...
-
-    @property
-    def state(self) -> Literal["ready", "missing"]:
-        """Return whether it can be used now."""
-        ...
-
-    @property
-    def detail(self) -> str:
-        """Return what a person should know of it: its size, or what to do when it is missing."""
         ...
 
 
