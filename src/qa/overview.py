@@ -18,26 +18,57 @@ from collections.abc import Sequence
 from qa.types import Hit, Sentence
 from qa.words import stems
 
-_OVERVIEW = re.compile(
-    r"\b(?:r[ée]sum(?:e|er|ez|é|ons)|synth[ée]tise[rz]?"
-    r"|fais(?:-moi)? (?:un|une) (?:r[ée]sum[ée]|synth[èe]se)"
-    r"|de quoi (?:parle|traite|s['’]agit)"
-    r"|quel(?:le)?s? (?:est|sont) (?:le |les )?(?:sujet|th[èe]me)s?"
-    r"|(?:id[ée]es?|points?) (?:principa|essentiel|cl[ée])\w*|en quelques (?:mots|phrases|lignes)"
-    r"|que (?:dit|pense|veut|propose|demande) (?:chaque|chacun)|(?:positions?|avis) de chac\w+"
-    r"|summar(?:y|i[sz]e)|overview|what (?:is|are) (?:this|the|these)(?: [\w-]+){1,3} about"
-    r"|what does each \w+ (?:say|think|want|propose)"
-    r"|(?:main|key) (?:points?|ideas?)|tl;?dr)\b",
+# What the text is called: «ce manuel», "the e-mail thread"; it leaves nothing asked for.
+_TEXT = (
+    r"(?:ce|cet|cette|ces|le|la|les|l['’]|du|des|de la|de l['’]|au|this|these|the)\s*"
+    r"(?:pr[ée]sent\w* )?(?:document|texte|articles?|fichier|page|pdf|contrat|bail|compte[- ]rendu|"
+    r"proc[èe]s[- ]verbal|rapport|courrier|lettre|e-?mails?|mails?|messages?|[ée]changes?|recette|"
+    r"manuel|mode d['’]emploi|notice|guide|[ée]tude|faq|foire aux questions|biographie|communiqu[ée]|"
+    r"text|file|contract|lease|minutes|report|letter|(?:e-?mail |message )?thread|recipe|manual|"
+    r"study|paper|abstract|biography|(?:press )?release|story|conversation|discussion|dossier)s?\b"
+)
+# Asks for the whole by itself.
+_STRONG = re.compile(
+    r"\b(?:r[ée]sum(?:e|er|ez|é|és|ons)(?:[- ](?:moi|nous))?|synth[ée]tis(?:e|er|ez)|synth[èe]se"
+    r"|de quoi (?:[çc]a )?(?:parle|traite|s['’]agit|est-il question)(?:-t-\w+)?"
+    r"|(?:parle|traite) de quoi|sur quoi (?:porte|[çc]a porte)"
+    r"|vue d['’]ensemble|grandes lignes|(?:en|dans les) gros|tl;?dr|topo"
+    r"|summar(?:y|ies|i[sz]e)|sum (?:it |this |that )?up|overview|gist|outline"
+    r"|what (?:is|are|['’]s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what['’]s it about)\b",
     re.IGNORECASE,
 )
-# «Résume la position de Bagdad» asks about something: more content words than this are a question.
-_MOST_WORDS = 2
-# Words about the text itself, which leave nothing asked for.
+# Asks for the whole only when it asks for nothing else («le thème de l’exposition» is a fact).
+_WEAK = re.compile(
+    r"\b(?:(?:sujets?|th[èe]mes?|but|contenu|propos) (?:principa\w+ )?"
+    r"|(?:id[ée]es?|points?|informations?|infos?|[ée]l[ée]ments?|messages?|th[èe]mes?|sujets?)"
+    r" (?:les plus |sont )?(?:principa|importan|essentiel|cl[ée]|fort|marquan|abord[ée]|trait[ée])\w*"
+    r"|(?:principa|grand)\w+ (?:id[ée]es?|points?|informations?|th[èe]mes?|sujets?|[ée]tapes?|parties)"
+    r"|essentiel|retenir|en (?:quelques|deux|trois) (?:mots|phrases|lignes|points)"
+    r"|(?:d[ée]cri[st]|d[ée]crire|pr[ée]sente[rz]?|explique[rz]?|parle|raconte|dis)[- ](?:moi |nous )?"
+    r"|qu(?:e|['’]est[- ]ce que) (?:contient|dit|raconte|explique|apprend|pr[ée]sente)"
+    r"|c['’]est quoi|que (?:dit|pense|veut|propose|demande) (?:chaque|chacun\w*)"
+    r"|que (?:disent|pensent|veulent|proposent) (?:les )?(?:diff[ée]rent\w+|deux|divers\w*)"
+    r"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de chac\w+|(?:de|des) (?:deux|"
+    r"diff[ée]rent\w+)|(?:sont )?exprim[ée]\w*|en pr[ée]sence)"
+    r"|(?:main|key|important|most important) (?:points?|ideas?|takeaways?|facts?|topics?|findings?)"
+    r"|takeaways?|highlights|in (?:a few|two|three) (?:words|sentences|lines|points)"
+    r"|what (?:topics?|subjects?) (?:does|do|are|is)|purpose|(?:tell me|talk) about|describe"
+    r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))|what does each \w+ (?:say|think|want|propose))",
+    re.IGNORECASE,
+)
+# Words about texts and tellings in general.
 _ABOUT = """document texte article fichier contenu sujet thème résumé synthèse idées points
-camp côté partie parties intervenant intervenants personne acteur acteurs side party speaker
-principales principaux essentiel clés phrases mots lignes parle traite agit fais donne
-text file content subject summary overview main key about tldr give"""
+camp côté partie parties intervenant intervenants personne acteur acteurs side party parties speaker
+speakers people principal principales principaux essentiel important importants clés phrases mots
+lignes parle traite agit fais faire donne donner peux pourrais tu vous moi faut bref brève court
+courte pouvez pourriez can could rapide simple simplement brièvement rapidement différents deux trois quelques stp svp plaît
+merci plaît abordés traités ça tout toute entier grandes grands sont quoi text file content subject topics topic summary
+overview main key about tldr give short brief briefly quick please cover covers covered say says
+discuss discussed whole entire write make provide want need know tell"""
 _ABOUT_THE_TEXT = frozenset(stems(_ABOUT))
+_NAMED = re.compile(_TEXT, re.IGNORECASE)
+# «Résume cette réunion», but «résume la position de Bagdad» asks about something in the text.
+_SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+", re.IGNORECASE)
 _FEWEST, _MOST = 3, 6
 # Of a part's paragraphs.
 _HEARD = 2 / 3
@@ -50,10 +81,13 @@ _READABLE_CHARS = range(40, 320)
 
 def is_overview(question: str) -> bool:
     """Tell whether the question asks for the whole of a document and not for a fact in it."""
-    if not _OVERVIEW.search(question):
+    strong = _STRONG.search(question)
+    if not strong and not _WEAK.search(question):
         return False
-    rest = set(stems(_OVERVIEW.sub(" ", question))) - _ABOUT_THE_TEXT
-    return len(rest) < _MOST_WORDS
+    rest = question
+    for known in (_STRONG, _NAMED, _WEAK, *([_SHOWN] if strong else [])):
+        rest = known.sub(" ", rest)
+    return not set(stems(rest)) - _ABOUT_THE_TEXT
 
 
 def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[Hit, ...], ...]:
