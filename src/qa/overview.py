@@ -16,59 +16,56 @@ from collections import Counter
 from collections.abc import Sequence
 
 from qa.types import Hit, Sentence
-from qa.words import stems
+from qa.words import fold, stems
 
-# What the text is called: «ce manuel», "the e-mail thread"; it leaves nothing asked for.
-_TEXT = (
-    r"(?:ce|cet|cette|ces|le|la|les|l['’]|du|des|de la|de l['’]|au|this|these|the)\s*"
-    r"(?:pr[ée]sent\w* )?(?:document|texte|articles?|fichier|page|pdf|contrat|bail|compte[- ]rendu|"
-    r"proc[èe]s[- ]verbal|rapport|courrier|lettre|e-?mails?|mails?|messages?|[ée]changes?|recette|"
-    r"manuel|mode d['’]emploi|notice|guide|[ée]tude|faq|foire aux questions|biographie|communiqu[ée]|"
-    r"text|file|contract|lease|minutes|report|letter|(?:e-?mail |message )?thread|recipe|manual|"
-    r"study|paper|abstract|biography|(?:press )?release|story|conversation|discussion|dossier)s?\b"
-)
+# The question is compared without accents and capitals. What the text is called leaves nothing
+# asked for: «ce manuel», "the e-mail thread".
+_DETERMINER = r"(?:ce|cet|cette|ces|la|les?|l'|du|des|de (?:la|l')|au|this|these|the)"
+_NOUN = """document texte article fichier page pdf contrat bail compte.rendu proces.verbal
+rapport courrier lettre e?-?mail message echange recette manuel mode.d'emploi notice guide etude faq
+biographie communique dossier conversation text file contract lease minute report letter recipe
+manual study paper abstract biography story discussion (?:[a-z-]+.)?thread (?:press.)?release"""
+_NAMED = re.compile(rf"\b{_DETERMINER}\s*(?:{'|'.join(_NOUN.split())})s?\b")
+# «Résume cette réunion», but «résume la position de Bagdad» asks about something in the text.
+_SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+")
 # Asks for the whole by itself.
 _STRONG = re.compile(
-    r"\b(?:r[ée]sum(?:e|er|ez|é|és|ons)(?:[- ](?:moi|nous))?|synth[ée]tis(?:e|er|ez)|synth[èe]se"
-    r"|de quoi (?:[çc]a )?(?:parle|traite|s['’]agit|est-il question)(?:-t-\w+)?"
-    r"|(?:parle|traite) de quoi|sur quoi (?:porte|[çc]a porte)"
-    r"|vue d['’]ensemble|grandes lignes|(?:en|dans les) gros|tl;?dr|topo"
+    r"\b(?:resum(?:e|er|ez|es|ons)(?:[- ](?:moi|nous))?|synthetis(?:e|er|ez)|synthese|tl;?dr|topo"
+    r"|de quoi (?:ca )?(?:parle|traite|s'agit|est-il question)(?:-t-\w+)?|(?:parle|traite) de quoi"
+    r"|sur quoi (?:ca )?porte|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
     r"|summar(?:y|ies|i[sz]e)|sum (?:it |this |that )?up|overview|gist|outline"
-    r"|what (?:is|are|['’]s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what['’]s it about)\b",
-    re.IGNORECASE,
+    r"|what (?:is|are|'s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what's it about)\b"
 )
 # Asks for the whole only when it asks for nothing else («le thème de l’exposition» is a fact).
+_THINGS = r"(?:idee|point|information|info|element|message|theme|sujet|etape|partie)s?"
+_CHIEF = r"(?:principa|importan|essentiel|cle|fort|marquan|aborde|traite|grand)\w*"
+_SEVERAL = r"(?:deux|differente?s|diverse?s)"
 _WEAK = re.compile(
-    r"\b(?:(?:sujets?|th[èe]mes?|but|contenu|propos) (?:principa\w+ )?"
-    r"|(?:id[ée]es?|points?|informations?|infos?|[ée]l[ée]ments?|messages?|th[èe]mes?|sujets?)"
-    r" (?:les plus |sont )?(?:principa|importan|essentiel|cl[ée]|fort|marquan|abord[ée]|trait[ée])\w*"
-    r"|(?:principa|grand)\w+ (?:id[ée]es?|points?|informations?|th[èe]mes?|sujets?|[ée]tapes?|parties)"
+    rf"\b(?:{_THINGS} (?:les plus |sont )?{_CHIEF}|{_CHIEF} {_THINGS}|themes?|sujets?|but|contenu"
     r"|essentiel|retenir|en (?:quelques|deux|trois) (?:mots|phrases|lignes|points)"
-    r"|(?:d[ée]cri[st]|d[ée]crire|pr[ée]sente[rz]?|explique[rz]?|parle|raconte|dis)[- ](?:moi |nous )?"
-    r"|qu(?:e|['’]est[- ]ce que) (?:contient|dit|raconte|explique|apprend|pr[ée]sente)"
-    r"|c['’]est quoi|que (?:dit|pense|veut|propose|demande) (?:chaque|chacun\w*)"
-    r"|que (?:disent|pensent|veulent|proposent) (?:les )?(?:diff[ée]rent\w+|deux|divers\w*)"
-    r"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de chac\w+|(?:de|des) (?:deux|"
-    r"diff[ée]rent\w+)|(?:sont )?exprim[ée]\w*|en pr[ée]sence)"
-    r"|(?:main|key|important|most important) (?:points?|ideas?|takeaways?|facts?|topics?|findings?)"
-    r"|takeaways?|highlights|in (?:a few|two|three) (?:words|sentences|lines|points)"
-    r"|what (?:topics?|subjects?) (?:does|do|are|is)|purpose|(?:tell me|talk) about|describe"
-    r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))|what does each \w+ (?:say|think|want|propose))",
-    re.IGNORECASE,
+    r"|(?:decri(?:s|re)|presente[rz]?|explique[rz]?|parle|raconte|dis)(?:[- ](?:moi|nous))?"
+    r"|qu(?:e|'est[- ]ce que) (?:contient|dit|raconte|explique|apprend|presente)|c'est quoi"
+    r"|que (?:dit|pense|veut|propose|demande) (?:chaque|chacune?)"
+    rf"|que (?:disent|pensent|veulent|proposent) (?:les )?{_SEVERAL}"
+    rf"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de chac\w+|(?:de|des) {_SEVERAL}"
+    r"|(?:sont )?exprime\w*|en presence)"
+    r"|(?:main|key|(?:most )?important) (?:point|idea|takeaway|fact|topic|finding)s?"
+    r"|takeaways?|highlights|in (?:a few|two|three) (?:words|sentences|lines|points)|describe"
+    r"|what (?:topics?|subjects?) (?:does|do|are|is)|purpose|(?:tell me|talk) about"
+    r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))"
+    r"|what does each \w+ (?:say|think|want|propose))\b"
 )
 # Words about texts and tellings in general.
-_ABOUT = """document texte article fichier contenu sujet thème résumé synthèse idées points
-camp côté partie parties intervenant intervenants personne acteur acteurs side party parties speaker
-speakers people principal principales principaux essentiel important importants clés phrases mots
-lignes parle traite agit fais faire donne donner peux pourrais tu vous moi faut bref brève court
-courte pouvez pourriez can could rapide simple simplement brièvement rapidement différents deux trois quelques stp svp plaît
-merci plaît abordés traités ça tout toute entier grandes grands sont quoi text file content subject topics topic summary
-overview main key about tldr give short brief briefly quick please cover covers covered say says
-discuss discussed whole entire write make provide want need know tell"""
-_ABOUT_THE_TEXT = frozenset(stems(_ABOUT))
-_NAMED = re.compile(_TEXT, re.IGNORECASE)
-# «Résume cette réunion», but «résume la position de Bagdad» asks about something in the text.
-_SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+", re.IGNORECASE)
+_ABOUT_THE_TEXT = frozenset(
+    stems("""document texte article fichier contenu sujet thème résumé synthèse idées points
+camp côté partie parties intervenant intervenants personne acteur acteurs principal principales
+principaux essentiel important importants clés phrases mots lignes parle traite agit fais faire
+donne donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple rapide
+simplement brièvement rapidement différents deux trois quelques stp svp plaît merci abordés traités
+ça tout toute entier sont quoi side party parties speaker speakers people text file content subject
+topic topics summary overview main key about short brief briefly quick please cover covered say
+discuss discussed whole entire write make provide want need know tell give can could""")
+)
 _FEWEST, _MOST = 3, 6
 # Of a part's paragraphs.
 _HEARD = 2 / 3
@@ -81,10 +78,10 @@ _READABLE_CHARS = range(40, 320)
 
 def is_overview(question: str) -> bool:
     """Tell whether the question asks for the whole of a document and not for a fact in it."""
-    strong = _STRONG.search(question)
-    if not strong and not _WEAK.search(question):
+    rest = fold(question).replace("’", "'")
+    strong = _STRONG.search(rest)
+    if not strong and not _WEAK.search(rest):
         return False
-    rest = question
     for known in (_STRONG, _NAMED, _WEAK, *([_SHOWN] if strong else [])):
         rest = known.sub(" ", rest)
     return not set(stems(rest)) - _ABOUT_THE_TEXT
