@@ -34,6 +34,7 @@ ORDER = (
     "library",
     "retrieve",
     "llm",
+    "passages",
     "prompt",
     "conversation",
     "smalltalk",

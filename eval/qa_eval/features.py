@@ -91,7 +91,10 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     gold = {span for gold_set in item.evidence for span in gold_set}
     candidates = [
         replace(
-            candidate, probe=probe(question, candidate.hit.sentence.text, language(question), ask)
+            candidate,
+            probe=probe(
+                question, resources.passage(candidate.hit.sentence), language(question), ask
+            ),
         )
         if candidate.voted or candidate.hit.rank <= _PROBED
         else candidate
@@ -104,7 +107,9 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "kind": item.kind,
         "none": votes.none,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
-        "write": _write_odds(question, candidates, votes.none, ask, voting=numbered is not None),
+        "write": _write_odds(
+            question, candidates, votes.none, ask, resources, voting=numbered is not None
+        ),
         "candidates": [
             {
                 "hit": _dump(candidate.hit),
@@ -118,7 +123,13 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
 
 
 def _write_odds(
-    question: str, candidates: Sequence[Candidate], none: float, ask: Meter, *, voting: bool
+    question: str,
+    candidates: Sequence[Candidate],
+    none: float,
+    ask: Meter,
+    resources: Resources,
+    *,
+    voting: bool,
 ) -> float:
     """Return the writer's log-odds of answering, over what the present calibration would choose."""
     part = load_calibrations()["vote" if voting else "probe"]
@@ -126,7 +137,8 @@ def _write_odds(
     chosen = decide(question, candidates, always, none).chosen
     if not chosen:
         return 0.0
-    texts = [" ".join(hit.sentence.text.split()) for hit in chosen]
+    shown = [hit.sentence for hit in chosen]
+    texts = [resources.passage(sentence, shown) for sentence in shown]
     prompt = write_prompt(question, texts, language(question))
     text, top = ask.complete(replace(prompt, max_tokens=1))
     return answer_odds(top, text, language(question))

@@ -127,6 +127,7 @@ def select(
     language: Language = "fr",
     numbered: NumberedDocument | None = None,
     probe_inside: bool = False,
+    passage: Callable[[Sentence], str] = lambda sentence: sentence.text,
 ) -> Selection:
     """Choose the sentences that prove the answer and decide whether there is one.
 
@@ -134,6 +135,7 @@ def select(
     :param ask: the model; None selects by retrieval alone.
     :param numbered: the document whose static prefix the model holds; without it there is no vote.
     :param probe_inside: ask the probes after that prefix too.
+    :param passage: returns what a sentence is read with.
     """
     if not hits:
         return Selection((), (), 0.0)
@@ -152,7 +154,7 @@ def select(
             candidates,
             calibration.probes,
             calibration.sure_probe,
-            lambda c: probe(question, c.hit.sentence.text, language, ask, inside),
+            lambda c: probe(question, passage(c.hit.sentence), language, ask, inside),
         )
     selection = decide(question, candidates, calibration, votes.none)
     return replace(selection, notices=notices)

@@ -6,7 +6,7 @@ Example: ``Exchange("Qui parle ?", "fr", None).timings().total_s``.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from qa.calibration import Calibration, calibration_for
@@ -15,9 +15,10 @@ from qa.embed import Encoder
 from qa.evidence import Selection
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
+from qa.passages import passage
 from qa.prompt import Language, NumberedDocument
 from qa.store import Store
-from qa.types import Citation, Timings
+from qa.types import Citation, Sentence, Timings
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,10 @@ class Resources:
     notices: tuple[str, ...] = ()
     check: Callable[[str, Sequence[Citation], Encoder], Checked] = check
     selection: Selection | None = None
+
+    def passage(self, sentence: Sentence, shown: Collection[Sentence] = ()) -> str:
+        """Return what the model reads of a sentence: with its heading, and what it leans on."""
+        return passage(sentence, self.store.sentences(sentence.document), shown)
 
 
 @dataclass(slots=True)

@@ -128,6 +128,7 @@ def _select(
                 language=exchange.language,
                 numbered=numbered,
                 probe_inside=inside,
+                passage=resources.passage,
             )
             exchange.notices.extend(selection.notices)
             return selection

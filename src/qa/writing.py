@@ -36,7 +36,8 @@ def written(
     if exchange.ask is None or model is None:
         yield Evidence(chosen, chosen=True, confidence=selection.confidence)
         return selection, quoted
-    texts = [" ".join(citation.text.split()) for citation in chosen]
+    shown = [hit.sentence for hit in selection.chosen]
+    texts = [resources.passage(sentence, shown) for sentence in shown]
     prompt = write_prompt(
         exchange.question, texts, exchange.language, examples=model.keeps_prefixes
     )

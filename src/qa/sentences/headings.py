@@ -23,6 +23,8 @@ _NUMBERED = re.compile(
 _DIVISION = re.compile(
     r"(?P<name>[^\W\d_]+)\s+(?:\d{1,4}(?:er)?|[IVXLC]+|[A-Z])(?:[.-]\d+)*\s*(?:$|[.:–—-])"
 )
+# One question, perhaps numbered or emphasised, and nothing after it.
+_ASKED = re.compile(r"(?:Q\s*\d*\s*[:.)]|\d{1,3}[.)]|[*_«\"(])*\s*[^\W_][^.!?…]*\?[\s*_»\")]*")
 _FACT = re.compile(r"\b\d{1,3}\b|\d{5,}|\d[.,/:]\d|@|://|www\.")
 _ENDS = frozenset(".!?…:;,‽。！？｡؟۔।॥։።။：；，、،؛")
 
@@ -43,6 +45,10 @@ def mark_headings(text: str, blocks: list[Block]) -> list[Block]:
             chain = 0
             continue
         line = text[block.start : block.end]
+        if _is_asked_and_answered(text, block, after):
+            marked[index] = block._replace(kind="heading")
+            chain = 0
+            continue
         short = len(line) <= HEADING_CHARS and len(line.split()) <= _HEADING_WORDS
         if not short or ends_in(text, block, _ENDS):
             chain = 0
@@ -58,6 +64,19 @@ def mark_headings(text: str, blocks: list[Block]) -> list[Block]:
             marked[index] = block._replace(kind="heading")
         chain = chain + 1 if by_shape else 0
     return marked
+
+
+def _is_asked_and_answered(text: str, block: Block, after: Block) -> bool:
+    """Return whether a line is one question that what follows answers, as in a list of questions.
+
+    A line of a dialogue («— Où vas-tu ?») is not: it is told, so it may be cited.
+    """
+    line = text[block.start : block.end]
+    if not _ASKED.fullmatch(line) or len(line) > 2 * HEADING_CHARS:
+        return False
+    return after.kind in ("text", "item", "table") and not _ASKED.fullmatch(
+        text, after.start, after.end
+    )
 
 
 def _is_capitals(line: str) -> bool:

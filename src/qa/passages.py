@@ -1,0 +1,71 @@
+"""What a sentence is read with: the heading it stands under, and the sentence it leans on.
+
+«Rien pour les moins de 18 ans.» answers only under «Combien coûte la carte ?», and «Elle» is whoever
+was named before. The model judges and answers from the passage; the sentence alone is cited.
+
+Example: ``passage(sentences[4], sentences)`` is ``"Tarifs : Elle coûte 12 €."``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Sequence
+from typing import Final
+
+from qa.types import Sentence
+from qa.words import fold
+
+# Of the heading and of the sentence before, characters: a passage stays a short prompt.
+_MOST_CHARS: Final = 200
+# A word that points back, among the first of a sentence; «il y a» costs a few needless words.
+_OPENING_WORDS: Final = 8
+_POINTS_BACK: Final = frozenset(
+    """il elle ils elles celui celle ceux celles cela ceci ca lui leur leurs son sa ses ce cet cette
+    ces he she they it him her his its their theirs them this that these those""".split()
+)
+_OPENS_BACK: Final = re.compile(
+    r"(?:oui|non|si|sinon|mais|or|puis|ensuite|enfin|toutefois|cependant|en revanche|de meme|d'ou"
+    r"|yes|no|but|however|then|otherwise|instead|also|so|both|neither)\b"
+)
+
+
+def passage(
+    sentence: Sentence, sentences: Sequence[Sentence], shown: Collection[Sentence] = ()
+) -> str:
+    """Return the text to read a sentence by, on one line.
+
+    :param sentence: one of ``sentences``.
+    :param sentences: all of its document's, in order; ``sentences[i].index == i``.
+    :param shown: those that are read beside it anyway.
+    :return: its heading, the sentence before if it points back, and the sentence.
+    """
+    parts = [_heading(sentence, sentences)]
+    before = sentences[sentence.index - 1] if sentence.index else None
+    if before is not None and not before.heading and before not in shown and _leans(sentence):
+        parts.append(_shortened(before.text))
+    parts.append(" ".join(sentence.text.split()))
+    return " ".join(part for part in parts if part)
+
+
+def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
+    """Return the nearest heading above as a lead-in; a document's first line is its title."""
+    above = (sentences[index] for index in range(sentence.index - 1, 0, -1))
+    heading = next((one for one in above if one.heading and any(map(str.isalnum, one.text))), None)
+    if heading is None:
+        return ""
+    text = _shortened(heading.text).strip("#*_ ")
+    return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
+
+
+def _leans(sentence: Sentence) -> bool:
+    text = fold(sentence.text)
+    words = re.findall(r"[^\W\d_]+", text)[:_OPENING_WORDS]
+    return not _POINTS_BACK.isdisjoint(words) or _OPENS_BACK.match(text) is not None
+
+
+def _shortened(text: str) -> str:
+    """Return the end of a long text, from a whole word on: what follows leans on it."""
+    line = " ".join(text.split())
+    if len(line) <= _MOST_CHARS:
+        return line
+    return f"… {line[-_MOST_CHARS:].split(' ', 1)[-1]}"
