@@ -448,3 +448,15 @@ def test_squad_sets_are_measured_through_the_same_command(bench):
     assert bench.results()["near_miss"] == 1.0
     assert bench.results()["questions"] == 2
     assert corpus.load(data, [], bench.folder / "w")[0][0].has_gold
+
+
+def test_a_counterfactual_run_asks_for_changed_numbers_of_changed_documents(bench):
+    arguments = ["--data", str(bench.folder / "set.jsonl"), "--out", str(bench.out)]
+    arguments += ["--counterfactual"]
+    assert cli.main(arguments, bench.settings) == 0
+    assert bench.results()["counterfactual"] is True
+    assert bench.results()["questions"] == 1  # only one asks for a number
+    (edited,) = (bench.out / "documents").iterdir()
+    text = edited.read_text(encoding="utf-8")
+    assert "2500" not in text
+    assert len(text) == len(TEXT)

@@ -341,6 +341,17 @@ def test_each_part_of_a_question_finds_its_own_sentence(opened):
     }
 
 
+def test_the_model_reads_a_sentence_with_its_heading_and_only_the_sentence_is_cited(opened):
+    faq = "Bibliothèque\n\nCombien coûte la carte ?\nRien avant 18 ans. Pour les autres, 12 €.\n"
+    read = "Combien coûte la carte ? Pour les autres, 12 €."
+    model = scripted("12 €.", probes=lambda user: says(5.0 if read in user else -5.0))
+    assistant = opened(model, {"irak.txt": faq})
+    answer = assistant.ask("Combien coûte la carte pour les autres ?")
+    assert [citation.text for citation in answer.citations] == ["Pour les autres, 12 €."]
+    written = [p for p in model.prompts if p.slot == "write"]
+    assert read in written[-1].messages[-1].content
+
+
 def test_a_writer_that_nothing_was_fitted_on_is_taken_at_its_word(opened):
     answer = opened(scripted("Introuvable.", probes=lambda _: says(3.0))).ask(TROOPS)
     assert (answer.answered, answer.citations, answer.kind) == (False, (), "no answer")

@@ -11,7 +11,7 @@ import random
 import shlex
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.resources import files
@@ -32,6 +32,7 @@ from qa_eval.recorder import Recorder
 from qa_eval.retrieval import searcher
 from qa_eval.run import run_items
 from qa_eval.score import SCORES, score_items, write_scores
+from qa_eval.swap import swap_values
 
 _NEEDED = ("ir_measures", "matplotlib")
 
@@ -60,6 +61,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         out / "documents",
         document=options.document,
         near_miss_share=options.near_miss,
+        counterfactual=options.counterfactual,
         seed=options.seed,
     )
     made_with |= manifest.of_documents(paths)
@@ -115,7 +117,10 @@ def _run(
         _note(f"stopped; {kept} of {len(items)} answers are kept. To go on: {resume}")
         raise
     texts = {info.id: assistant.document(info.id).text for info in assistant.documents()}
-    scores = score_items(items, predictions, texts)
+    scores = [
+        replace(score, values={**score.values, **swap_values(given, texts, resources.encoder)})
+        for score, given in zip(score_items(items, predictions, texts), predictions, strict=True)
+    ]
     return report.Run(
         heading=heading,
         items=items,
@@ -156,6 +161,8 @@ def _require_packages() -> None:
 def _name(options: argparse.Namespace) -> str:
     """Return the default folder of a run, another one for each system."""
     name = options.gate.stem if options.gate else options.data.stem
+    if options.counterfactual:
+        name = f"{name}-counterfactual"
     return f"{name}-{options.baseline}" if options.baseline else str(name)
 
 
@@ -191,6 +198,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, help="default: eval/results/NAME of the set")
     parser.add_argument(
         "--near-miss", type=float, default=0.0, help="SQuAD: share asked without their paragraph"
+    )
+    parser.add_argument(
+        "--counterfactual",
+        action="store_true",
+        help="ask for numbers, of documents in which they were changed: who follows the document?",
     )
     parser.add_argument(
         "--read", type=int, default=24, help="let the model read at most so many documents whole"

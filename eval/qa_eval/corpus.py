@@ -15,6 +15,7 @@ from qa import Assistant
 from qa.documents import Parser, find_sources, read_document
 from qa.errors import InputError
 from qa.settings import Settings
+from qa_eval.counterfactual import changed
 from qa_eval.data import Item, is_squad, load_items, load_squad
 
 _UNSAFE = re.compile(r"[^\w.-]+")
@@ -27,6 +28,7 @@ def load(
     *,
     document: Path | None = None,
     near_miss_share: float = 0.0,
+    counterfactual: bool = False,
     seed: int = 0,
 ) -> tuple[tuple[Item, ...], tuple[Path, ...]]:
     """Read a question set and find its documents; everything is checked before a model is loaded.
@@ -34,11 +36,14 @@ def load(
     :param folders: where the documents of a JSON Lines set are.
     :param work: where the articles of a SQuAD set are written as text files.
     :param document: the one document that items without a name are about.
+    :param counterfactual: ask only for numbers, of documents in which they were changed.
     :return: the items, and the paths to index.
     :raises InputError: naming file, line and field.
     """
     if is_squad(data):
         documents, items = load_squad(data, near_miss_share=near_miss_share, seed=seed)
+        if counterfactual:
+            items, documents = changed(items, documents)
         return _written(documents, items, work)
     paths = [document] if document else [folder for folder in folders if folder.exists()]
     with Parser() as parser:
@@ -46,6 +51,9 @@ def load(
         texts = {source.id: read_document(source, parser=parser).text for source in found}
     name = document.name if document else None
     items = load_items(data, texts, document=name)
+    if counterfactual:
+        items, edited = changed(items, texts)
+        return _written(edited, items, work)
     used = {item.document for item in items}
     sources = [source.path for source in found if source.id in used]
     return items, tuple(sources)

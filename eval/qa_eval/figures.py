@@ -109,6 +109,7 @@ MEASURES: Mapping[str, Measure] = {
     "support_recall": _ratio("statements_recall", "statements"),
     "support_precision": _ratio("statements_precision", "statements"),
     "repaired": _mean("repaired"),
+    "swap_flagged": _ratio("swapped_flagged", "swapped"),
     "quoted_instead": _ratio("statements_quoted", "statements_drafted"),
     **{
         name: _mean(name)

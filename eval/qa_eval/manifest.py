@@ -28,6 +28,7 @@ def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object
         "data_sha256": _digest([options.data]),
         "document": str(options.document) if options.document else None,
         "near_miss": options.near_miss,
+        "counterfactual": options.counterfactual,
         "near_miss_seed": options.seed if options.near_miss else None,
         "system": options.baseline or "qa",
         "corpus": options.corpus,

@@ -1,7 +1,8 @@
 """What a sentence is read with: the heading it stands under, and the sentence it leans on.
 
-«Rien pour les moins de 18 ans.» answers only under «Combien coûte la carte ?», and «Elle» is whoever
-was named before. The model judges and answers from the passage; the sentence alone is cited.
+«Rien pour les moins de 18 ans.» answers only under «Combien coûte la carte ?», and «Elle» is
+whoever was named before. The model judges and answers from the passage; only the sentence is
+cited.
 
 Example: ``passage(sentences[4], sentences)`` is ``"Tarifs : Elle coûte 12 €."``.
 """
@@ -18,10 +19,10 @@ from qa.words import fold
 # Of the heading and of the sentence before, characters: a passage stays a short prompt.
 _MOST_CHARS: Final = 200
 # A word that points back, among the first of a sentence; «il y a» costs a few needless words.
-_OPENING_WORDS: Final = 8
-_POINTS_BACK: Final = frozenset(
-    """il elle ils elles celui celle ceux celles cela ceci ca lui leur leurs son sa ses ce cet cette
-    ces he she they it him her his its their theirs them this that these those""".split()
+_OPENING_WORDS: Final = 6
+_POINTS_BACK: Final = re.compile(
+    r"(?:ils?|elles?|celui|celles?|ceux|cela|ceci|ca|ce|cet|cette|ces"
+    r"|he|she|it|they|this|that|these|those)"
 )
 _OPENS_BACK: Final = re.compile(
     r"(?:oui|non|si|sinon|mais|or|puis|ensuite|enfin|toutefois|cependant|en revanche|de meme|d'ou"
@@ -60,7 +61,7 @@ def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
 def _leans(sentence: Sentence) -> bool:
     text = fold(sentence.text)
     words = re.findall(r"[^\W\d_]+", text)[:_OPENING_WORDS]
-    return not _POINTS_BACK.isdisjoint(words) or _OPENS_BACK.match(text) is not None
+    return any(map(_POINTS_BACK.fullmatch, words)) or _OPENS_BACK.match(text) is not None
 
 
 def _shortened(text: str) -> str:
