@@ -37,6 +37,7 @@ ORDER = (
     "passages",
     "prompt",
     "conversation",
+    "translation",
     "smalltalk",
     "overview",
     "parts",

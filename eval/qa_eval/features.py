@@ -14,21 +14,21 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.calibration import load_calibrations
+from qa.consider import Search, spoken_in
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, considered, decide
 from qa.exchange import Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.prompt import write_prompt
-from qa.retrieve import retrieve
+from qa.translation import translated
 from qa.types import Hit
 from qa.witnesses import Votes, answer_odds, probe, vote
 from qa.words import language
 from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
-_PROBED = 2
-_RETRIEVED = 64
+_PROBED = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,23 +78,19 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     if item.history and leans_on_history(question):
         previous = item.history[-1].question
         question = standalone(question, item.history, ask, language(question))
-    hits = retrieve(
-        question,
-        resources.store,
-        resources.encoder,
-        top_k=_RETRIEVED,
-        documents=[item.document],
-        history_question=previous,
-    )
+    search = Search(resources, [item.document], previous)
+    hits, asked, spoken = search(question), question, language(question)
+    if hits and spoken_in(hits, resources.store) != spoken:
+        question = translated(question, spoken_in(hits, resources.store), ask)
+        if question != asked:
+            hits, spoken = search(question), spoken_in(hits, resources.store)
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
     candidates = [
         replace(
             candidate,
-            probe=probe(
-                question, resources.passage(candidate.hit.sentence), language(question), ask
-            ),
+            probe=probe(question, resources.passage(candidate.hit.sentence), spoken, ask),
         )
         if candidate.voted or candidate.hit.rank <= _PROBED
         else candidate
@@ -108,7 +104,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "none": votes.none,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
         "write": _write_odds(
-            question, candidates, votes.none, ask, resources, voting=numbered is not None
+            asked, question, candidates, votes.none, ask, resources, voting=numbered is not None
         ),
         "candidates": [
             {
@@ -123,6 +119,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
 
 
 def _write_odds(
+    asked: str,
     question: str,
     candidates: Sequence[Candidate],
     none: float,
@@ -139,9 +136,9 @@ def _write_odds(
         return 0.0
     shown = [hit.sentence for hit in chosen]
     texts = [resources.passage(sentence, shown) for sentence in shown]
-    prompt = write_prompt(question, texts, language(question))
+    prompt = write_prompt(asked, texts, language(asked))
     text, top = ask.complete(replace(prompt, max_tokens=1))
-    return answer_odds(top, text, language(question))
+    return answer_odds(top, text, language(asked))
 
 
 def _dump(hit: Hit) -> dict[str, object]:

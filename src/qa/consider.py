@@ -1,6 +1,7 @@
 """What is under consideration: retrieval for a question, for a follow-up, and for a part of one.
 
-A follow-up is first retrieved with the question before it, then made to stand alone. The module
+A follow-up is first retrieved with the question before it, then made to stand alone; a question in
+another language than the document that was found is then sought in the document's. The module
 knows nothing of what the sentences prove.
 
 Example: ``Search(resources, None, None)("Qui parle ?")[0].sentence.text``.
@@ -16,12 +17,17 @@ from qa.conversation import leans_on_history, standalone
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED
 from qa.exchange import Exchange, Resources
+from qa.prompt import Language
 from qa.retrieve import retrieve
 from qa.store import Store
+from qa.translation import translated
 from qa.types import Citation, Event, Evidence, Hit, Sentence, Turn
+from qa.words import language
 
 # Sentences handed to the evidence step; the best of them are shown at once.
 _RETRIEVED: Final = 64
+# Enough of a document to tell its language.
+_TELLING_CHARS: Final = 4000
 
 
 def leant_on(question: str, history: Sequence[Turn]) -> str | None:
@@ -66,7 +72,29 @@ def consider(
             exchange.question = rewritten
             hits = search(rewritten)
             yield shown(hits)
+    exchange.sought, exchange.spoken = exchange.question, exchange.language
     return hits
+
+
+def cross(exchange: Exchange, hits: tuple[Hit, ...], search: Search) -> tuple[Hit, ...]:
+    """Seek again in the language of the document that was found, where it is another one."""
+    spoken = spoken_in(hits, search.resources.store) if hits else exchange.language
+    if exchange.ask is None or spoken == exchange.language:
+        return hits
+    try:
+        sought = translated(exchange.question, spoken, exchange.ask)
+    except (ModelUnavailable, PromptTooLong) as error:
+        exchange.notices.append(f"the question was not translated: {error}")
+        return hits
+    if sought == exchange.question:
+        return hits
+    exchange.sought, exchange.spoken = sought, spoken
+    return search(sought)
+
+
+def spoken_in(hits: Sequence[Hit], store: Store) -> Language:
+    """Return the language of the best hit's document, told by how it begins."""
+    return language(store.document(hits[0].sentence.document).text[:_TELLING_CHARS])
 
 
 def _standalone(exchange: Exchange, history: Sequence[Turn]) -> str:

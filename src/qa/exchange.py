@@ -45,11 +45,16 @@ class Resources:
 
 @dataclass(slots=True)
 class Exchange:
-    """The running account of one question."""
+    """The running account of one question.
+
+    ``sought`` and ``spoken``: the question in the document's language, where that is another one.
+    """
 
     question: str
     language: Language
     ask: Meter | None
+    sought: str = ""
+    spoken: Language = "fr"
     calibration: Calibration = field(default_factory=lambda: calibration_for(None))
     started: float = field(default_factory=time.perf_counter)
     marks: dict[str, float] = field(default_factory=dict)

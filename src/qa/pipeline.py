@@ -15,7 +15,7 @@ from typing import Final
 
 from qa.calibration import calibration_for
 from qa.check import Checked, quotation
-from qa.consider import Search, cite, consider, leant_on
+from qa.consider import Search, cite, consider, cross, leant_on
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
@@ -54,13 +54,14 @@ def answer_events(
     if hits and is_overview(question):
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
-    parts = question_parts(question)
+    hits = cross(exchange, hits, search)
+    parts = question_parts(exchange.sought)
     if resources.selection is not None:
         selection = resources.selection
     elif len(parts) == 1 or search.previous:
-        selection = _select(exchange, exchange.question, hits, resources)
+        selection = _select(exchange, exchange.sought, hits, resources)
     else:
-        each = (_select(exchange, part, search(part, question), resources) for part in parts)
+        each = (_select(exchange, part, search(part, exchange.sought), resources) for part in parts)
         selection = merge(list(each))
     exchange.mark("chosen")
     score_of = {c.hit.sentence: c.probability for c in selection.candidates}
@@ -125,7 +126,7 @@ def _select(
                 hits,
                 exchange.calibration,
                 exchange.ask,
-                language=exchange.language,
+                language=exchange.spoken,
                 numbered=numbered,
                 probe_inside=inside,
                 passage=resources.passage,

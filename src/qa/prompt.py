@@ -194,3 +194,9 @@ def rewrite_prompt(previous: str, answer: str, question: str, language: Language
     values = {"previous": previous, "answer": answer, "question": question}
     messages = fill(load_template(f"rewrite.{language}"), values)
     return Prompt(messages, _REWRITE_TOKENS, slot="write", stop=("\n",))
+
+
+def translate_prompt(question: str, into: Language) -> Prompt:
+    """Ask for the question in the language ``into``."""
+    messages = fill(load_template(f"translate.{into}"), {"question": question})
+    return Prompt(messages, _REWRITE_TOKENS, slot="write", stop=("\n",))
