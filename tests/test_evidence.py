@@ -1,11 +1,12 @@
 import math
+from dataclasses import replace
 
 import pytest
 
 from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
-from qa.evidence import policy, select
+from qa.evidence import Candidate, policy, select
 from qa.llm.meter import Meter
 from qa.prompt import number_document
 from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
@@ -113,8 +114,18 @@ def test_the_policy_probes_votes_and_the_best_hits_only():
         asked.append(candidate.hit.rank)
         return 0.0
 
-    policy(sorted(candidates, key=lambda c: c.hit.rank), 2, 9.0, ask)
+    policy(candidates, replace(RULE, probes=2, sure_probe=9.0), ask)
     assert asked == [1, 2]
+
+
+@pytest.mark.parametrize(("odds", "asked"), [([-1, -1, 2, 9], 3), ([-1, -1, -1, -1], 4), ([1], 1)])
+def test_further_hits_are_probed_while_no_probe_says_yes(odds, asked):
+    hits = [replace(HITS[0], sentence=replace(HITS[0].sentence, index=n), rank=n + 1)
+            for n in range(6)]  # fmt: skip
+    answers = iter(odds)
+    rule = replace(RULE, probes=1, most_probes=4, yes_probe=0.0)
+    done = policy([Candidate(hit) for hit in hits], rule, lambda c: float(next(answers)))
+    assert len(done) == asked
 
 
 def test_the_shipped_models_name_known_features_and_say_where_they_come_from():

@@ -16,7 +16,7 @@ from pathlib import Path
 from qa.calibration import load_calibrations
 from qa.consider import Search, spoken_in
 from qa.conversation import leans_on_history, standalone
-from qa.evidence import Candidate, considered, decide
+from qa.evidence import Candidate, considered, decide, policy
 from qa.exchange import Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
@@ -28,7 +28,9 @@ from qa.words import language
 from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
-_PROBED = 4
+_GENEROUS = replace(
+    load_calibrations()["conservative"], probes=2, sure_probe=99.0, most_probes=4, yes_probe=1.0
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +89,12 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
-    candidates = [
-        replace(
-            candidate,
-            probe=probe(question, resources.passage(candidate.hit.sentence), spoken, ask),
-        )
-        if candidate.voted or candidate.hit.rank <= _PROBED
-        else candidate
-        for candidate in considered(hits, votes, item.document)
-    ]
+    every = considered(hits, votes, item.document)
+    asked_of = policy(
+        every, _GENEROUS, lambda c: probe(question, resources.passage(c.hit.sentence), spoken, ask)
+    )
+    probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
+    candidates = [replace(c, probe=probes.get(c.hit.sentence)) for c in every]
     return {
         "id": item.id,
         "document": item.document,

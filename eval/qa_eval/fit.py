@@ -62,15 +62,19 @@ class Part:
     probes: int
     sure: float
     voting: bool
+    most: int = 0
+    yes: float = 0.0
 
 
-def replayed(sample: Sample, probes: int, sure: float, *, voting: bool) -> Sample:
+def replayed(sample: Sample, part: Part) -> Sample:
     """Return the sample as a cheaper policy would see it."""
+    voting = part.voting
     recorded = {c.hit.sentence: c.probe for c in sample.candidates}
     unasked = [replace(c, vote=c.vote if voting else None, probe=None) for c in sample.candidates]
+    cheap = _calibration(part)
     asked = (
-        policy(unasked, probes, sure, lambda c: recorded[c.hit.sentence] or 0.0)
-        if probes
+        policy(unasked, cheap, lambda c: recorded[c.hit.sentence] or 0.0)
+        if part.probes
         else unasked
     )
     gold = dict(zip(recorded, sample.gold, strict=True))
@@ -97,17 +101,29 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
         scored = _scored(sample.candidates, sentence)
         features = question_features(sample.question, scored, sample.none)
         questions.append({**features, "write": write_feature(sample.write)})
+    return replace(
+        _calibration(part),
+        sentence=sentence,
+        answerable=_logistic(questions, answerable, part.question_features),
+        writer=(
+            _logistic(questions, answerable, part.writer_features) if part.writer_features else None
+        ),
+    )
+
+
+def _calibration(part: Part) -> Calibration:
+    """Return what is known of a part before it is fitted: what it may ask."""
+    nothing = Logistic({}, 0.0)
     return Calibration(
-        sentence,
-        _logistic(questions, answerable, part.question_features),
+        nothing,
+        nothing,
         threshold=0.5,
         also=1.0,
         probes=part.probes,
         sure_probe=part.sure,
         fitted={},
-        writer=(
-            _logistic(questions, answerable, part.writer_features) if part.writer_features else None
-        ),
+        most_probes=part.most,
+        yes_probe=part.yes,
     )
 
 
@@ -228,11 +244,7 @@ PARTS = (
 
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
     """Fit one part; both cuts come from questions whose document was held out."""
-    seen = [
-        replayed(sample, part.probes, part.sure, voting=part.voting)
-        for sample in samples
-        if sample.candidates
-    ]
+    seen = [replayed(sample, part) for sample in samples if sample.candidates]
 
     pairs = cross_fit(seen, lambda some: fit_models(some, part))
 
@@ -282,4 +294,6 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
         "also": calibration.also,
         "probes": calibration.probes,
         "sure_probe": calibration.sure_probe,
+        "most_probes": calibration.most_probes,
+        "yes_probe": calibration.yes_probe,
     }

@@ -41,7 +41,8 @@ class Calibration:
     the writer's first token is known, and the confidence before it below which nothing is written;
     without a writer ``answerable`` decides alone. ``also``: a further sentence is used from this
     probability on. ``probes``: how many of the best hits are probed beside the voted ones.
-    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``fitted``: when, on
+    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``most_probes``: how
+    many of the best hits are probed while no probe reaches ``yes_probe``. ``fitted``: when, on
     what, with which model, by which command.
     """
 
@@ -54,6 +55,8 @@ class Calibration:
     fitted: Mapping[str, object]
     writer: Logistic | None = None
     hopeless: float = 0.0
+    most_probes: int = 0
+    yes_probe: float = 0.0
 
     @property
     def first_cut(self) -> float:
@@ -80,6 +83,8 @@ def load_calibrations() -> Mapping[str, Calibration]:
                 else None
             ),
             hopeless=part.get("hopeless", 0.0),
+            most_probes=part.get("most_probes", 0),
+            yes_probe=part.get("yes_probe", 0.0),
         )
         for name, part in raw.items()
     }

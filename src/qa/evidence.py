@@ -152,8 +152,7 @@ def select(
         inside = numbered if probe_inside else None
         candidates = policy(
             candidates,
-            calibration.probes,
-            calibration.sure_probe,
+            calibration,
             lambda c: probe(question, passage(c.hit.sentence), language, ask, inside),
         )
     selection = decide(question, candidates, calibration, votes.none)
@@ -200,28 +199,34 @@ def merge(selections: Sequence[Selection]) -> Selection:
 
 
 def policy(
-    candidates: Sequence[Candidate],
-    probes: int,
-    sure: float,
-    ask: Callable[[Candidate], float],
+    candidates: Sequence[Candidate], calibration: Calibration, ask: Callable[[Candidate], float]
 ) -> list[Candidate]:
-    """Probe the voted sentences and the best ``probes`` hits, as long as it is worth it.
+    """Probe the voted sentences and the best hits, as long as it is worth it.
 
-    The voted ones go first; when the only voted sentence is also the first hit and its probe is at
-    least ``sure``, its rivals are not asked.
+    The voted ones go first; when the only voted sentence is also the first hit and its probe is
+    ``sure``, its rivals are not asked. While no probe says yes, further hits are asked.
 
     :param ask: returns the probe's log-odds for one candidate.
+    :return: the candidates that were asked or spared; others have no witness but retrieval.
     """
-    worth = [c for c in candidates if c.voted or c.hit.rank <= probes]
-    order = sorted(worth, key=lambda c: (not c.voted, c.hit.rank))
+
+    def due(candidate: Candidate) -> bool:
+        return candidate.voted or candidate.hit.rank <= calibration.probes
+
+    order = sorted(candidates, key=lambda c: (not c.voted, c.hit.rank))
     done: list[Candidate] = []
+    best = -math.inf
     for place, candidate in enumerate(order):
+        further = candidate.hit.rank <= calibration.most_probes and best < calibration.yes_probe
+        if not due(candidate) and not further:
+            continue
         asked = replace(candidate, probe=ask(candidate))
         done.append(asked)
-        rest = order[place + 1 :]
-        alone = asked.voted and asked.hit.rank == 1 and not any(other.voted for other in rest)
-        if alone and (asked.probe or 0.0) >= sure:
-            return [*done, *rest]
+        best = max(best, asked.probe or 0.0)
+        others = any(other.voted for other in order[place + 1 :])
+        alone = asked.voted and asked.hit.rank == 1 and not others
+        if alone and (asked.probe or 0.0) >= calibration.sure_probe:
+            return [*done, *filter(due, order[place + 1 :])]
     return done
 
 
