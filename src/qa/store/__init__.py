@@ -5,8 +5,9 @@
 
 from qa.store.fuse import fuse
 from qa.store.local import Store, erase
+from qa.store.prefixes import prefix_owner
 from qa.store.records import DocumentInfo, Label, Origin
 from qa.store.schema import Manifest
 from qa.store.vectors import Vectors
 
-__all__ = ["DocumentInfo", "Label", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse"]
+__all__ = ["DocumentInfo", "Label", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse", "prefix_owner"]

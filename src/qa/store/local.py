@@ -25,6 +25,7 @@ from qa.store import schema, seal, swap
 from qa.store.database import DATABASE
 from qa.store.faults import translated
 from qa.store.migrate import migrate
+from qa.store.prefixes import drop_prefixes
 from qa.store.records import PUT_DOCUMENT, Label, Origin, Span, document_values, to_rows
 from qa.store.search import Searcher
 from qa.store.segments import Segment, load, remove_others
@@ -98,18 +99,21 @@ class Store(Searcher):
         if self._db.is_writing:
             yield
             return
-        files_changed = False
+        changed = files_changed = False
         try:
             with self._db.writing():
                 self._local.changed = False
                 yield
-                if self._local.changed:
+                changed = self._local.changed
+                if changed:
                     files_changed = self._finish()
         finally:
             self._local.changed = False
-        if files_changed:
-            with suppress(OSError):  # what is left is removed at the next opening
+        with suppress(OSError):  # what is left is removed at the next opening
+            if files_changed:
                 self._remove_unused()
+            if changed:
+                drop_prefixes(self._db, self.prefixes)
 
     def _finish(self) -> bool:
         """Count the commit, and return whether it wrote files of vectors."""
@@ -133,6 +137,7 @@ class Store(Searcher):
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])
+            drop_prefixes(self._db, self.prefixes)
             for segment in segments:
                 part = load(self.folder, segment)
                 if part is None:
