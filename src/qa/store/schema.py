@@ -45,11 +45,11 @@ CREATE TABLE segments (
 );
 CREATE TABLE dead (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, vectors INTEGER NOT NULL);
 """
-# Stems (qa.words.stems): the ascii tokenizer takes them as they are in any script.
+# Stems (qa.words.stems): the ascii tokenizer takes them as they are in any script. Positions, which
+# nothing asks for, are kept all the same: without them FTS5 reads and splits the text of every
+# match again to score it (5.3 ms against 1.3 at 10 000 sentences, the same scores).
 TERMS: Final = """
-CREATE VIRTUAL TABLE terms USING fts5 (
-    bare, context, detail = column, tokenize = "ascii tokenchars '.'"
-)
+CREATE VIRTUAL TABLE terms USING fts5 (bare, context, tokenize = "ascii tokenchars '.'")
 """
 
 
