@@ -83,8 +83,8 @@ class ScriptedModel:
     It remembers every prompt (``prompts``), every warmed prefix (``warmed``) and whose it was
     (``owners``), how many streams were closed before their end (``stopped``) and whether it was
     closed. Each slot keeps the words of its last prompt, so that ``computed_tokens`` is what a real
-    prefix cache would leave to read. When the queue is empty ``default`` is called with the prompt; without one an AssertionError
-    names it.
+    prefix cache would leave to read. When the queue is empty ``default`` is called with the
+    prompt; without one an AssertionError names it.
 
     Example: ``ScriptedModel(["2500 soldats.", Reply("Oui", top=(TokenLogprob("Oui", -0.1),))])``.
     """

@@ -232,9 +232,7 @@ class EmbeddedModel:
                 return Usage()
             return replace(self._fill(prompt.slot, tokens, None), prompt_tokens=0)
 
-    def _fill(
-        self, slot: str, tokens: Tokens, progress: Progress | None, owner: str = ""
-    ) -> Usage:
+    def _fill(self, slot: str, tokens: Tokens, progress: Progress | None, owner: str = "") -> Usage:
         """Restore or read ``tokens``; what the server says it restored is never believed.
 
         Some builds of llama.cpp restore nothing while saying so (llama.cpp issue 26676). The
