@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import sqlite3
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_rebuilding_reads_the_files_again_and_keeps_what_has_none(
         place = usb if number % 2 else docs
         place.mkdir(exist_ok=True)
         (place / f"d{number:02}.txt").write_text(expected(number), "utf-8")
-    monkeypatch.setenv("QA_DOCUMENTS", str(docs))
+    monkeypatch.setenv("QA_DOCUMENTS", json.dumps([str(docs)]))
     command = ["index", "--store", str(tmp_path / "store"), "--backend", "extractive"]
     assert cli.main([*command, str(docs), str(usb)]) == cli.ANSWERED
     for number in range(1, 20, 2):

@@ -15,6 +15,7 @@ from typing import Final
 from qa.errors import IndexMismatch
 from qa.store.database import Database
 from qa.store.faults import REBUILD
+from qa.store.remains import check_remains
 
 FORMAT: Final = 2
 
@@ -65,13 +66,14 @@ class Manifest:
     generation: int
 
 
-def create(db: Database, encoder_id: str, dim: int) -> None:
-    """Lay out an empty index, unless there is one."""
+def create(db: Database, folder: Path, encoder_id: str, dim: int) -> None:
+    """Lay out an empty index, unless there is one; what is left of one is an IndexMismatch."""
     if _has_layout(db):
         return
     with db.writing():
         if _has_layout(db):  # another process was faster
             return
+        check_remains(folder)
         lay_out(db)
         now = timestamp()
         for key, value in (
