@@ -80,11 +80,11 @@ Script = str | Reply | Exception
 class ScriptedModel:
     """A chat model that gives queued replies word by word; a word is a token.
 
-    It remembers every prompt (``prompts``), every warmed prefix (``warmed``), how many streams were
-    closed before their end (``stopped``) and whether it was closed. Each slot keeps the words of
-    its last prompt, so that ``computed_tokens`` is what a real prefix cache would leave to read.
-    When the queue is empty ``default`` is called with the prompt; without one an AssertionError
-    names it.
+    It remembers every prompt (``prompts``), every warmed prefix (``warmed``) and whose it was
+    (``owners``), how many streams were closed before their end (``stopped``) and whether it was
+    closed. Each slot keeps the words of its last prompt, so that ``computed_tokens`` is what a real
+    prefix cache would leave to read. When the queue is empty ``default`` is called with the
+    prompt; without one an AssertionError names it.
 
     Example: ``ScriptedModel(["2500 soldats.", Reply("Oui", top=(TokenLogprob("Oui", -0.1),))])``.
     """
@@ -109,6 +109,7 @@ class ScriptedModel:
         self.has_logprobs = has_logprobs
         self.prompts: list[Prompt] = []
         self.warmed: list[tuple[Message, ...]] = []
+        self.owners: list[str] = []
         self.stopped = 0
         self.closed = False
         self._cached: dict[str, list[str]] = {}
@@ -147,10 +148,15 @@ class ScriptedModel:
         return last or (self.keeps_prefixes and prefix in self.warmed)
 
     def warm(
-        self, prefix: tuple[Message, ...], progress: Callable[[str], None] | None = None
+        self,
+        prefix: tuple[Message, ...],
+        progress: Callable[[str], None] | None = None,
+        *,
+        owner: str = "",
     ) -> Usage:
         """Remember ``prefix`` as the document slot's cached words."""
         self.warmed.append(prefix)
+        self.owners.append(owner)
         words = _words(prefix)
         computed = len(words) - _common(words, self._cached.get("document", []))
         self._cached["document"] = words

@@ -29,6 +29,7 @@ ORDER = (
     "store",
     "ingest",
     "reembed",
+    "rescue",
     "transfer",
     "watch",
     "library",

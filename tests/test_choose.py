@@ -34,7 +34,7 @@ class FakeModel:
     def has_prefix(self, prefix: tuple[Message, ...]) -> bool:
         return False
 
-    def warm(self, prefix: tuple[Message, ...], progress=None) -> Usage:
+    def warm(self, prefix: tuple[Message, ...], progress=None, *, owner="") -> Usage:
         return Usage()
 
     def count_tokens(self, text: str) -> int:

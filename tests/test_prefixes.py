@@ -1,11 +1,18 @@
 import json
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from fakes import ScriptedModel
+from qa.llm.choose import Choice
 from qa.llm.prefixes import SavedPrefixes
+from qa.models import Reading
+from qa.store import Store, prefix_owner
+from test_store import ENCODER
+from test_store import put as put_document
 
 KEY, OTHER, THIRD = "a" * 32, "b" * 32, "c" * 32
 
@@ -147,3 +154,69 @@ def test_what_an_interrupted_process_left_is_deleted_an_hour_later(folder):
     (folder / f"{THIRD}.78.part").write_bytes(b"being written now")
     put(saved, KEY, b"cache")
     assert {path.name for path in folder.glob("*.part")} == {f"{THIRD}.78.part"}
+
+
+# Deleted with their document
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    with Store.open(tmp_path / "store", ENCODER.id, ENCODER.dim) as opened:
+        put_document(opened, "irak.txt", ["Trois soldats sont à Bagdad."])
+        put_document(opened, "cuisine.txt", ["Le beurre fond."])
+        yield opened
+
+
+def save_for(store: Store, key: str, document_id: str) -> None:
+    owner = prefix_owner(store.document(document_id)) if document_id else ""
+    saved = opened(store.prefixes)
+    saved.save(key, lambda name: (saved.folder / name).write_bytes(b"cache"), owner)
+
+
+@pytest.mark.parametrize("changed", [None, ["Deux soldats sont à Bagdad."]])
+def test_what_was_saved_of_a_document_goes_when_it_is_removed_or_changed(store, changed):
+    save_for(store, KEY, "irak.txt")
+    save_for(store, OTHER, "cuisine.txt")
+    save_for(store, THIRD, "")  # examples, of no document
+    if changed:
+        put_document(store, "irak.txt", changed)
+    else:
+        store.remove(["irak.txt"])
+    assert keys(store.prefixes) == {OTHER, THIRD}
+    assert {path.stem for path in store.prefixes.glob("*.json")} == {OTHER, THIRD}
+    assert opened(store.prefixes).find(OTHER)
+
+
+def test_a_document_put_again_as_it_was_keeps_what_was_saved_of_it(store):
+    save_for(store, KEY, "irak.txt")
+    put_document(store, "irak.txt", ["Trois soldats sont à Bagdad."])
+    assert keys(store.prefixes) == {KEY}
+
+
+def test_an_undone_removal_deletes_nothing(store):
+    save_for(store, KEY, "irak.txt")
+
+    def fail() -> None:
+        with store.writing():
+            store.remove(["irak.txt"])
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    assert keys(store.prefixes) == {KEY}
+
+
+def test_what_a_crash_left_of_a_removed_document_goes_at_the_next_opening(store):
+    save_for(store, KEY, "irak.txt")
+    left = {path: path.read_bytes() for path in store.prefixes.iterdir()}
+    store.remove(["irak.txt"])
+    for path, content in left.items():
+        path.write_bytes(content)
+    with Store.open(store.folder) as again:
+        assert keys(again.prefixes) == set()
+
+
+def test_what_the_model_reads_of_a_document_is_saved_as_its_own(store):
+    model = ScriptedModel()
+    Reading(Choice(model, "scripted"), store).warm(store.documents())
+    assert model.owners == [prefix_owner(store.document(one.id)) for one in store.documents()]

@@ -199,6 +199,26 @@ def test_searches_stay_inside_the_documents_asked_for(filled: Store) -> None:
     assert filled.size(["cuisine.txt", "none.txt"]) == 2
 
 
+@pytest.mark.parametrize("asked", [["a.txt"], ["a.txt", "c.txt"]])
+def test_a_word_is_as_rare_as_it_is_in_the_documents_asked_for(
+    store: Store, tmp_path: Path, asked: list[str]
+) -> None:
+    texts = {
+        "a.txt": ["Le soldat rouge marche.", "Le drapeau rouge flotte.", "Le soldat bleu dort."],
+        "b.txt": ["Le drapeau bleu flotte."] * 40,  # outside, «soldat» is the rare word
+        "c.txt": ["Le soldat vert mange.", "Le soldat gris chante."],
+    }
+    for document_id, sentences in texts.items():
+        put(store, document_id, sentences)
+    with Store.open(tmp_path / "alone", ENCODER.id, ENCODER.dim) as alone:
+        for document_id in asked:
+            put(alone, document_id, texts[document_id])
+        for question in ("soldat drapeau", "drapeau bleu", "soldat rouge", "inconnu"):
+            inside, expected = lexical(store, question, 9, asked), lexical(alone, question, 9)
+            assert [text for text, _ in inside] == [text for text, _ in expected]
+            assert [score for _, score in inside] == pytest.approx([s for _, s in expected])
+
+
 def test_an_empty_store_answers_searches_with_nothing(store: Store) -> None:
     assert store.size() == 0
     assert dense(store, "soldats") == lexical(store, "soldats") == []

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from qa.errors import QAError
-from qa.store import Store, seal
+from qa.errors import IndexMismatch, QAError
+from qa.store import Store, erase, seal
 from test_store import ENCODER, dense, lexical, put, reopened
 
 WORDS = "soldat marche vers ville drapeau rouge bleu vert pluie fine".split()  # noqa: SIM905
@@ -301,7 +301,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from qa.errors import QAError
+from qa.errors import IndexMismatch, QAError
 from test_store_files import lines, put, reopened, seal
 seal.SEALED_ROWS = 20
 with reopened(Path({folder!r})) as store:
@@ -337,7 +337,7 @@ READ = """
 import faiss, os, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from qa.errors import QAError
+from qa.errors import IndexMismatch, QAError
 from qa.words import stems
 from test_store_files import answers, put, reopened
 stems('Trois mots')  # reads its lists of words
@@ -413,3 +413,81 @@ def test_a_process_killed_in_a_commit_leaves_the_state_before_it(
         assert answers(again) == before
         assert again.check(deep=True) == []
         assert len(files(folder)) == 1
+
+
+# Lost files and a damaged log
+
+
+def test_a_lost_database_is_an_error_and_not_an_empty_index(store: Store, folder: Path) -> None:
+    fill(store, 4)
+    store.close()
+    (folder / "store.sqlite").unlink()
+    with pytest.raises(IndexMismatch, match=r"missing.*vectors-.*--rebuild"):
+        reopened(folder)
+    with pytest.raises(IndexMismatch, match=r"missing.*vectors-.*--rebuild"):
+        Store.open(folder)
+    assert len(files(folder)) == 1
+    erase(folder)
+    with reopened(folder) as anew:
+        assert anew.documents() == ()
+
+
+LOGGED = """
+import os, sys
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from test_store_files import lines, put, reopened, seal
+seal.SEALED_ROWS = 20
+store = reopened(Path({folder!r}))
+for number in range(8):
+    put(store, f"d{{number}}.txt", lines(number, 7))
+os._exit(9)
+"""
+
+
+@pytest.fixture
+def logged(folder: Path) -> Path:
+    """Return an index of eight commits, all in SQLite's log, whose writer was killed."""
+    code = LOGGED.format(tests=str(Path(__file__).parent), folder=str(folder))
+    died = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert died.returncode == 9, died.stderr
+    assert (folder / "store.sqlite-wal").stat().st_size > 100_000
+    return folder
+
+
+def test_a_log_without_its_database_is_not_thrown_away(logged: Path) -> None:
+    (logged / "store.sqlite").unlink()
+    for path in logged.glob("vectors*"):
+        path.unlink()
+    with pytest.raises(IndexMismatch, match=r"missing.*-wal"):
+        reopened(logged)
+    assert (logged / "store.sqlite-wal").stat().st_size > 100_000
+
+
+@pytest.mark.parametrize("harm", ["whole", "flip", "cut", "remove"])
+def test_a_harmed_log_leaves_one_of_the_commits_or_an_error(
+    logged: Path, tmp_path: Path, harm: str
+) -> None:
+    content = (logged / "store.sqlite-wal").read_bytes()
+    for place in range(5, 100, 19):
+        copy = tmp_path / f"copy-{place}"
+        shutil.copytree(logged, copy)
+        log = copy / "store.sqlite-wal"
+        (copy / "store.sqlite-shm").unlink()
+        at = place * len(content) // 100
+        if harm == "remove":
+            log.unlink()
+        elif harm != "whole":
+            flipped = content[:at] + bytes([content[at] ^ 4]) + content[at + 1 :]
+            log.write_bytes(flipped if harm == "flip" else content[:at])
+        try:
+            with reopened(copy) as again:
+                ids = [info.id for info in again.documents()]
+                assert ids == [f"d{number}.txt" for number in range(len(ids))]
+                assert again.generation == len(ids)
+                assert again.check(deep=True) == []
+                assert (len(ids) == 8) is (harm == "whole")
+                for number, one in enumerate(ids):
+                    assert [s.text for s in again.sentences(one)] == lines(number, 7)
+        except QAError:
+            assert harm != "whole"

@@ -1,6 +1,8 @@
 """``qa bench store``: how the store grows, beside raw FAISS, raw FTS5 and LlamaIndex's own pair.
 
-Texts and vectors are synthetic (`qa_eval.synthetic`); nothing is encoded.
+Texts and vectors are synthetic (`qa_eval.synthetic`); nothing is encoded. With ``--clock
+process_time`` all times are the processor's: what other programs take of the machine, and waiting
+for the disk, do not count.
 
 Example: ``qa bench store --sizes 10000 100000``.
 """
@@ -16,7 +18,6 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,7 +32,7 @@ from qa.sentences import split_sentences
 from qa.settings import Settings
 from qa.store import Origin, Store, Vectors
 from qa.words import stems
-from qa_eval.bench_llama import measure_llama, timed
+from qa_eval.bench_llama import CLOCKS, Timed, measure_llama
 from qa_eval.synthetic import DIM, SENTENCES_A_DOCUMENT, Prepared, Synthetic
 
 _COMMIT_DOCUMENTS = 20
@@ -39,19 +40,20 @@ _QUERIES = 40
 _CHANGES = 12
 _TOP_K = 200
 _OPENED = """
-import sys, time, resource
+import sys, time
 from pathlib import Path
 import numpy, faiss, psutil
 from qa.store import Store
 from qa.words import stems
 stems("mots")
 before = psutil.Process().memory_info().rss
-started = time.perf_counter()
+now = getattr(time, sys.argv[3])
+started = now()
 store = Store.open(Path(sys.argv[1]), "synthetic", int(sys.argv[2]))
-opened = time.perf_counter() - started
+opened = now() - started
 vector = numpy.zeros(int(sys.argv[2]), dtype="float32"); vector[0] = 1
 store.search_dense(vector, 10)
-print(opened, time.perf_counter() - started, psutil.Process().memory_info().rss - before)
+print(opened, now() - started, psutil.Process().memory_info().rss - before)
 """
 
 
@@ -68,6 +70,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser = argparse.ArgumentParser(prog="qa bench store", description=__doc__)
     parser.add_argument("--sizes", type=int, nargs="+", default=[10_000, 100_000])
     parser.add_argument("--llama", type=int, default=10_000, help="LlamaIndex up to this size")
+    parser.add_argument("--clock", choices=CLOCKS, default=CLOCKS[0], help="of which times are")
     parser.add_argument("--folder", type=Path, help="where the indexes are made")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args(arguments)
@@ -76,7 +79,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     for size in options.sizes:
         folder = Path(tempfile.mkdtemp(dir=options.folder))
         try:
-            rows.append(_measure(made, size, folder, with_llama=size <= options.llama))
+            with_llama = size <= options.llama
+            rows.append(_measure(made, size, folder, options.clock, with_llama=with_llama))
         finally:
             shutil.rmtree(folder)
         if options.out:
@@ -88,52 +92,49 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
 
 def _table(rows: Sequence[Row]) -> str:
     names = list(dict.fromkeys(name for row in rows for name in row.figures))
-    width = max(map(len, names))
-    lines = [f"{'sentences':<{width}}" + "".join(f"{row.sentences:>14,}" for row in rows)]
+    lines = [["sentences", *(f"{row.sentences:,}" for row in rows)], ["---"] + ["---:"] * len(rows)]
     for name in names:
         found = (row.figures.get(name) for row in rows)
-        lines.append(
-            f"{name:<{width}}"
-            + "".join(f"{'-' if one is None else format(one, ',.4g'):>14}" for one in found)
-        )
-    return "\n".join(lines)
+        lines.append([name, *("-" if one is None else format(one, ",.4g") for one in found)])
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
 
 
-def _measure(made: Synthetic, size: int, folder: Path, *, with_llama: bool) -> Row:
+def _measure(made: Synthetic, size: int, folder: Path, clock: str, *, with_llama: bool) -> Row:
     row = Row(size)
+    timed = Timed(clock)
     count = max(1, size // SENTENCES_A_DOCUMENT)
     with Store.open(folder / "store", "synthetic", DIM) as store:
-        row.figures |= _build(store, made, count)
+        row.figures |= _build(store, made, count, timed)
         _note(f"{size}: built, {row.figures['ingestion, sentences/s']:.0f} sentences/s")
         raw = _Raw(folder / "raw", made, count)
-        row.figures |= _search(store, raw, made)
-        row.figures |= _change(store, made)
-    row.figures |= _size(folder / "store", size, made, count)
+        row.figures |= _search(store, raw, made, timed)
+        row.figures |= _change(store, made, timed)
+    row.figures |= _size(folder / "store", size, made, clock)
     _note(f"{size}: {row.figures}")
     if with_llama:
-        row.figures |= measure_llama(made, count, folder / "llama")
+        row.figures |= measure_llama(made, count, folder / "llama", timed)
     return row
 
 
-def _build(store: Store, made: Synthetic, count: int) -> dict[str, float]:
+def _build(store: Store, made: Synthetic, count: int, timed: Timed) -> dict[str, float]:
     process, peaks = psutil.Process(), []
     reading = writing = 0.0
     sentences = 0
     for start in range(0, count, _COMMIT_DOCUMENTS):
         texts = [made.document(n) for n in range(start, min(count, start + _COMMIT_DOCUMENTS))]
-        began = time.perf_counter()
+        began = timed.now()
         parts = []
         for text in texts:
             document = document_from_text(text.text, text.id)
             found = split_sentences(document)
             parts.append((document, found, make_chunks(document, found), text.vectors))
-        middle = time.perf_counter()
+        middle = timed.now()
         with store.writing():
             for document, found, chunks, vectors in parts:
                 store.put(document, Origin(), found, chunks, vectors[: len(chunks)])
                 sentences += len(chunks)
         reading += middle - began
-        writing += time.perf_counter() - middle
+        writing += timed.now() - middle
         peaks.append(process.memory_info().rss)
     half = peaks[len(peaks) // 2]
     return {
@@ -172,7 +173,7 @@ class _Raw:
         self.table.execute(sql, (match, _TOP_K)).fetchall()
 
 
-def _search(store: Store, raw: _Raw, made: Synthetic) -> dict[str, float]:
+def _search(store: Store, raw: _Raw, made: Synthetic, timed: Timed) -> dict[str, float]:
     """Alternate our hybrid search with both raw ones; compare the dense ones' results."""
     encoder = Prepared()
     ours, dense, words, recall = [], [], [], []
@@ -194,7 +195,7 @@ def _search(store: Store, raw: _Raw, made: Synthetic) -> dict[str, float]:
     }
 
 
-def _change(store: Store, made: Synthetic) -> dict[str, float]:
+def _change(store: Store, made: Synthetic, timed: Timed) -> dict[str, float]:
     """Replace and delete documents; the search after is what notices the new commit."""
     updates, removals, noticed = [], [], []
     vector = made.question(0)[1]
@@ -214,12 +215,13 @@ def _change(store: Store, made: Synthetic) -> dict[str, float]:
     }
 
 
-def _size(folder: Path, size: int, made: Synthetic, count: int) -> dict[str, float]:
+def _size(folder: Path, size: int, made: Synthetic, clock: str) -> dict[str, float]:
     """Disk beyond the raw text, and time and memory of opening in a new process."""
+    count = max(1, size // SENTENCES_A_DOCUMENT)
     samples = range(0, count, max(1, count // 20))
     text = statistics.mean(len(made.document(n).text.encode()) for n in samples)
     stored = sum(path.stat().st_size for path in folder.iterdir())
-    command = [sys.executable, "-c", _OPENED, str(folder), str(DIM)]
+    command = [sys.executable, "-c", _OPENED, str(folder), str(DIM), clock]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     opened, searched, resident = map(float, done.stdout.split())
     return {

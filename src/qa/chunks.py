@@ -32,9 +32,9 @@ def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chun
             # A rule (* * *) ends a passage, but what follows is still under the same heading.
             heading, before = _label(sentence.text) or heading, ""
             continue
-        context = _join((title, heading, _flat(before)), _flat(sentence.text))
-        chunks.append(Chunk(sentence, context))
-        before = sentence.text
+        text = _flat(sentence.text)
+        chunks.append(Chunk(sentence, _join((title, heading, before), text)))
+        before = text
     return tuple(chunks)
 
 

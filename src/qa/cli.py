@@ -16,7 +16,7 @@ import json
 import logging
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
@@ -30,6 +30,7 @@ from qa.types import Answer
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.settings import Settings
+    from qa.store import Origin, Salvaged
 
 # How often --watch looks at the files.
 _LOOK_S = 2.0
@@ -80,7 +81,13 @@ def index(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Files and folders (default: index/documents).")
     ] = None,
-    rebuild: Annotated[bool, typer.Option("--rebuild", help="Start from an empty index.")] = False,
+    rebuild: Annotated[
+        bool,
+        typer.Option(
+            "--rebuild",
+            help="Start from an empty index; a damaged one is kept aside, and its text used.",
+        ),
+    ] = False,
     again: Annotated[
         bool, typer.Option("--reembed", help="Make all vectors anew, from the stored text.")
     ] = False,
@@ -96,11 +103,10 @@ def index(
         _reembed(settings)
         if not paths and not watching:
             return ANSWERED
-    chosen = _existing(paths or _known_paths(settings, rebuild=rebuild))
+    salvaged = _salvaged(settings) if rebuild else None
+    chosen = _existing(paths or _known_paths(settings, salvaged, rebuild=rebuild))
     if rebuild:
-        from qa.store import erase
-
-        erase(settings.store)
+        _empty(settings, salvaged, chosen)
     with _assistant(settings, chosen) as assistant:
         report = assistant.report
         if report is not None:
@@ -346,6 +352,35 @@ def _reembed(settings: Settings) -> None:
     out(f"{reembed(settings.store, encoder, note)} sentences have new vectors")
 
 
+def _salvaged(settings: Settings) -> Salvaged | None:
+    """Return what is whole of the index if it is damaged."""
+    from qa.store import salvage
+
+    return salvage(settings.store)
+
+
+def _empty(settings: Settings, salvaged: Salvaged | None, chosen: list[Path]) -> None:
+    """Empty the index; of a damaged one, keep the documents that no chosen file will give."""
+    from qa.embed import load_encoder
+    from qa.rescue import rescue
+    from qa.store import erase
+
+    if salvaged is None:
+        erase(settings.store)
+        return
+    encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=note)
+    rescued = rescue(settings.store, salvaged, chosen, encoder, note)
+    note(
+        f"the damaged index is kept in {str(rescued.aside)!r}; {len(rescued.ids)} documents have "
+        f"no file here and are taken over from it{_listed(rescued.ids)}; {salvaged.lost} documents "
+        f"cannot be read in it"
+    )
+
+
+def _listed(ids: Sequence[str]) -> str:
+    return f" ({', '.join(map(repr, ids))})" if ids else ""
+
+
 def _watch(assistant: Assistant, paths: list[Path]) -> None:
     from threading import Event
 
@@ -371,16 +406,20 @@ def _existing(paths: list[Path]) -> list[Path]:
     return paths
 
 
-def _known_paths(settings: Settings, *, rebuild: bool) -> list[Path]:
+def _known_paths(settings: Settings, salvaged: Salvaged | None, *, rebuild: bool) -> list[Path]:
     """Return the documents folders, and when rebuilding also what else the index was made from."""
     folders = [path for path in settings.documents if path.exists()] or list(settings.documents)
     if not rebuild:
         return folders
     from qa.store import Store
 
-    files: list[Path] = []
-    with contextlib.suppress(QAError), Store.open(settings.store) as store:
-        files = [Path(info.origin.path) for info in store.documents()]
+    origins: list[Origin] = []
+    if salvaged is not None:
+        origins = [origin for _, origin in salvaged.documents]
+    else:
+        with contextlib.suppress(QAError), Store.open(settings.store) as store:
+            origins = [info.origin for info in store.documents()]
+    files = [Path(origin.path) for origin in origins if origin.path]
     known = [folder.resolve() for folder in folders]
     others = [file for file in files if not any(file.is_relative_to(folder) for folder in known)]
     return folders + [file for file in others if file.exists()]

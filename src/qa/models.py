@@ -17,7 +17,7 @@ from qa.errors import QAError
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice
 from qa.prompt import NumberedDocument, number_document
-from qa.store import DocumentInfo, Store
+from qa.store import DocumentInfo, Store, prefix_owner
 from qa.words import language
 
 Progress = Callable[[str], None]
@@ -43,7 +43,7 @@ class Reading:
         model = self.choice.model
         if numbered is None or model is None or not model.has_prefix(numbered.prefix):
             return None
-        model.warm(numbered.prefix)
+        model.warm(numbered.prefix, owner=self._owner(document_id))
         return numbered
 
     def warm(self, documents: Sequence[DocumentInfo], progress: Progress | None = None) -> int:
@@ -54,7 +54,7 @@ class Reading:
             if model is not None and numbered is not None:
                 if progress and not model.has_prefix(numbered.prefix):
                     progress(f"the model reads {info.title!r}, once")
-                model.warm(numbered.prefix, progress)
+                model.warm(numbered.prefix, progress, owner=self._owner(info.id))
                 held += 1
         return held
 
@@ -66,6 +66,9 @@ class Reading:
         """Release the model; calling it twice is fine."""
         if self.choice.model is not None:
             self.choice.model.close()
+
+    def _owner(self, document_id: str) -> str:
+        return prefix_owner(self._store.document(document_id))
 
     def _number(self, document_id: str) -> NumberedDocument | None:
         """Return the document as the model would read it whole; None if it does not fit."""

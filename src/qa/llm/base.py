@@ -75,9 +75,18 @@ class ChatModel(Protocol):
         """Tell whether :meth:`warm` would cost next to nothing: held already, or saved."""
         ...
 
-    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
+    def warm(
+        self,
+        prefix: tuple[Message, ...],
+        progress: Progress | None = None,
+        *,
+        owner: str = "",
+    ) -> Usage:
         """Make ``prefix``, a static beginning, cached in the document slot; read it only if needed.
 
+        :param prefix: the messages.
+        :param progress: is told how far reading is.
+        :param owner: goes with what is saved of it, so that it can be deleted with its owner.
         :return: ``prompt_tokens`` is the prefix's exact size, ``computed_tokens`` what had to be
             read now.
         """

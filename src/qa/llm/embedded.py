@@ -150,14 +150,20 @@ class EmbeddedModel:
             return True
         return self._saved is not None and self._saved.find(self._prefix_key(tokens))
 
-    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
+    def warm(
+        self,
+        prefix: tuple[Message, ...],
+        progress: Progress | None = None,
+        *,
+        owner: str = "",
+    ) -> Usage:
         """Make ``prefix`` what the document slot begins with: kept, restored, or read and saved."""
         tokens = self._load().renderer.shared(prefix)
         self._check_fits(len(tokens), 1)
         with self._warming:
             if self._holds("document", tokens):
                 return Usage(prompt_tokens=len(tokens))
-            return self._fill("document", tokens, progress)
+            return self._fill("document", tokens, progress, owner)
 
     def count_tokens(self, text: str) -> int:
         """Return the exact number of tokens of ``text``, read as plain text."""
@@ -226,7 +232,7 @@ class EmbeddedModel:
                 return Usage()
             return replace(self._fill(prompt.slot, tokens, None), prompt_tokens=0)
 
-    def _fill(self, slot: str, tokens: Tokens, progress: Progress | None) -> Usage:
+    def _fill(self, slot: str, tokens: Tokens, progress: Progress | None, owner: str = "") -> Usage:
         """Restore or read ``tokens``; what the server says it restored is never believed.
 
         Some builds of llama.cpp restore nothing while saying so (llama.cpp issue 26676). The
@@ -238,7 +244,7 @@ class EmbeddedModel:
         usage = self._read(slot, tokens, progress)
         self._held[slot] = tokens
         if self._saved is not None and not (restored and usage.computed_tokens == 1):
-            self._save(self._saved, slot, key)
+            self._save(self._saved, slot, key, owner)
         return usage
 
     def _read(self, slot: str, tokens: Tokens, progress: Progress | None) -> Usage:
@@ -262,13 +268,13 @@ class EmbeddedModel:
             return False
         return True
 
-    def _save(self, saved: SavedPrefixes, slot: str, key: str) -> None:
+    def _save(self, saved: SavedPrefixes, slot: str, key: str, owner: str) -> None:
         def write(file_name: str) -> int:
             path = f"/slots/{_SLOTS[slot]}?action=save"
             return int(self._load().server.post(path, {"filename": file_name})["n_written"])
 
         try:
-            saved.save(key, write)
+            saved.save(key, write, owner)
         except (ModelUnavailable, OSError) as error:
             log.warning(
                 "what the model has read could not be saved in %s (%s): the next process "

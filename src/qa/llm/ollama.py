@@ -203,7 +203,13 @@ class OllamaModel:
         is_last = next(reversed(self._warmed)) == prefix
         return time.monotonic() - used < _BELIEVED_S and (is_last or self.keeps_prefixes)
 
-    def warm(self, prefix: tuple[Message, ...], progress: Progress | None = None) -> Usage:
+    def warm(
+        self,
+        prefix: tuple[Message, ...],
+        progress: Progress | None = None,
+        *,
+        owner: str = "",
+    ) -> Usage:
         """Make ``prefix`` cached and calibrate the token counts with it; nothing if it is held.
 
         The first time for a server and model it also measures, with two short prompts of its own,
@@ -211,6 +217,7 @@ class OllamaModel:
 
         :param prefix: the messages that later prompts begin with.
         :param progress: is told what takes long.
+        :param owner: plays no part.
         :return: ``prompt_tokens`` is the prefix with the shortest possible question after it (a
             dozen tokens more than the prefix); ``computed_tokens`` is estimated from the time.
         :raises PromptTooLong: the prefix does not fit the window.

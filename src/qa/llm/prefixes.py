@@ -1,7 +1,8 @@
 """Prompt beginnings that were read once, kept as files: found, written atomically, checked, capped.
 
 A file ``<key>.bin`` holds a model's cache after reading a prefix; ``<key>.json`` beside it says how
-many bytes it has and their checksum. The key names everything that the bytes depend on. These files
+many bytes it has, their checksum, and whose they are: the store deletes what belongs to none of its
+documents. The key names everything that the bytes depend on. These files
 are derived: deleting any of them costs only the time to read the prefix again. What the bytes mean
 is known to the server that writes and reads them alone.
 
@@ -70,11 +71,12 @@ class SavedPrefixes:
             return False
         return True
 
-    def save(self, key: str, write: Callable[[str], int]) -> None:
+    def save(self, key: str, write: Callable[[str], int], owner: str = "") -> None:
         """Write the file for ``key`` and delete the least recently used ones beyond the limit.
 
         :param key: names everything that the bytes depend on.
         :param write: given a file name inside the folder, writes it and returns its size in bytes.
+        :param owner: what it is deleted with (:mod:`qa.store.prefixes`); "" for nothing.
         :raises OSError: the folder cannot be written, or the file came out short.
         """
         file, sidecar = self._paths(key)
@@ -86,7 +88,7 @@ class SavedPrefixes:
                 raise OSError(f"{expected} bytes were to be written, {size} are there: disk full?")
             if size > self.limit_bytes:
                 return
-            described = {"format": _FORMAT, "key": key, "bytes": size}
+            described = {"format": _FORMAT, "key": key, "bytes": size, "owner": owner}
             described["sha256"] = _checksum(self.folder / part)
             sidecar_part = self.folder / f"{part}.json"
             sidecar_part.write_text(json.dumps(described), encoding="utf-8")
@@ -123,7 +125,9 @@ def _fits(file: Path, sidecar: Path, key: str) -> bool:
     except (FileNotFoundError, ValueError):
         return False
     wanted = {"format": _FORMAT, "key": key, "bytes": file.stat().st_size}
-    return isinstance(described, dict) and described == {**wanted, "sha256": _checksum(file)}
+    if not isinstance(described, dict) or not wanted.items() <= described.items():
+        return False
+    return described.get("sha256") == _checksum(file)
 
 
 def _checksum(file: Path) -> str:

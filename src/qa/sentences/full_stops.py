@@ -47,7 +47,7 @@ class Stop(NamedTuple):  # a tuple: a large file has millions of stops
     def before(self) -> list[str]:
         """Return up to three words before the stop, without opening marks; the last may be ""."""
         window = self.text[max(self.start, self.at - _ABBREVIATION_CHARS) : self.at]
-        words = [word.lstrip("([{«“„\"'‘*_—–-") for word in window.split()]
+        words = [word.lstrip("([{«“„\"'‘*_—–-") for word in window.split()[-3:]]
         if not window or window[-1].isspace():
             words.append("")
         words[-1] = _ELISION.sub("", words[-1], count=1)

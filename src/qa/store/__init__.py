@@ -4,9 +4,25 @@
 """
 
 from qa.store.fuse import fuse
-from qa.store.local import Store, erase
+from qa.store.local import Store
+from qa.store.prefixes import prefix_owner
 from qa.store.records import DocumentInfo, Label, Origin
+from qa.store.remains import erase
+from qa.store.salvage import Salvaged, salvage, set_aside
 from qa.store.schema import Manifest
 from qa.store.vectors import Vectors
 
-__all__ = ["DocumentInfo", "Label", "Manifest", "Origin", "Store", "Vectors", "erase", "fuse"]
+__all__ = [
+    "DocumentInfo",
+    "Label",
+    "Manifest",
+    "Origin",
+    "Salvaged",
+    "Store",
+    "Vectors",
+    "erase",
+    "fuse",
+    "prefix_owner",
+    "salvage",
+    "set_aside",
+]

@@ -11,7 +11,10 @@ from typing import Final
 
 from qa.errors import IndexMismatch, QAError
 
-REBUILD: Final = "run `qa index --rebuild` to make the index anew from the documents"
+REBUILD: Final = (
+    "run `qa index --rebuild` to make the index anew from the documents, and from what is whole of "
+    "the old one, which is kept aside"
+)
 REEMBED: Final = "run `qa index --reembed` to make sentences and vectors anew from the stored text"
 
 

@@ -13,7 +13,6 @@ Example::
 from __future__ import annotations
 
 import logging
-import shutil
 import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -25,7 +24,9 @@ from qa.store import schema, seal, swap
 from qa.store.database import DATABASE
 from qa.store.faults import translated
 from qa.store.migrate import migrate
+from qa.store.prefixes import drop_prefixes
 from qa.store.records import PUT_DOCUMENT, Label, Origin, Span, document_values, to_rows
+from qa.store.remains import check_remains
 from qa.store.search import Searcher
 from qa.store.segments import Segment, load, remove_others
 from qa.store.vectors import Vectors, pack
@@ -72,14 +73,16 @@ class Store(Searcher):
         return store
 
     def _prepare(self, encoder_id: str | None, dim: int | None) -> None:
-        where = repr(str(self.folder))
+        if not (self.folder / DATABASE).exists():
+            check_remains(self.folder)
         if encoder_id is None or dim is None:
             if not (self.folder / DATABASE).exists():
+                where = repr(str(self.folder))
                 raise IndexMissing(f"there is no index in {where}: run `qa index PATH…`")
         else:
             with translated(self.folder):
                 self.folder.mkdir(parents=True, exist_ok=True)
-            schema.create(self._db, encoder_id, dim)
+            schema.create(self._db, self.folder, encoder_id, dim)
         migrate(self._db, self.folder, schema.read_format(self._db, self.folder))
         if encoder_id is not None and dim is not None:
             self._made_for = (encoder_id, dim)
@@ -98,18 +101,21 @@ class Store(Searcher):
         if self._db.is_writing:
             yield
             return
-        files_changed = False
+        changed = files_changed = False
         try:
             with self._db.writing():
                 self._local.changed = False
                 yield
-                if self._local.changed:
+                changed = self._local.changed
+                if changed:
                     files_changed = self._finish()
         finally:
             self._local.changed = False
-        if files_changed:
-            with suppress(OSError):  # what is left is removed at the next opening
+        with suppress(OSError):  # what is left is removed at the next opening
+            if files_changed:
                 self._remove_unused()
+            if changed:
+                drop_prefixes(self._db, self.prefixes)
 
     def _finish(self) -> bool:
         """Count the commit, and return whether it wrote files of vectors."""
@@ -133,6 +139,7 @@ class Store(Searcher):
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])
+            drop_prefixes(self._db, self.prefixes)
             for segment in segments:
                 part = load(self.folder, segment)
                 if part is None:
@@ -258,14 +265,3 @@ class Store(Searcher):
 
     def _next_row(self) -> int:
         return int(self._db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
-
-
-def erase(folder: Path) -> None:
-    """Delete the index in ``folder``, its own files alone, so that it can be made anew."""
-    with translated(folder):
-        for suffix in ("", "-wal", "-shm"):
-            (folder / (DATABASE + suffix)).unlink(missing_ok=True)
-        remove_others(folder, ())
-        for name in ("prefixes", "reembed"):
-            if (folder / name).exists():
-                shutil.rmtree(folder / name)

@@ -8,6 +8,7 @@ are fused.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection
 from pathlib import Path
 from typing import Final
@@ -28,6 +29,11 @@ _IN_SPANS: Final = (
     "AND +rowid IN (SELECT row FROM json_each(?) AS span CROSS JOIN sentences ON row "
     "BETWEEN json_extract(span.value, '$[0]') AND json_extract(span.value, '$[1]'))"
 )
+_MATCH: Final = (
+    f"SELECT rowid, -bm25(terms, 1.0, {_CONTEXT_WEIGHT}) AS score FROM terms WHERE terms MATCH ?"
+)
+# FTS5's own: of a stem that half of the sentences have, or more.
+_COMMONEST: Final = 1e-6
 _MATCHES: Final = 20_000
 _WORDS: Final = (
     "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab ('main', 'terms', 'row')"
@@ -81,37 +87,59 @@ class Searcher(Reader):
     ) -> list[tuple[int, float]]:
         """Return the sentences that share stems as (row, BM25 score), best first, higher better.
 
-        Where the stems stand in very many sentences, the rarest of them are searched for.
+        How rare a stem is counts in the documents asked. Where the stems stand in very many
+        sentences, the rarest of them are searched for.
         """
         if not stems:
             return []
         with self.reading():
-            # Sorted, since the score is a sum of floats and must not depend on the order of a set.
-            match = " OR ".join(f'"{stem}"' for stem in sorted(self._rare(set(stems))))
             spans = self._asked(documents)
-            scope: str = ""
-            values: tuple[object, ...] = ()
+            # Sorted, since the score is a sum of floats and must not depend on the order of a set.
+            rare = sorted(self._rare(set(stems), spans))
             if spans is not None:
-                one = len(spans) == 1
-                scope, values = (_SCOPE, spans[0]) if one else (_IN_SPANS, (json.dumps(spans),))
-            return self._db.run(
-                f"SELECT rowid, -bm25(terms, 1.0, {_CONTEXT_WEIGHT}) AS score FROM terms "
-                f"WHERE terms MATCH ? {scope} ORDER BY score DESC, rowid LIMIT ?",
-                *(match, *values, top_k),
-            )
+                return self._search_words_in(spans, rare, top_k, self.size(documents))
+            match = " OR ".join(f'"{stem}"' for stem in rare)
+            return self._db.run(f"{_MATCH} ORDER BY score DESC, rowid LIMIT ?", match, top_k)
 
-    def _rare(self, stems: Collection[str]) -> list[str]:
+    def _search_words_in(
+        self, spans: list[tuple[int, int]], stems: list[str], top_k: int, size: int
+    ) -> list[tuple[int, float]]:
+        """Search the spans, which hold ``size`` sentences.
+
+        FTS5 weighs a stem by its rarity in the whole store: each is searched for by itself, and the
+        weight replaced.
+        """
+        within, values = (
+            (_SCOPE, spans[0]) if len(spans) == 1 else (_IN_SPANS, (json.dumps(spans),))
+        )
+        counts = self._counts(stems)
+        scores: dict[int, float] = {}
+        for stem in stems:
+            found = self._db.run(f"{_MATCH} {within}", f'"{stem}"', *values)
+            if found:
+                weight = _rarity(len(found), size) / _rarity(counts.get(stem, 0), self.size())
+                for row, score in found:
+                    scores[row] = scores.get(row, 0.0) + weight * score
+        return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:top_k]
+
+    def _counts(self, stems: Collection[str]) -> dict[str, int]:
+        """Return in how many sentences of the store each stem stands; none is left out."""
+        self._db.run(_WORDS)
+        return dict(self._db.run(_COUNTS, json.dumps(sorted(stems))))
+
+    def _rare(self, stems: Collection[str], spans: list[tuple[int, int]] | None) -> list[str]:
         """Return the rarest stems that stand in `_MATCHES` sentences together, one at least.
 
-        Scoring a sentence takes a microsecond or two: a million of them would take seconds.
+        Scoring a sentence takes a microsecond or two: a million of them would take seconds. In one
+        span all of them are, since nothing outside is looked at.
         """
-        if self.size() <= _MATCHES:
+        looked_at = spans[0][1] - spans[0][0] if spans and len(spans) == 1 else self.size()
+        if looked_at <= _MATCHES:
             return list(stems)
-        self._db.run(_WORDS)
-        counted = self._db.run(_COUNTS, json.dumps(sorted(stems)))
+        counted = self._counts(stems)
         kept: list[str] = []
         matches = 0
-        for count, stem in sorted((count, stem) for stem, count in counted):
+        for count, stem in sorted((count, stem) for stem, count in counted.items()):
             matches += count
             if kept and matches > _MATCHES:
                 break
@@ -201,3 +229,9 @@ class Searcher(Reader):
         """Return what is wrong with the index, one sentence each; ``deep`` reads everything."""
         with self.reading():
             return problems(self._db, self.folder, self._segments(), deep=deep)
+
+
+def _rarity(count: int, size: int) -> float:
+    """Return BM25's weight of a stem that ``count`` of ``size`` sentences have, as FTS5 has it."""
+    weight = math.log((max(size - count, 0) + 0.5) / (count + 0.5))
+    return weight if weight > 0 else _COMMONEST

@@ -84,6 +84,11 @@ def damage(folder: Path, segment: Segment) -> str:
     return ""
 
 
+def names(folder: Path) -> list[str]:
+    """Return the names of the files of vectors in a folder."""
+    return [path.name for path in folder.glob(_PATTERN)]
+
+
 def remove_others(folder: Path, kept: Iterable[str]) -> None:
     """Delete vector files and unfinished ones that no commit refers to, while nobody writes."""
     names = set(kept)

@@ -37,7 +37,11 @@ NUMBER: Final = (
 _DOTTED: Final = r"(?:[^\W\d_]\.)+[^\W\d_](?![^\W_])\.?"
 _CJK: Final = r"぀-ヿ㐀-䶿一-鿿豈-﫿"
 _LETTERS: Final = rf"[^\W_{_CJK}]+"
-_WORD: Final = re.compile(rf"{NUMBER}(?![^\W\d_])|{_DOTTED}|[{_CJK}]+|{_LETTERS}(?:'{_LETTERS})*")
+# What it begins with is said first: that spares spaces all forms, and letters those of numbers.
+_WORD: Final = re.compile(
+    rf"(?=[\w{_CJK}])"
+    rf"(?:(?=\d){NUMBER}(?![^\W\d_])|{_DOTTED}|[{_CJK}]+|{_LETTERS}(?:'{_LETTERS})*)"
+)
 NUMERAL: Final = re.compile(NUMBER)
 _IDEOGRAPHS: Final = re.compile(f"[{_CJK}]")
 _ELISIONS: Final = frozenset(

@@ -1,0 +1,116 @@
+"""What is whole in a damaged SQLite file: text is the one thing that cannot be made again.
+
+Each document is read for itself, so that a damaged page costs only what is on it, and believed only
+with the checksum of its text. It knows nothing of sentences or vectors, which come of the text.
+
+Example: ``salvage(Path("index/store")).documents``.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+from qa.store.database import DATABASE
+from qa.store.faults import translated
+from qa.store.records import Origin, text_digest, to_document
+from qa.types import Document
+
+_ASIDE: Final = "damaged"
+_NUMBERS: Final = ("format", "dim", "generation")
+_MOST: Final = 10_000_000
+_ROWIDS: Final = (
+    "SELECT rowid FROM documents NOT INDEXED ORDER BY rowid",
+    "SELECT rowid FROM documents NOT INDEXED ORDER BY rowid DESC",
+    "SELECT rowid FROM documents INDEXED BY sqlite_autoindex_documents_1 ORDER BY id",
+)
+_DOCUMENT: Final = (
+    "SELECT id, title, text, pages, notices, text_sha256, root, path, sha256, size, mtime_ns, "
+    "recipe FROM documents WHERE rowid = ?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Salvaged:
+    """The documents of a damaged index that are whole; ``lost`` are there and are not."""
+
+    documents: tuple[tuple[Document, Origin], ...]
+    lost: int
+
+
+def salvage(folder: Path) -> Salvaged | None:
+    """Read what is whole of a damaged index; nothing is changed.
+
+    :param folder: the index.
+    :return: its documents; None where there is no index, or it is not damaged.
+    """
+    path = folder / DATABASE
+    if not path.is_file():
+        return None
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
+            rows = _rowids(db)
+            last = max(rows, default=0)
+            read = [(rowid, _document(db, rowid)) for rowid in range(1, last + 1)]
+            found = tuple(one for _, one in read if one)
+            lost = sum(rowid in rows for rowid, one in read if one is None)
+            return Salvaged(found, lost) if lost or _is_malformed(db) else None
+    except sqlite3.Error:  # it is no database at all
+        return Salvaged((), 0)
+
+
+def set_aside(folder: Path) -> Path:
+    """Move the database of a damaged index to a folder of its own, and return that."""
+    with translated(folder):
+        aside = folder / _ASIDE / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
+        aside.mkdir(parents=True)
+        for suffix in ("", "-wal", "-shm"):
+            with suppress(FileNotFoundError):
+                os.replace(folder / (DATABASE + suffix), aside / (DATABASE + suffix))
+    return aside
+
+
+def _is_malformed(db: sqlite3.Connection) -> bool:
+    try:
+        manifest = dict(db.execute("SELECT key, value FROM meta"))
+        whole = all(str(manifest.get(key, "")).isdigit() for key in _NUMBERS)
+        sound = db.execute("PRAGMA quick_check (1)").fetchall() == [("ok",)]
+    except sqlite3.Error:
+        return True
+    return not (whole and sound and "encoder_id" in manifest)
+
+
+def _rowids(db: sqlite3.Connection) -> set[int]:
+    """Return the rows of the documents that are seen from either end or in the index of names."""
+    seen = {rowid for sql in _ROWIDS for rowid in _until_error(db, sql)}
+    return {rowid for rowid in seen if 0 < rowid <= _MOST}  # beyond is damage
+
+
+def _until_error(db: sqlite3.Connection, sql: str) -> Iterator[int]:
+    with suppress(sqlite3.Error):
+        for (rowid,) in db.execute(sql):
+            yield rowid
+
+
+def _document(db: sqlite3.Connection, rowid: int) -> tuple[Document, Origin] | None:
+    """Return a document if it is there and its text is what was written."""
+    with suppress(sqlite3.Error):
+        for row in db.execute(_DOCUMENT, (rowid,)):
+            return _whole(row)
+    return None
+
+
+def _whole(row: tuple[Any, ...]) -> tuple[Document, Origin] | None:
+    document_id, title, text, pages, notices, digest, *origin = row
+    if not isinstance(text, str) or text_digest(text) != digest:
+        return None
+    try:
+        return to_document((document_id, title, text, pages, notices)), Origin(*origin)
+    except (ValueError, TypeError):  # what stands beside the text is damaged
+        return Document(str(document_id), str(title), text), Origin()

@@ -1,0 +1,160 @@
+"""A damaged SQLite file: what is whole in it is taken over, and the file is kept aside."""
+
+from __future__ import annotations
+
+import json
+import random
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+import qa.embed
+from fakes import HashEncoder
+from qa import cli
+from qa.rescue import rescue
+from qa.store import Store, salvage
+from test_store import ENCODER, lexical, made, put
+
+PAGE = 16_384
+
+
+def lines(number: int) -> list[str]:
+    rng = random.Random(number)
+    return [f"Le navire {rng.random()} part du port {number}." for _ in range(200)]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return the folder of an index of forty documents, none of which has a file."""
+    folder = tmp_path / "store"
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
+        for number in range(40):
+            put(store, f"d{number:02}.txt", lines(number))
+    return folder
+
+
+def harm(folder: Path, place: int, count: int) -> None:
+    with (folder / "store.sqlite").open("r+b") as file:
+        file.seek(place)
+        file.write(random.Random(place).randbytes(count))
+
+
+def texts(folder: Path) -> dict[str, str]:
+    salvaged = salvage(folder)
+    assert salvaged is not None
+    return {document.id: document.text for document, _ in salvaged.documents}
+
+
+def expected(number: int) -> str:
+    return made(f"d{number:02}.txt", lines(number))[0].text
+
+
+def pages_of(folder: Path, table: str) -> list[int]:
+    """Return where the pages of a table begin in the file, as its rows tell."""
+    marker = lines(7)[100].encode() if table == "documents" else b""
+    return [(folder / "store.sqlite").read_bytes().index(marker) // PAGE * PAGE]
+
+
+def test_a_whole_index_and_none_have_nothing_to_salvage(folder: Path, tmp_path: Path) -> None:
+    assert salvage(folder) is None
+    assert salvage(tmp_path / "none") is None
+
+
+def test_a_destroyed_page_costs_the_documents_on_it_alone(folder: Path) -> None:
+    [place] = pages_of(folder, "documents")
+    harm(folder, place, PAGE)
+    found = texts(folder)
+    assert "d07.txt" not in found
+    assert len(found) >= 37
+    assert all(text == expected(int(name[1:3])) for name, text in found.items())
+
+
+def test_flipped_bits_anywhere_cost_few_documents_and_never_give_a_wrong_text(
+    folder: Path,
+) -> None:
+    path = folder / "store.sqlite"
+    content = path.read_bytes()
+    rng = random.Random(4)
+    salvaged = 0
+    for _ in range(25):
+        harmed = bytearray(content)
+        for _ in range(20):
+            harmed[rng.randrange(PAGE, len(content))] ^= 1 << rng.randrange(8)
+        path.write_bytes(harmed)
+        found = salvage(folder)
+        if found is None:  # only vectors or words are harmed, which verifying finds
+            continue
+        salvaged += 1
+        for document, _ in found.documents:
+            assert document.text == expected(int(document.id[1:3]))
+        assert len(found.documents) >= 20
+    assert salvaged > 5
+
+
+@pytest.mark.parametrize("content", [b"", b"no database" * 999])
+def test_a_file_that_is_no_database_has_nothing_to_take_over(folder: Path, content: bytes) -> None:
+    (folder / "store.sqlite").write_bytes(content)
+    for suffix in ("-wal", "-shm"):
+        (folder / f"store.sqlite{suffix}").unlink(missing_ok=True)
+    found = salvage(folder)
+    assert found is not None
+    assert found.documents == ()
+
+
+def test_an_index_without_its_manifest_is_damaged_and_all_of_its_text_is_whole(
+    folder: Path,
+) -> None:
+    with sqlite3.connect(folder / "store.sqlite") as db:
+        db.execute("DELETE FROM meta WHERE key = 'dim'")
+    assert len(texts(folder)) == 40
+
+
+def test_what_no_file_gives_is_taken_over_and_the_old_file_is_kept(
+    folder: Path, tmp_path: Path
+) -> None:
+    [place] = pages_of(folder, "documents")
+    harm(folder, place, PAGE)
+    damaged = (folder / "store.sqlite").read_bytes()
+    salvaged = salvage(folder)
+    assert salvaged is not None
+    done = rescue(folder, salvaged, [tmp_path], ENCODER)
+    assert (done.aside / "store.sqlite").read_bytes() == damaged
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
+        assert store.check(deep=True) == []
+        assert {info.id for info in store.documents()} == set(done.ids) == set(texts_of(salvaged))
+        assert lexical(store, lines(3)[5])[0][0] == lines(3)[5]
+
+
+def texts_of(salvaged: object) -> list[str]:
+    return [document.id for document, _ in salvaged.documents]
+
+
+def test_rebuilding_reads_the_files_again_and_keeps_what_has_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(qa.embed, "load_encoder", lambda *_, **__: HashEncoder())
+    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
+    docs, usb = tmp_path / "docs", tmp_path / "usb"
+    for number in range(20):
+        place = usb if number % 2 else docs
+        place.mkdir(exist_ok=True)
+        (place / f"d{number:02}.txt").write_text(expected(number), "utf-8")
+    monkeypatch.setenv("QA_DOCUMENTS", json.dumps([str(docs)]))
+    command = ["index", "--store", str(tmp_path / "store"), "--backend", "extractive"]
+    assert cli.main([*command, str(docs), str(usb)]) == cli.ANSWERED
+    for number in range(1, 20, 2):
+        (usb / f"d{number:02}.txt").unlink()
+    content = (tmp_path / "store" / "store.sqlite").read_bytes()
+    place = content.index(lines(7)[100].encode()) // PAGE * PAGE
+    harm(tmp_path / "store", place, PAGE)
+    assert cli.main([*command, "--rebuild"]) == cli.ANSWERED
+    assert "damaged" in capsys.readouterr().err
+    with Store.open(tmp_path / "store") as store:
+        ids = {info.id for info in store.documents()}
+        assert {f"d{number:02}.txt" for number in range(0, 20, 2)} <= ids
+        assert len(ids) >= 17
+        assert all(store.document(one).text == expected(int(one[1:3])) for one in ids)
+    assert cli.main(command) == cli.ANSWERED  # and they stay
+    with Store.open(tmp_path / "store") as store:
+        assert {info.id for info in store.documents()} == ids
