@@ -206,9 +206,8 @@ def test_the_size_in_a_zips_directory_is_not_trusted(parser, tmp_path):
 def test_a_member_without_a_name_is_left_out(parser, tmp_path):
     data = bytearray(make_files.zipped({"a.txt": TEXT, "b.txt": TEXT}))
     place = data.index(b"PK\x01\x02")
-    data[place + 28 : place + 32] = struct.pack(
-        "<HH", 0, 5
-    )  # its name is said to be an extra field
+    # The directory says that its name is a remark.
+    data[place + 28 : place + 34] = struct.pack("<HHH", 0, 0, 5)
     (tmp_path / "a.zip").write_bytes(data)
     sources = find_sources([tmp_path / "a.zip"], parser)
     assert [source.id for source in sources] == ["a.zip/b.txt"]
