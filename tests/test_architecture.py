@@ -25,6 +25,7 @@ ORDER = (
     "sentences",
     "chunks",
     "weights",
+    "pace",
     "embed",
     "store",
     "ingest",

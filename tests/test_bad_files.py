@@ -203,6 +203,27 @@ def test_the_size_in_a_zips_directory_is_not_trusted(parser, tmp_path):
         read_document(source, parser=parser)
 
 
+def test_a_member_without_a_name_is_left_out(parser, tmp_path):
+    data = bytearray(make_files.zipped({"a.txt": TEXT, "b.txt": TEXT}))
+    place = data.index(b"PK\x01\x02")
+    # The directory says that its name is a remark.
+    data[place + 28 : place + 34] = struct.pack("<HHH", 0, 0, 5)
+    (tmp_path / "a.zip").write_bytes(data)
+    sources = find_sources([tmp_path / "a.zip"], parser)
+    assert [source.id for source in sources] == ["a.zip/b.txt"]
+
+
+def test_a_member_packed_otherwise_than_it_says_is_refused(parser, tmp_path):
+    data = bytearray(make_files.zipped({"a.txt": TEXT}))
+    for mark, at in ((b"PK\x03\x04", 8), (b"PK\x01\x02", 10)):
+        place = data.index(mark) + at
+        data[place : place + 2] = struct.pack("<H", zipfile.ZIP_LZMA)
+    (tmp_path / "a.zip").write_bytes(data)
+    [source] = find_sources([tmp_path / "a.zip"], parser)
+    with pytest.raises(InputError, match="cannot be unpacked"):
+        read_document(source, parser=parser)
+
+
 def test_no_file_outside_is_read_through_entities(parser, tmp_path):
     (tmp_path / "secret.txt").write_text("motdepasse")
     uri = (tmp_path / "secret.txt").as_uri()

@@ -45,7 +45,7 @@ def test_no_bytes_make_a_reader_fail_otherwise_than_it_says(target: str, tmp_pat
         timeout=20 * SECONDS + 600,
         check=False,
     )
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-500:]
     runs = re.search(r"Done (\d+) runs", done.stderr)
     assert runs is not None, done.stderr[-3000:]
     assert int(runs[1]) > 1

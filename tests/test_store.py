@@ -567,3 +567,20 @@ def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
     assert lexical(store, "inconnu", 99) == []
     with store.writing():
         assert len(lexical(store, "drapeau", 99)) == 2
+
+
+def test_where_documents_are_is_read_without_their_texts(filled: Store, folder: Path) -> None:
+    queries: list[str] = []
+    filled._db.connection.set_trace_callback(queries.append)
+    put(filled, "irak.txt", CUISINE)
+    lexical(filled, "beurre")
+    filled._db.connection.set_trace_callback(None)
+    scans = [sql for sql in queries if "FROM documents" in sql and "WHERE id" not in sql]
+    assert scans
+    for sql in scans:
+        plan = str(filled._db.run(f"EXPLAIN QUERY PLAN {sql}"))
+        assert "USING COVERING INDEX places" in plan, sql
+    filled._db.run("DROP INDEX places")  # an index of an earlier version
+    filled.close()
+    with reopened(folder) as again:
+        assert again._db.run("SELECT 1 FROM sqlite_master WHERE name = 'places'")

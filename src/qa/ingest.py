@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Final
 
@@ -29,6 +28,7 @@ from qa.documents import (
 )
 from qa.embed import Encoder
 from qa.errors import InputError
+from qa.pace import Pace
 from qa.sentences import SPLITTER_VERSION, split_sentences
 from qa.store import DocumentInfo, Origin, Store, Vectors
 from qa.types import Chunk, Document, Sentence
@@ -87,7 +87,7 @@ class _Work:
     unchanged: list[str] = field(default_factory=list)
     failed: list[tuple[str, str]] = field(default_factory=list)
     sentences: int = 0
-    started_s: float = field(default_factory=time.monotonic)
+    pace: Pace = field(default_factory=Pace)
 
 
 def sync(
@@ -265,9 +265,7 @@ def _told(work: _Work, done: int, total: int) -> str:
     told = f"indexed {done} of {total} documents, {work.sentences} sentences"
     if done == total:
         return told
-    elapsed_s = max(time.monotonic() - work.started_s, 1e-3)
-    left = timedelta(seconds=round(elapsed_s * (total - done) / done))
-    return f"{told}, {work.sentences / elapsed_s:.0f} sentences/s, about {left} left"
+    return f"{told}, {work.pace.told(work.sentences, done / total, 'sentences')}"
 
 
 def embed_chunks(

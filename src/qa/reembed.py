@@ -18,6 +18,7 @@ from qa.chunks import make_chunks
 from qa.embed import Encoder
 from qa.errors import IndexMismatch
 from qa.ingest import embed_chunks
+from qa.pace import Pace
 from qa.sentences import split_sentences
 from qa.store import DocumentInfo, Label, Origin, Store, erase
 from qa.types import Chunk, Document, Sentence
@@ -75,6 +76,7 @@ def _catch_up(old: Store, new: Store, encoder: Encoder, progress: Progress | Non
     new.remove(sorted(there.keys() - wanted.keys()))
     infos = [info for info in old.documents() if wanted.get(info.id) != there.get(info.id)]
     total, done = sum(info.sentences for info in infos), 0
+    pace = Pace()
     for batch in _batches(infos):
         stored = [one for one in (_stored(old, info) for info in batch) if one]
         vectors = embed_chunks([chunk for one in stored for chunk in one.chunks], encoder)
@@ -88,7 +90,9 @@ def _catch_up(old: Store, new: Store, encoder: Encoder, progress: Progress | Non
                 start = end
         done += sum(info.sentences for info in batch)
         if progress:
-            progress(f"{done} of {total} sentences have their new vectors")
+            told = f"{done} of {total} sentences have their new vectors"
+            more = f", {pace.told(done, done / total, 'sentences')}" if 0 < done < total else ""
+            progress(told + more)
     return done
 
 

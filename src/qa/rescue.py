@@ -52,11 +52,8 @@ def rescue(
     kept = [document for document, origin in salvaged.documents if not _comes_again(origin, roots)]
     aside = set_aside(folder)
     erase(folder)
-    with Store.open(folder, encoder.id, encoder.dim) as store:
-        for number, document in enumerate(kept, start=1):
-            _put(document, store, encoder)
-            if progress:
-                progress(f"taken over {number} of {len(kept)} documents from the damaged index")
+    if kept:  # else the encoder need not load for this
+        _put_all(kept, folder, encoder, progress)
     return Rescued(tuple(document.id for document in kept), aside)
 
 
@@ -66,7 +63,14 @@ def _comes_again(origin: Origin, roots: Sequence[Path]) -> bool:
     return bool(origin.path) and inside and is_there(path)
 
 
-def _put(document: Document, store: Store, encoder: Encoder) -> None:
-    sentences = split_sentences(document)
-    chunks = make_chunks(document, sentences)
-    store.put(document, Origin(), sentences, chunks, embed_chunks(chunks, encoder))
+def _put_all(
+    documents: Sequence[Document], folder: Path, encoder: Encoder, progress: Progress | None
+) -> None:
+    with Store.open(folder, encoder.id, encoder.dim) as store:
+        for number, document in enumerate(documents, start=1):
+            sentences = split_sentences(document)
+            chunks = make_chunks(document, sentences)
+            store.put(document, Origin(), sentences, chunks, embed_chunks(chunks, encoder))
+            if progress:
+                told = f"taken over {number} of {len(documents)} documents from the damaged index"
+                progress(told)

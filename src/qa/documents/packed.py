@@ -9,8 +9,10 @@ Example: ``with open_zip(data, "a.zip", Limits()) as packed: read_member(packed,
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import stat
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -82,7 +84,7 @@ def members(packed: zipfile.ZipFile) -> Iterator[Member]:
     """Yield the files of an archive; hidden ones, folders and links are left out."""
     seen: set[str] = set()
     for info in packed.infolist():
-        if info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
+        if not info.filename or info.is_dir() or stat.S_ISLNK(info.external_attr >> 16):
             continue
         path = _path(info)
         shown = [part for part in path.parts if part != ".."]
@@ -126,6 +128,8 @@ def read_member(packed: zipfile.ZipFile, member: str, name: str, limits: Limits)
     except (
         zipfile.BadZipFile,
         zlib.error,
+        lzma.LZMAError,
+        struct.error,  # in the head of packed bytes
         EOFError,
         OSError,
         RuntimeError,  # encrypted

@@ -136,6 +136,7 @@ class Store(Searcher):
 
     def _clean(self) -> None:
         """Remove what an interrupted commit left, and mend the files of vectors."""
+        self._db.run(schema.PLACES)  # an index of an earlier version may lack it
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])

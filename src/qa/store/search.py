@@ -109,9 +109,9 @@ class Searcher(Reader):
         FTS5 weighs a stem by its rarity in the whole store: each is searched for by itself, and the
         weight replaced.
         """
-        within, values = (
-            (_SCOPE, spans[0]) if len(spans) == 1 else (_IN_SPANS, (json.dumps(spans),))
-        )
+        one = len(spans) == 1
+        within = _SCOPE if one else _IN_SPANS
+        values: tuple[object, ...] = spans[0] if one else (json.dumps(spans),)
         counts = self._counts(stems)
         scores: dict[int, float] = {}
         for stem in stems:
