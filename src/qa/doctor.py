@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import Literal
 
 from qa import weights
-from qa.assistant import document_limits
 from qa.calibration import is_fitted, load_calibrations
 from qa.documents import Parser, find_sources, read_document
 from qa.embed import load_encoder
@@ -26,6 +25,7 @@ from qa.errors import IndexMissing, InputError, QAError
 from qa.llm.gguf import label as label_of
 from qa.llm.gguf import read_general
 from qa.llm.ollama import OllamaModel, ServerInfo, best_model, probe_server, suggest_pull
+from qa.options import document_limits
 from qa.settings import Settings
 from qa.store import Store
 
