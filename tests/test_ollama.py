@@ -10,15 +10,8 @@ from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_errors import overflow_of
 from qa.llm.ollama_measure import Verdict
-from qa.llm.ollama_server import (
-    ModelInfo,
-    ServerInfo,
-    best_model,
-    find_model,
-    probe_server,
-    server_url,
-    suggest_pull,
-)
+from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_server import ModelInfo, ServerInfo, find_model, probe_server, server_url
 from qa.types import Message, Prompt
 
 DOCUMENT = tuple(

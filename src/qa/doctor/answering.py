@@ -16,7 +16,8 @@ from qa.errors import QAError
 from qa.llm.gguf import label as label_of
 from qa.llm.gguf import read_general
 from qa.llm.ollama import OllamaModel
-from qa.llm.ollama_server import ServerInfo, best_model
+from qa.llm.ollama_models import best_model
+from qa.llm.ollama_server import ServerInfo
 from qa.settings import Settings
 
 _ANEW = "the next question puts it together and verifies it"

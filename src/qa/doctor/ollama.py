@@ -8,7 +8,8 @@ from __future__ import annotations
 from qa.doctor.checks import Check, gb
 from qa.errors import InputError, QAError
 from qa.llm.ollama import OllamaModel
-from qa.llm.ollama_server import ServerInfo, best_model, probe_server, suggest_pull
+from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_server import ServerInfo, probe_server
 from qa.settings import Settings
 
 Server = ServerInfo | InputError | None

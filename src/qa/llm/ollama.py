@@ -2,7 +2,7 @@
 
 Every request of one model carries the same launch attributes (another ``num_ctx`` would load the
 model anew and lose the cached prefix), and what the server says it read is checked against what was
-sent. Which server and which model: :mod:`qa.llm.ollama_server`.
+sent. Which server: :mod:`qa.llm.ollama_server`; which model: :mod:`qa.llm.ollama_models`.
 
 Example: ``OllamaModel("127.0.0.1:11434", "ministral-3:3b").warm(prefix)``, then ``stream(prompt)``.
 """
@@ -22,15 +22,9 @@ from qa.llm.base import Progress
 from qa.llm.gguf import label
 from qa.llm.ollama_client import ChatClient, Overflow
 from qa.llm.ollama_measure import measure, recall, remember, verdict_file
+from qa.llm.ollama_models import named_model
 from qa.llm.ollama_protocol import Launch, context_length, lacks_logprobs, tokens
-from qa.llm.ollama_server import (
-    ModelInfo,
-    ServerInfo,
-    find_model,
-    probe_server,
-    server_url,
-    suggest_pull,
-)
+from qa.llm.ollama_server import server_url
 from qa.llm.ollama_window import Window
 from qa.llm.thoughts import Thoughts
 from qa.types import Message, Prompt, Token, Usage
@@ -42,7 +36,6 @@ _log = logging.getLogger(__name__)
 
 _LOGPROBS_SINCE = (0, 12, 11)
 _KEEPS_PREFIXES_SINCE = (0, 30)  # llama.cpp's server inside; believed only until it is measured
-_PROBE_TIMEOUT_S = 5.0
 _BELIEVED_S = 1500.0  # shorter than the 30 minutes that a model stays loaded after a call
 
 
@@ -80,7 +73,7 @@ class OllamaModel:
         :raises ModelUnavailable: no server there, no such model, or one that runs elsewhere.
         """
         address = server_url(url)
-        server, self._info = _look_up(address, model)
+        server, self._info = named_model(address, model)
         self._client = ChatClient(
             address, self._info.name, timeout_s=timeout_s, retry_wait_s=retry_wait_s
         )
@@ -267,19 +260,3 @@ class OllamaModel:
                 if chunk.done:
                     return (chunk.prompt_eval_duration or 0) / 1e9 / (chunk.prompt_eval_count or 1)
         raise ModelUnavailable(f"{self.name} stopped while it was being measured; try again")
-
-
-def _look_up(url: str, name: str) -> tuple[ServerInfo, ModelInfo]:
-    """Return the server at ``url`` and its model ``name``."""
-    server = probe_server(url, _PROBE_TIMEOUT_S)
-    if server is None:
-        raise ollama_errors.nobody_there(url)
-    info = find_model(server, name)
-    if info is None:
-        raise ollama_errors.missing_model(name)
-    if info.remote:
-        raise ModelUnavailable(
-            f"{name!r} runs on somebody else's computer, and documents never leave this machine; "
-            f"choose an installed model, for example with `{suggest_pull()}`"
-        )
-    return server, info
