@@ -52,6 +52,7 @@ ORDER = (
     "writing",
     "pipeline",
     "models",
+    "options",
     "assistant",
     "engine",
     "terminal",
@@ -65,7 +66,7 @@ ORDER = (
 # The deliberate ways back up, both in functions: the package's lazy names, and the assistant as a
 # LlamaIndex query engine, which wraps the assistant that makes it.
 BACK_UP = {("__init__", "assistant"), ("assistant", "engine")}
-KNOW_SETTINGS = {"assistant", "cli", "doctor", "ui"}
+KNOW_SETTINGS = {"assistant", "cli", "doctor", "options", "ui"}
 # Modules that start things: they import what a command needs when it runs.
 ENTRY_POINTS = {"__init__", "__main__", "api", "assistant", "cli", "doctor", "terminal", "ui"}
 HEAVY = {

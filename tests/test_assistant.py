@@ -6,9 +6,10 @@ import pytest
 from fakes import HashEncoder, ScriptedModel
 from make_files import lines, pdf, zipped
 from qa import Turn
-from qa.assistant import Assistant, model_options
+from qa.assistant import Assistant
 from qa.errors import IndexMissing, InputError
 from qa.llm.choose import Choice
+from qa.options import model_options
 from qa.settings import Settings
 from qa.store import Store
 from test_pipeline import TROOPS, scripted

@@ -8,7 +8,7 @@ import pytest
 from qa.errors import InputError, ModelUnavailable
 from qa.llm import choose
 from qa.llm.choose import ModelOptions, choose_model
-from qa.llm.ollama import ModelInfo, ServerInfo
+from qa.llm.ollama_server import ModelInfo, ServerInfo
 from qa.types import Message, Prompt, Token, Usage
 
 

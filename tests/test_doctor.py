@@ -110,7 +110,7 @@ def test_on_a_fresh_machine_nothing_is_a_problem_and_nothing_is_made(
 def test_everything_that_is_not_ok_says_what_to_do(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(doctor, "_PACKAGES", ("torch", "no-such-package"))
+    monkeypatch.setattr(doctor.machine, "_PACKAGES", ("torch", "no-such-package"))
     monkeypatch.setattr(weights.gguf, "package_file", lambda _package, _name: None)
     monkeypatch.setattr(weights.encoder, "package_file", lambda _package, _name: None)
     monkeypatch.setitem(sys.modules, "xllamacpp", None)

@@ -7,18 +7,11 @@ import pytest
 
 from ollama_double import BARE_TEMPLATE, Fault, OllamaDouble, Reply, recorded
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
-from qa.llm.ollama import (
-    ModelInfo,
-    OllamaModel,
-    ServerInfo,
-    best_model,
-    find_model,
-    probe_server,
-    server_url,
-    suggest_pull,
-)
-from qa.llm.ollama_counts import Verdict
+from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_errors import overflow_of
+from qa.llm.ollama_measure import Verdict
+from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_server import ModelInfo, ServerInfo, find_model, probe_server, server_url
 from qa.types import Message, Prompt
 
 DOCUMENT = tuple(

@@ -41,8 +41,8 @@ import sys, time
 from pathlib import Path
 from qa.settings import load_settings
 from qa.embed import load_encoder
-from qa.assistant import model_options
 from qa.llm.choose import choose_model
+from qa.options import model_options
 from qa.types import Message, Prompt
 settings = load_settings(store=Path(sys.argv[1]))
 model = choose_model(model_options(settings)).model

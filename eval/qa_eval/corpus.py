@@ -16,7 +16,8 @@ from qa.documents import Parser, find_sources, read_document
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval.counterfactual import changed
-from qa_eval.data import Item, is_squad, load_items, load_squad
+from qa_eval.data import Item, load_items
+from qa_eval.squad import is_squad, load_squad
 
 _UNSAFE = re.compile(r"[^\w.-]+")
 

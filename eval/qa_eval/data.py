@@ -1,7 +1,7 @@
-"""Reads question sets: JSON Lines of our own format, and SQuAD 1.1/2.0 JSON.
+"""What a question of a set is, and the reader of our own format, JSON Lines.
 
 Everything is checked here, so that a faulty set is refused before a model is loaded; how a document
-becomes text, and what is measured, is not known here.
+becomes text, and what is measured, is not known here. SQuAD files: :mod:`qa_eval.squad`.
 
 Example: ``load_items(Path("eval/dev.jsonl"), {"contrat-location.txt": text})``.
 """
@@ -9,17 +9,14 @@ Example: ``load_items(Path("eval/dev.jsonl"), {"contrat-location.txt": text})``.
 from __future__ import annotations
 
 import json
-import random
-import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from qa.errors import InputError
-from qa.sentences import split_text
 from qa.types import Turn
 
 Kind = Literal[
@@ -31,8 +28,6 @@ Kind = Literal[
     "unanswerable:off-topic",
 ]
 Span = tuple[int, int]
-T = TypeVar("T")
-PARAGRAPH_BREAK = "\n\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,32 +83,6 @@ class _Line(_Strict):
     tags: list[str] = Field(default_factory=list)
 
 
-class _SquadAnswer(BaseModel):
-    text: str = Field(min_length=1)
-    answer_start: int = Field(ge=0)
-
-
-class _SquadQuestion(BaseModel):
-    id: str = Field(min_length=1)
-    question: str
-    answers: list[_SquadAnswer] = Field(default_factory=list)
-    is_impossible: bool = False
-
-
-class _SquadParagraph(BaseModel):
-    context: str
-    qas: list[_SquadQuestion]
-
-
-class _SquadArticle(BaseModel):
-    title: str = Field(min_length=1)
-    paragraphs: list[_SquadParagraph]
-
-
-class _Squad(BaseModel):
-    data: list[_SquadArticle]
-
-
 def load_items(
     path: Path, documents: Mapping[str, str], *, document: str | None = None
 ) -> tuple[Item, ...]:
@@ -127,7 +96,7 @@ def load_items(
     """
     items: dict[str, Item] = {}
     lines: dict[str, int] = {}
-    for number, line in enumerate(_read(path).split("\n"), start=1):
+    for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
         item = _item(_parse(line, path, number), document or "", f"{path}, line {number}")
@@ -143,57 +112,11 @@ def load_items(
     return tuple(items.values())
 
 
-def is_squad(path: Path) -> bool:
-    """Return whether a file is SQuAD JSON: one object with a list named ``data``."""
-    try:
-        content = json.loads(_read(path))
-    except json.JSONDecodeError:
-        return False
-    return isinstance(content, dict) and isinstance(content.get("data"), list)
+def read_text(path: Path) -> str:
+    """Return the text of a question set.
 
-
-def load_squad(
-    path: Path, *, near_miss_share: float = 0.0, seed: int = 0
-) -> tuple[dict[str, str], tuple[Item, ...]]:
-    """Read SQuAD 1.1 or 2.0 JSON; an article is a document, its paragraphs joined by a blank line.
-
-    The gold evidence is the sentence that holds the answer, or all that a longer answer touches.
-    A question marked impossible becomes a near-miss. Further near-misses are made by asking on the
-    article without the gold paragraph; a question is left answerable where that is no near-miss:
-    the article has one paragraph only, or an answer also stands elsewhere in it.
-
-    :param path: the file.
-    :param near_miss_share: the share of the questions, drawn at random, to make near-misses of.
-    :param seed: of that draw.
-    :return: the texts by document id (the title), and the items in the file's order.
-    :raises InputError: naming file and field, at the first fault.
+    :raises InputError: it cannot be read, or is not UTF-8.
     """
-    documents: dict[str, str] = {}
-    items: dict[str, Item] = {}
-    draw = random.Random(seed)
-    for number, article in enumerate(_squad(path).data):
-        where = f"{path}, field 'data.{number}'"
-        paragraphs = [_canonical(paragraph.context) for paragraph in article.paragraphs]
-        if article.title in documents:
-            raise InputError(
-                f"{where}: a second article has the title {article.title!r}; rename it"
-            )
-        documents[article.title] = PARAGRAPH_BREAK.join(paragraphs)
-        for place, item in _squad_items(article, documents[article.title], where):
-            if item.id in items:
-                raise InputError(f"{where}: the id {item.id!r} is used twice; ids must be unique")
-            rest = PARAGRAPH_BREAK.join(paragraphs[:place] + paragraphs[place + 1 :])
-            chosen = draw.random() < near_miss_share
-            if chosen and not item.unanswerable and _lacks_answers(rest, item.answers):
-                item = _near_miss(item, f"{article.title} (without paragraph {place + 1})")
-                documents[item.document] = rest
-            items[item.id] = item
-    if not items:
-        raise InputError(f"{path} holds no question; 'data' has no 'qas' in any paragraph")
-    return documents, tuple(items.values())
-
-
-def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")
     except OSError as error:
@@ -206,12 +129,8 @@ def _read(path: Path) -> str:
         ) from error
 
 
-def _canonical(text: str) -> str:
-    return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-
-
-def _fault(error: ValidationError) -> str:
-    """Return the first fault as "field '…': what is wrong"."""
+def first_fault(error: ValidationError) -> str:
+    """Return the first fault as "field '…': what is wrong", for a message."""
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"]) or "(whole line)"
     shown = "" if first["type"] == "missing" else f"; found {first['input']!r:.80}"
@@ -229,7 +148,7 @@ def _parse(line: str, path: Path, number: int) -> _Line:
     try:
         return _Line.model_validate(record)
     except ValidationError as error:
-        raise InputError(f"{path}, line {number}, {_fault(error)}; correct it") from error
+        raise InputError(f"{path}, line {number}, {first_fault(error)}; correct it") from error
 
 
 def _item(line: _Line, document: str, where: str) -> Item:
@@ -287,72 +206,3 @@ def _check_span(text: str, span: Span, where: str) -> None:
 def _cuts(text: str, offset: int) -> bool:
     """Return whether an offset lies inside a word."""
     return text[offset - 1 : offset].isalnum() and text[offset : offset + 1].isalnum()
-
-
-def _squad(path: Path) -> _Squad:
-    try:
-        content = json.loads(_read(path))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}: invalid JSON at column {error.colno} ({error.msg})"
-        ) from error
-    try:
-        return _Squad.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}, {_fault(error)}; this is not SQuAD 1.1 or 2.0") from error
-
-
-def _squad_items(article: _SquadArticle, text: str, where: str) -> Iterator[tuple[int, Item]]:
-    """Yield each question of an article with the 0-based number of its paragraph."""
-    sentences = split_text(text)
-    offset = 0
-    for place, paragraph in enumerate(article.paragraphs):
-        for number, question in enumerate(paragraph.qas):
-            field = f"{where[:-1]}.paragraphs.{place}.qas.{number}'"
-            spans = [
-                _squad_span(answer, paragraph.context, offset, field) for answer in question.answers
-            ]
-            if not spans and not question.is_impossible:
-                raise InputError(f"{field}: no answers, and not marked is_impossible")
-            item = Item(
-                id=question.id,
-                document=article.title,
-                question=question.question,
-                kind="answerable",
-                answers=_distinct(_canonical(answer.text) for answer in question.answers),
-                evidence=_distinct(_holding(sentences, span) for span in spans),
-            )
-            if question.is_impossible:
-                item = _near_miss(item, article.title)
-            yield place, item
-        offset += len(_canonical(paragraph.context)) + len(PARAGRAPH_BREAK)
-
-
-def _squad_span(answer: _SquadAnswer, context: str, offset: int, where: str) -> Span:
-    """Return an answer's span in the article; offsets in the file refer to the text before NFC."""
-    start = answer.answer_start
-    if context[start : start + len(answer.text)] != answer.text:
-        raise InputError(
-            f"{where}, field 'answer_start': wrong offset {start}, the context has "
-            f"{context[start : start + len(answer.text)]!r:.80} there, not {answer.text!r:.80}"
-        )
-    first = offset + len(_canonical(context[:start]))
-    return first, offset + len(_canonical(context[: start + len(answer.text)]))
-
-
-def _holding(sentences: Sequence[Span], span: Span) -> tuple[Span, ...]:
-    """Return the sentences that a span touches."""
-    return tuple((start, end) for start, end in sentences if start < span[1] and span[0] < end)
-
-
-def _distinct(values: Iterable[T]) -> tuple[T, ...]:
-    return tuple(dict.fromkeys(values))
-
-
-def _lacks_answers(text: str, answers: Sequence[str]) -> bool:
-    folded = text.casefold()
-    return bool(text.strip()) and not any(answer.casefold() in folded for answer in answers)
-
-
-def _near_miss(item: Item, document: str) -> Item:
-    return replace(item, document=document, kind="unanswerable:near-miss", answers=(), evidence=())

@@ -15,16 +15,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from qa.documents import Box, Limits, Parser
+from qa.documents import Box, Parser
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
 from qa.exchange import Resources
 from qa.ingest import Report
 from qa.library import Library
 from qa.llm.base import ChatModel
-from qa.llm.choose import Choice, ModelOptions, choose_model
+from qa.llm.choose import Choice, choose_model
 from qa.llm.offers import choose_offered, offered_models
 from qa.models import ModelInUse, Reading, load_meanwhile
+from qa.options import document_limits, model_options
 from qa.pipeline import answer_events
 from qa.settings import Settings, load_settings
 from qa.smalltalk import reply, small_talk
@@ -303,34 +304,3 @@ class Assistant:
                 self._store.document(document_id)  # an unknown id is an error that names it
             return documents
         return self._library.scope()
-
-
-def document_limits(settings: Settings) -> Limits:
-    """Return what the settings let one file ask of the machine."""
-    return Limits(
-        file_bytes=settings.max_file_mb << 20,
-        pages=settings.max_pages,
-        unpacked_bytes=settings.max_unpacked_mb << 20,
-        unpacked_ratio=settings.max_unpacked_ratio,
-        entries=settings.max_entries,
-        parse_seconds=settings.parse_seconds,
-        parse_bytes=settings.parse_memory_mb << 20,
-    )
-
-
-def model_options(settings: Settings) -> ModelOptions:
-    """Return what the choice of a model needs of the settings."""
-    return ModelOptions(
-        cache=settings.cache,
-        backend=settings.backend,
-        gguf=settings.gguf,
-        ollama_url=settings.ollama_url,
-        ollama_model=settings.ollama_model,
-        keep_alive=settings.ollama_keep_alive,
-        timeout_s=settings.ollama_timeout_s,
-        context_tokens=settings.context_tokens,
-        threads=settings.threads,
-        seed=settings.seed,
-        prefixes=settings.store / "prefixes",
-        prefix_cache_bytes=settings.prefix_cache_mb << 20,
-    )

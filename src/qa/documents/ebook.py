@@ -10,8 +10,9 @@ import urllib.parse
 import zipfile
 from typing import TYPE_CHECKING
 
+from qa.documents.blocks import to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_html, parse_xml, to_text
+from qa.documents.markup import parse_html, parse_xml
 from qa.documents.packed import open_zip, read_member
 from qa.documents.reading import Reading
 from qa.errors import InputError

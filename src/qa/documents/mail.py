@@ -10,8 +10,9 @@ import email.policy
 import re
 from email.message import EmailMessage, MIMEPart
 
+from qa.documents.blocks import to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_html, to_text
+from qa.documents.markup import parse_html
 from qa.documents.reading import Reading
 from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import codecs
 
+from qa.documents.blocks import find_title, to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import find_title, parse_html, to_text
+from qa.documents.markup import parse_html
 from qa.documents.reading import Reading
 from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError

@@ -15,8 +15,9 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from qa.documents.blocks import joined
 from qa.documents.limits import Limits
-from qa.documents.markup import joined, parse_xml
+from qa.documents.markup import parse_xml
 from qa.documents.packed import open_zip
 from qa.documents.reading import Reading
 from qa.errors import InputError

@@ -16,7 +16,9 @@ from typing import Literal
 from qa.errors import ModelUnavailable
 from qa.llm.base import ChatModel, Progress
 from qa.llm.embedded import EmbeddedModel
-from qa.llm.ollama import OllamaModel, ServerInfo, best_model, probe_server, suggest_pull
+from qa.llm.ollama import OllamaModel
+from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_server import ServerInfo, probe_server
 from qa.weights import find_gguf
 
 PROBE_TIMEOUT_S = 1.0

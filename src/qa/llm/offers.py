@@ -20,8 +20,9 @@ from qa.llm.choose import (
     no_server,
     what_to_pull,
 )
-from qa.llm.ollama import ModelInfo as Installed
-from qa.llm.ollama import chat_models, find_model, probe_server
+from qa.llm.ollama_models import chat_models
+from qa.llm.ollama_server import ModelInfo as Installed
+from qa.llm.ollama_server import find_model, probe_server
 from qa.types import ModelInfo
 from qa.weights import GGUF_NAME, gguf_available
 

@@ -2,7 +2,7 @@
 
 Every request of one model carries the same launch attributes (another ``num_ctx`` would load the
 model anew and lose the cached prefix), and what the server says it read is checked against what was
-sent. Which server and which model: :mod:`qa.llm.ollama_server`, whose names are offered here too.
+sent. Which server: :mod:`qa.llm.ollama_server`; which model: :mod:`qa.llm.ollama_models`.
 
 Example: ``OllamaModel("127.0.0.1:11434", "ministral-3:3b").warm(prefix)``, then ``stream(prompt)``.
 """
@@ -12,7 +12,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,47 +21,22 @@ from qa.llm import ollama_errors
 from qa.llm.base import Progress
 from qa.llm.gguf import label
 from qa.llm.ollama_client import ChatClient, Overflow
-from qa.llm.ollama_counts import TokenCounts, Verdict, recall, remember, unheard_of, verdict_file
-from qa.llm.ollama_server import (
-    ModelInfo,
-    ServerInfo,
-    best_model,
-    chat_models,
-    find_model,
-    probe_server,
-    server_url,
-    suggest_pull,
-)
+from qa.llm.ollama_measure import measure, recall, remember, verdict_file
+from qa.llm.ollama_models import named_model
+from qa.llm.ollama_protocol import Launch, context_length, lacks_logprobs, tokens
+from qa.llm.ollama_server import server_url
+from qa.llm.ollama_window import Window
 from qa.llm.thoughts import Thoughts
-from qa.types import Message, Prompt, Token, TokenLogprob, Usage
+from qa.types import Message, Prompt, Token, Usage
 
 if TYPE_CHECKING:
     import ollama
-    from ollama._types import Logprob
-
-__all__ = [
-    "ModelInfo",
-    "OllamaModel",
-    "ServerInfo",
-    "best_model",
-    "chat_models",
-    "find_model",
-    "probe_server",
-    "server_url",
-    "suggest_pull",
-]
 
 _log = logging.getLogger(__name__)
 
-_MAX_TOP_LOGPROBS = 20  # more is a 400
 _LOGPROBS_SINCE = (0, 12, 11)
 _KEEPS_PREFIXES_SINCE = (0, 30)  # llama.cpp's server inside; believed only until it is measured
-_PROBE_TIMEOUT_S = 5.0
 _BELIEVED_S = 1500.0  # shorter than the 30 minutes that a model stays loaded after a call
-_MOST_LETTERS_A_TOKEN = 40  # a text with fewer tokens than this says has nothing to answer from
-# A reading that is too short is a cut one if the estimate comes near the window, else messages are
-# dropped, whatever is sent.
-_NEAR_THE_WINDOW = 0.8
 
 
 class OllamaModel:
@@ -98,24 +73,24 @@ class OllamaModel:
         :raises ModelUnavailable: no server there, no such model, or one that runs elsewhere.
         """
         address = server_url(url)
-        self._server, self._info = _look_up(address, model)
-        self._keep_alive, self._seed = keep_alive, seed
+        server, self._info = named_model(address, model)
         self._client = ChatClient(
             address, self._info.name, timeout_s=timeout_s, retry_wait_s=retry_wait_s
         )
         shown = self._client.show()
         self.problems = ollama_errors.template_problems(self._info.name, shown)
         self._label = label(dict(shown.modelinfo or {}))
-        self._context_tokens = min(context_tokens, _context_length(shown) or context_tokens)
-        version = self._server.version_tuple
+        window = min(context_tokens, context_length(shown) or context_tokens)
+        self._launch = Launch(window, seed, keep_alive)
+        self._window = Window(self._info.name, window)
+        version = server.version_tuple
         self._has_logprobs = not version or version >= _LOGPROBS_SINCE
         self._believed_kept = version >= _KEEPS_PREFIXES_SINCE
         # A source build's version says nothing, so what was measured is not kept for the next one.
         folder = memory if version else None
-        key = (address, self._server.version, self._info.digest, str(self._context_tokens))
+        key = (address, server.version, self._info.digest, str(window))
         self._verdict_file = verdict_file(folder, *key)
         self._verdict = recall(self._verdict_file)
-        self._counts = TokenCounts()
         self._warmed: dict[tuple[Message, ...], tuple[float, Usage]] = {}
 
     @property
@@ -134,14 +109,9 @@ class OllamaModel:
         return self._label
 
     @property
-    def version(self) -> str:
-        """Return the server's version."""
-        return self._server.version
-
-    @property
     def context_tokens(self) -> int:
         """Return the window, output included."""
-        return self._context_tokens
+        return self._window.tokens
 
     @property
     def keeps_prefixes(self) -> bool:
@@ -173,7 +143,9 @@ class OllamaModel:
         last: ollama.ChatResponse | None = None
         with contextlib.closing(self._chat(prompt)) as lines:
             for line in lines:
-                yield from self._tokens(line, thoughts, wants_top=prompt.top_logprobs > 0)
+                if prompt.top_logprobs > 0 and lacks_logprobs(line):
+                    self._has_logprobs = False
+                yield from tokens(line, thoughts)
                 if line.done:
                     last = line
                     break
@@ -233,20 +205,21 @@ class OllamaModel:
         self._refuse(messages)
         if self._verdict is None:
             say(f"{self.name}: measuring how the server keeps prompts")
-            self._verdict = self._measure()
+            self._verdict = measure(self._s_per_token)
+            _log.info("%s: %s", self.name, self._verdict)
             remember(self._verdict_file, self._verdict)
         say(f"{self.name}: reading the document")
         usage = Usage()
         for token in self.stream(Prompt(messages, max_tokens=1, slot="document")):
             usage = token.usage or usage
-        self._counts.calibrate(prefix, usage.prompt_tokens)
+        self._window.counts.calibrate(prefix, usage.prompt_tokens)
         self._warmed.pop(prefix, None)
         self._warmed[prefix] = (time.monotonic(), usage)
         return usage
 
     def count_tokens(self, text: str) -> int:
         """Return a careful over-estimate of the tokens of ``text``, closer after :meth:`warm`."""
-        return self._counts.careful(text)
+        return self._window.counts.careful(text)
 
     def cancel(self) -> None:
         """Stop all running calls, which raise ModelUnavailable; from any thread."""
@@ -256,92 +229,29 @@ class OllamaModel:
         """Stop running calls; the server keeps the model loaded for ``keep_alive``."""
         self._client.close()
 
-    def _request(self, prompt: Prompt) -> dict[str, object]:
-        """Return the chat request; ``num_ctx`` and the samplers are the same in each."""
-        options: dict[str, object] = {
-            "num_ctx": self._context_tokens,
-            "num_predict": prompt.max_tokens,
-            "seed": self._seed,
-            "temperature": 0,
-            "repeat_penalty": 1.0,
-            "presence_penalty": 0,
-        }
-        if prompt.stop:
-            options["stop"] = list(prompt.stop)
-        request: dict[str, object] = {
-            "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
-            "options": options,
-            "keep_alive": self._keep_alive,
-        }
-        if prompt.schema is not None:
-            request["format"] = dict(prompt.schema)
-        if prompt.top_logprobs > 0 and self._has_logprobs:
-            request["logprobs"] = True
-            request["top_logprobs"] = min(prompt.top_logprobs, _MAX_TOP_LOGPROBS)
-        return request
-
     def _chat(self, prompt: Prompt) -> Generator[ollama.ChatResponse, None, None]:
         """Yield an answer's lines."""
         try:
-            yield from self._client.chat(self._request(prompt))
+            request = self._launch.request(prompt, has_logprobs=self._has_logprobs)
+            yield from self._client.chat(request)
         except Overflow as overflow:
-            raise ollama_errors.too_long(
-                self._info.name,
-                overflow.sent or self._counts.careful_sum(prompt.messages),
-                overflow.window or self._context_tokens,
-            ) from overflow
+            raise self._window.too_long(prompt.messages, overflow) from overflow
 
-    def _tokens(
-        self, line: ollama.ChatResponse, thoughts: Thoughts, *, wants_top: bool
-    ) -> Iterator[Token]:
-        """Yield a line's text with its first token's alternatives; further ones have no text."""
-        if line.message.thinking:
-            thoughts.seen = True
-        written = line.message.content or ""
-        if not written:
-            return
-        tops = [_alternatives(entry) for entry in line.logprobs or ()]
-        if wants_top and not tops:
-            self._has_logprobs = False
-        text = thoughts.without(written)
-        if text or not thoughts.inside:
-            yield Token(text, top=tops[0] if tops else ())
-            yield from (Token("", top=top) for top in tops[1:])
+    def _refuse(self, messages: tuple[Message, ...]) -> None:
+        """Refuse what can only fail."""
+        if self.problems:
+            raise ModelUnavailable(self.problems[0])
+        self._window.refuse(messages)
 
     def _verified_usage(self, prompt: Prompt, last: ollama.ChatResponse) -> Usage:
         """Return the call's counts, after checking that the server read what was sent."""
         read, written = last.prompt_eval_count or 0, last.eval_count or 0
-        window, sent = self._context_tokens, self._counts.careful_sum(prompt.messages)
-        least = self._counts.least(prompt.messages)
-        if read >= window or (read < least and sent >= _NEAR_THE_WINDOW * window):
-            raise ollama_errors.read_cut(self._info.name, read, max(sent, read), window)
-        if read < least:
-            raise ollama_errors.messages_dropped(self._info.name, read, least)
+        self._window.verify(prompt.messages, read)
         seconds = (last.prompt_eval_duration or 0) / 1e9
         computed = self._verdict.computed_tokens(read, seconds) if self._verdict else read
-        slid = read + written > window  # while it wrote, the window moved on from the beginning
+        # While it wrote, the window may have moved on from the beginning.
+        slid = read + written > self._window.tokens
         return Usage(read, computed, written, truncated=slid)
-
-    def _refuse(self, messages: Sequence[Message]) -> None:
-        """Refuse what can only fail, before the server reads for minutes."""
-        if self.problems:
-            raise ModelUnavailable(self.problems[0])
-        letters = sum(len(message.content) for message in messages)
-        hopeless = letters > _MOST_LETTERS_A_TOKEN * self._context_tokens
-        if hopeless or self._counts.least(messages) >= self._context_tokens:
-            sent = self._counts.careful_sum(messages)
-            raise ollama_errors.too_long(self._info.name, sent, self._context_tokens)
-
-    def _measure(self) -> Verdict:
-        """Read one prompt, another, and the first again, to see if it is still cached.
-
-        Both are new to the server and short, so that this costs seconds: where the server has one
-        slot and nothing beside it, any other prompt replaces it, however long they are.
-        """
-        first, other = unheard_of(), unheard_of()
-        verdict = Verdict.of(*(self._s_per_token(prompt) for prompt in (first, other, first)))
-        _log.info("%s: %s", self.name, verdict)
-        return verdict
 
     def _s_per_token(self, messages: tuple[Message, ...]) -> float:
         """Return the seconds of reading a token of ``messages``, as the server reports them."""
@@ -350,37 +260,3 @@ class OllamaModel:
                 if chunk.done:
                     return (chunk.prompt_eval_duration or 0) / 1e9 / (chunk.prompt_eval_count or 1)
         raise ModelUnavailable(f"{self.name} stopped while it was being measured; try again")
-
-
-def _look_up(url: str, name: str) -> tuple[ServerInfo, ModelInfo]:
-    """Return the server at ``url`` and its model ``name``."""
-    server = probe_server(url, _PROBE_TIMEOUT_S)
-    if server is None:
-        raise ollama_errors.nobody_there(url)
-    info = find_model(server, name)
-    if info is None:
-        raise ollama_errors.missing_model(name)
-    if info.remote:
-        raise ModelUnavailable(
-            f"{name!r} runs on somebody else's computer, and documents never leave this machine; "
-            f"choose an installed model, for example with `{suggest_pull()}`"
-        )
-    return server, info
-
-
-def _context_length(shown: ollama.ShowResponse) -> int | None:
-    """Return the longest window that the model was trained for, if it is told."""
-    lengths = [
-        value
-        for key, value in (shown.modelinfo or {}).items()
-        if key.endswith(".context_length") and isinstance(value, int) and value > 0
-    ]
-    return lengths[0] if lengths else None
-
-
-def _alternatives(entry: Logprob) -> tuple[TokenLogprob, ...]:
-    """Return a position's candidates, best first; the token itself when no others were sent."""
-    return tuple(
-        TokenLogprob(candidate.token, candidate.logprob)
-        for candidate in entry.top_logprobs or (entry,)
-    )

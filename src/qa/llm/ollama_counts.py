@@ -1,27 +1,16 @@
-"""Token counts for a server that offers no tokenizer, and what was measured about its speed.
-
-It knows texts, counts and seconds; nothing of HTTP.
+"""Token counts for a server that offers no tokenizer; it knows texts and counts, nothing of HTTP.
 
 Example: ``counts.calibrate(messages, read=788)``, then ``counts.careful(text)``.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import logging
 import math
-import os
 import re
-import secrets
 import threading
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from qa.types import Message
-
-_log = logging.getLogger(__name__)
 
 # Before a calibration: 2.5 Latin letters a token is below what current models need for French (3.4)
 # or English (4.5), so the count is an over-estimate.
@@ -34,8 +23,6 @@ _PLAUSIBLE_RATIO = 4.5
 _READ_AT_LEAST = 0.6
 _LEAST_CHECKED_TOKENS = 40
 _TEMPLATE_TOKENS = 16  # a message's frame and the question «.», around a warmed prefix
-_COLD_FROM = 0.8  # a prompt that took this much of its cold time was read whole
-_CACHED_BELOW = 0.4  # and one that took less than this much of it was in the cache
 _CALIBRATING_LETTERS = 200  # a shorter prompt is mostly template
 
 _DIGIT = re.compile(r"\d")
@@ -94,75 +81,6 @@ class TokenCounts:
             self._prefixes = {**self._prefixes, prefix: read} if prefix else self._prefixes
             if letters >= _CALIBRATING_LETTERS and rest > 0:
                 self._ratio = min(high, max(low, letters / rest))
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What one measurement found out about a server with a model."""
-
-    keeps_prefixes: bool
-    cold_s_per_token: float
-
-    @classmethod
-    def of(cls, first: float, other: float, again: float) -> Verdict:
-        """Judge three readings, in seconds a token: a prompt, another one, and the first again.
-
-        The faster of the two cold readings is the speed: the very first one may include the
-        weights' way from the disk.
-        """
-        cold = min(first, other)
-        return cls(again < _CACHED_BELOW * cold, cold)
-
-    def computed_tokens(self, read: int, duration_s: float) -> int:
-        """Estimate how many of the ``read`` tokens no cache served, from the time that it took."""
-        if self.cold_s_per_token <= 0:
-            return read
-        computed = duration_s / self.cold_s_per_token
-        return read if computed >= _COLD_FROM * read else max(1, round(computed))
-
-
-def unheard_of() -> tuple[Message, ...]:
-    """Return a prompt of about 100 tokens that no server has in its cache."""
-    words = [secrets.token_hex(3) for _ in range(8)]
-    text = " ".join(
-        f"The word {number} of this list is {word}." for number, word in enumerate(words)
-    )
-    return (Message("system", f"{words[0]}. {text}"), Message("user", "."))
-
-
-def verdict_file(folder: Path | None, *key: str) -> Path | None:
-    """Return the file in ``folder`` that keeps the verdict on what ``key`` names."""
-    if folder is None:
-        return None
-    digest = hashlib.sha256("\n".join(key).encode()).hexdigest()
-    return folder / f"ollama-{digest[:16]}.json"
-
-
-def recall(file: Path | None) -> Verdict | None:
-    """Return the verdict kept in ``file``, or None, also when the file is damaged."""
-    if file is None:
-        return None
-    try:
-        kept = json.loads(file.read_text(encoding="utf-8"))
-        return Verdict(bool(kept["keeps_prefixes"]), float(kept["cold_s_per_token"]))
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        _log.warning("ignoring %s: %s", file, error)
-        return None
-
-
-def remember(file: Path | None, verdict: Verdict) -> None:
-    """Keep ``verdict`` in ``file``; a folder that cannot be written only costs measuring again."""
-    if file is None:
-        return
-    part = file.with_suffix(f".{os.getpid()}.part")
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(json.dumps(asdict(verdict)), encoding="utf-8")
-        part.replace(file)
-    except OSError as error:
-        _log.warning("cannot keep what was measured in %s: %s", file, error)
 
 
 def _weigh(text: str) -> tuple[int, int, int]:

@@ -1,0 +1,77 @@
+"""What of a web page is not its text: scripts, what is hidden, navigation, banners, footers.
+
+Example: ``is_left_out(element, whole=False)`` is True for ``<nav>`` and ``<div class="sidebar">``.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from qa.documents.markup import flat, tag_name
+
+if TYPE_CHECKING:
+    from lxml.etree import _Element
+
+_NEVER_READ = re.compile(
+    "script|style|noscript|template|head|nav|aside|form|button|select|option|textarea|input|iframe|"
+    "object|embed|svg|math|canvas|audio|video|dialog|menu"
+)
+_PAGE_PARTS = re.compile(
+    r"(?:^|[\s_-])(?:nav|navbar|navigation|breadcrumbs?|sidebar|menu|cookies?|footer|masthead|"
+    r"share|social|advert\w*|ads|skip-?link|pagination|related)(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "complementary", "menu"})
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+_LINK_SHARE = 0.7  # of a list's letters: more is navigation...
+_LINKS = 5  # ... when it has so many links
+
+
+def main_part(root: _Element) -> _Element:
+    """Return the element that holds a page's text, if it names one; else the page."""
+    found = [
+        one
+        for one in root.iter("main", "article", "{*}main", "{*}article")
+        if one.get("hidden") is None
+    ]
+    mains = [one for one in found if tag_name(one) == "main"]
+    if mains:
+        return mains[0]
+    return found[0] if len(found) == 1 else root
+
+
+def is_never_read(name: str) -> bool:
+    """Return whether elements of this name hold no text to read, wherever they stand."""
+    return not name or _NEVER_READ.fullmatch(name) is not None
+
+
+def is_left_out(element: _Element, *, whole: bool) -> bool:
+    """Return whether an element is passed over with all that is in it.
+
+    :param whole: only what is never read or hidden; navigation stays.
+    """
+    name = tag_name(element)
+    hidden = element.get("hidden") is not None or element.get("aria-hidden") == "true"
+    if is_never_read(name) or hidden or _HIDDEN.search(element.get("style", "")):
+        return True
+    if whole or name in ("html", "body", "main", "article"):
+        return False
+    if element.get("role") in _ROLES:
+        return True
+    if name in ("header", "footer"):
+        return not any(
+            tag_name(one) in ("article", "main", "section") for one in element.iterancestors()
+        )
+    named = f"{element.get('class', '')} {element.get('id', '')}"
+    if name in ("div", "section", "ul", "ol", "table") and _PAGE_PARTS.search(named):
+        return True
+    return name in ("ul", "ol") and _is_navigation(element)
+
+
+def _is_navigation(element: _Element) -> bool:
+    """Return whether a list is nearly nothing but links."""
+    links = list(element.iter("a", "{*}a"))
+    letters = len(flat("".join(element.itertext())))
+    linked = sum(len(flat("".join(one.itertext()))) for one in links)
+    return len(links) >= _LINKS and linked > _LINK_SHARE * letters
