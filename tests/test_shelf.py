@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from qa.errors import InputError
 from qa.types import Document, Event, Page
 from qa.ui.shelf import Shelf
-from qa.ui.uploads import clean_name, received
+from qa.ui.uploads import clean_name, received, sweep
 from qa.ui.view import document_view
 from qa.ui.warmup import Warmup
 from scripted import Report, ScriptedAssistant, split
@@ -97,6 +99,29 @@ def test_a_link_in_the_folder_of_uploads_does_not_lead_out_of_it(tmp_path: Path)
         received(str(uploads / "link.txt"), "x.txt", uploads),
     ):
         pass
+
+
+def test_what_cut_uploads_left_goes_and_what_is_under_way_stays(shelf, tmp_path: Path) -> None:
+    folder = tmp_path / "4f2a"
+    folder.mkdir()
+    cut, under_way, sent = folder / "cut.part", tmp_path / "under-way", folder / "sent.md"
+    for file in (cut, under_way, sent):
+        file.write_text("Une phrase.", "utf-8")
+    os.utime(cut, (0, time.time() - 3600))
+    assert shelf.add_file({"path": str(sent), "name": "sent.md"})["done"]
+    assert (cut.exists(), under_way.exists()) == (False, True)
+
+
+def test_a_link_in_the_folder_of_uploads_is_deleted_and_not_what_it_leads_to(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("Un secret.", "utf-8")
+    (folder := tmp_path / "uploads").mkdir()
+    (folder / "link").symlink_to(kept)
+    sweep(folder, older_than_s=-1)
+    assert kept.exists()
+    assert list(folder.iterdir()) == []
 
 
 def test_added_files_are_told_apart_from_those_that_were_there(shelf, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from typing import Any
 
 from qa.errors import QAError
 from qa.ui.protocol import ChatAssistant, IndexReport
-from qa.ui.uploads import received
+from qa.ui.uploads import received, sweep
 from qa.ui.view import View, document_view, shelf_view
 from qa.ui.warmup import Warmup
 
@@ -65,6 +65,7 @@ class Shelf:
 
     def add_file(self, sent: dict[str, str]) -> View:
         """Add the upload at ``path`` under the ``name`` it had; ``same`` says that it was there."""
+        sweep(self._uploads)
 
         def add() -> View:
             with received(sent["path"], sent["name"], self._uploads) as file, self._changing:

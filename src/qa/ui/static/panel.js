@@ -192,6 +192,7 @@ tabs.choose = (id) => {
 tray.added = (id) => {
   clear();
   drawings.delete(id); // a document of this name may have been there
+  if (shelf.leftOut.has(id)) toggle(id, true); // who sends a file wants to ask it
   open(id);
 };
 

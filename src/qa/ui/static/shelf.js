@@ -1,7 +1,8 @@
 // The list of documents: which are asked, what is known of each, and how one is opened or taken out.
 const shelf = {
   books: [],
-  leftOut: new Set(),
+  leftOut: new Set(), // of those that are there
+  unticked: new Set(preferences.list("left-out")), // what the person chose; it outlives a reload
   asking: "", // the document whose removal is being confirmed
   filter: "",
   changed: null, // called after the list or the choice has changed
@@ -16,14 +17,19 @@ const MANY_BOOKS = 8; // from here on, the list can be searched
 
 function setBooks(books) {
   shelf.books = books;
-  const known = new Set(books.map((book) => book.id));
-  const left = [...shelf.leftOut].filter((id) => known.has(id));
-  leaveOut(left.length === books.length ? [] : left);
+  leaveOut();
+}
+
+function choose(unticked) {
+  shelf.unticked = new Set(unticked);
+  preferences.keep("left-out", JSON.stringify([...shelf.unticked]));
+  leaveOut();
 }
 
 // One document at least is asked.
-function leaveOut(ids) {
-  shelf.leftOut = new Set(ids);
+function leaveOut() {
+  const left = shelf.books.map((book) => book.id).filter((id) => shelf.unticked.has(id));
+  shelf.leftOut = new Set(left.length === shelf.books.length ? [] : left);
   const asked = shelf.books.map((book) => book.id).filter((id) => !shelf.leftOut.has(id));
   qaPage.documents = shelf.leftOut.size ? asked : null; // travels with the next question
   drawShelf();
@@ -40,7 +46,7 @@ function toggle(id, wanted) {
     return;
   }
   shelf.said.textContent = "";
-  leaveOut(ids);
+  choose(ids);
 }
 
 function bookNode(item) {
@@ -163,7 +169,7 @@ element.querySelector(".qa-all span").textContent = WORDS.all_documents;
 shelf.all.addEventListener("change", () => {
   // Unticked, it leaves the document on show: one at least is asked.
   const kept = shelf.books.find((book) => book.id === tabs.opened.at(-1)) ?? shelf.books[0];
-  leaveOut(shelf.all.checked ? [] : shelf.books.filter((book) => book !== kept).map((book) => book.id));
+  choose(shelf.all.checked ? [] : shelf.books.filter((book) => book !== kept).map((book) => book.id));
 });
 shelf.search.setAttribute("aria-label", WORDS.search_documents);
 shelf.search.placeholder = WORDS.search_documents;
