@@ -90,6 +90,30 @@ def test_conversations_do_not_share_their_history(serve, visit) -> None:
     assert [turn.question for turn in scripted.asked[2][1]] == ["Un ?"]
 
 
+def test_back_and_forward_go_from_conversation_to_conversation(serve, visit) -> None:
+    page = visit(serve(assistant()))
+    ask(page, "Un ?")
+    settled(page)
+    first = page.url
+    show_talks(page).get_by_role("button", name="Nouvelle conversation").click()
+    settled(page, answers=0)
+    ask(page, "Deux ?")
+    settled(page)
+    second = page.url
+    page.evaluate("history.back()")
+    expect(page.locator(".qa-question")).to_contain_text("Un ?")
+    expect(page).to_have_url(first)
+    page.evaluate("history.forward()")
+    expect(page.locator(".qa-question")).to_contain_text("Deux ?")
+    expect(page).to_have_url(second)
+    ask(page, "Trois ?")
+    settled(page, answers=2)
+    expect(page.locator(".qa-question").first).to_contain_text("Deux ?")
+    page.evaluate("history.back()")
+    settled(page)
+    expect(page.locator(".qa-question")).to_contain_text("Un ?")
+
+
 def test_a_conversation_is_renamed_and_deleted_after_asking(serve, visit) -> None:
     page = visit(serve(assistant()))
     ask(page, "Combien de soldats ?")
