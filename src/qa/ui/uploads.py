@@ -40,6 +40,11 @@ def clean_name(name: str) -> str:
     return stem[:room].decode("utf-8", "ignore").strip() + suffix
 
 
+def without_folder(message: str, name: str) -> str:
+    """Return a message in which the file goes by its name alone: its folder is the server's."""
+    return re.sub(rf"'[^']*[/\\]{re.escape(name)}'", lambda _: repr(name), message)
+
+
 def sweep(folder: Path, older_than_s: float = _CUT_AFTER_S) -> None:
     """Delete what uploads that were cut have left in the folder that receives them.
 

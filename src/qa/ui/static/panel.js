@@ -34,7 +34,7 @@ async function open(id) {
     try {
       drawn = await read(id);
     } catch {
-      drawn = draw({ id, title: titleOf(id), paragraphs: [], pages: 0, error: WORDS.lost });
+      drawn = draw({ id, title: titleOf(id), paragraphs: [], pages: 0, error: { [LANGUAGE]: WORDS.lost } });
     }
     if (turn !== wanted) return false;
     if (!tabs.opened.includes(id)) tabs.opened.push(id);

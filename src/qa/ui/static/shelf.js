@@ -66,7 +66,7 @@ function bookNode(item) {
   const remove = make("button", { class: "qa-remove", type: "button", "aria-label": `${WORDS.remove} : ${title}` }, "✕");
   remove.addEventListener("click", () => confirming(book.id));
   const node = make("li", { class: item.asked ? "qa-book" : "qa-book qa-left-out" }, box, opener, remove);
-  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, notice));
+  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, inWords(notice)));
   return node;
 }
 
@@ -94,7 +94,7 @@ async function removeBook(book, button) {
   button.disabled = true;
   try {
     const told = await server.remove_document(book.id);
-    shelf.said.textContent = told.done ? `${WORDS.removed} : ${plain(book.title)}` : told.message || WORDS.panel_failed;
+    shelf.said.textContent = told.done ? `${WORDS.removed} : ${plain(book.title)}` : inWords(told.message) || WORDS.panel_failed;
   } catch {
     shelf.said.textContent = WORDS.lost;
   }
@@ -109,7 +109,7 @@ async function reindex() {
   shelf.said.textContent = WORDS.reindexing;
   try {
     const told = await server.reindex(null);
-    shelf.said.replaceChildren(...(told.done ? reported(told) : [told.message || WORDS.panel_failed]));
+    shelf.said.replaceChildren(...(told.done ? reported(told) : [inWords(told.message) || WORDS.panel_failed]));
   } catch {
     shelf.said.textContent = WORDS.lost;
   }
@@ -125,7 +125,7 @@ function reported(told) {
     .map((what) => `${told[what]} ${WORDS[`files_${what}`]}`);
   const lines = [make("span", {}, parts.join(", ") || WORDS.unchanged)];
   for (const one of told.failed) {
-    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), " : ", one.message));
+    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), " : ", inWords(one.message)));
   }
   return lines;
 }
