@@ -15,13 +15,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from test_chat_page import INJECTIONS, LEASE, NEWS, answer, ask, assistant, box, log, settled
 
-from qa.errors import IndexMissing, ModelUnavailable
+from qa.errors import ModelUnavailable, QAError
 from qa.types import Event, Evidence, Piece, Statement, Timings, Usage
 from qa.ui.conversations import Conversations
 from scripted import ScriptedAssistant
 
 pytestmark = pytest.mark.e2e
 
+BUSY = "another program is writing to the index in '/srv/qa'; try again when it is done"
 SOLDIERS = "Les États-Unis déploient environ 2500 soldats en Irak et 900 en Syrie."
 
 
@@ -506,17 +507,21 @@ def test_an_address_of_a_conversation_that_is_gone_is_told(serve, visit) -> None
 def test_a_store_that_is_being_rebuilt_is_told_and_the_question_is_kept(serve, visit) -> None:
     class Rebuilding(ScriptedAssistant):
         def documents(self):
-            raise IndexMissing("the index is being rebuilt; try again in a moment")
+            raise QAError(BUSY)
 
     def refuses(scripted: ScriptedAssistant, question: str) -> Iterator[Event]:
-        raise IndexMissing("the index is being rebuilt; try again in a moment")
+        raise QAError(BUSY)
         yield
 
     page = visit(serve(Rebuilding({LEASE: "Le loyer est de 800 euros."}, refuses)))
-    expect(page.get_by_role("alert").first).to_contain_text("the index is being rebuilt")
+    expect(page.get_by_role("alert").first).to_contain_text(
+        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+    )
     ask(page, "Combien ?")
     settled(page)
-    expect(page.locator(".qa-exchange .qa-error")).to_contain_text("the index is being rebuilt")
+    expect(page.locator(".qa-exchange .qa-error")).to_contain_text(
+        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+    )
     expect(page.get_by_role("button", name="Réessayer")).to_be_visible()
 
 

@@ -509,6 +509,6 @@ def test_files_outside_the_folder_of_uploads_are_not_added(serve, visit, tmp_pat
     )
     (tmp_path / "leurre.txt").write_text("Rien.", "utf-8")
     send(page, tmp_path / "leurre.txt")
-    expect(reports(page)).to_contain_text(["is no longer there; send the file again"])
+    expect(reports(page)).to_contain_text(["n’est plus là ; envoyez le fichier à nouveau"])
     assert (tmp_path / "private.txt").exists()
     assert urlsplit(served.url).hostname == "127.0.0.1"

@@ -29,7 +29,9 @@ def test_eight_people_each_see_their_own_stream_conversation_and_highlight(serve
         assert go.wait(1200)  # until every page shows its own word: nobody waits in line
         statement = Statement(f"Réponse {number}.", (cited,), "supported")
         yield statement
-        yield assistant.answer(question, statement.text, statements=(statement,), citations=(cited,))
+        yield assistant.answer(
+            question, statement.text, statements=(statement,), citations=(cited,)
+        )
 
     scripted = ScriptedAssistant(dict(TEXTS), held)
     served = serve(scripted)
