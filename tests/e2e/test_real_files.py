@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
-from test_bad_files import blank_pdf, locked_pdf
 from test_chat_page import ask, box, highlighted, log, panel, settled
 from test_document_panel import book, reports, send, show_list
 
@@ -16,6 +15,7 @@ from fakes import Reply, ScriptedModel
 from qa.assistant import Assistant
 from qa.errors import ModelUnavailable
 from serving import opened
+from test_bad_files import blank_pdf, locked_pdf
 from test_pipeline import TROOPS, says
 
 pytestmark = pytest.mark.e2e
