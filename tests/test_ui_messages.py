@@ -14,9 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa import errors
+from qa.ui.labels import LABELS
 from qa.ui.spoken import said, translated
 
 PACKAGE = Path(__file__).parents[1] / "src" / "qa"
+STATIC = PACKAGE / "ui" / "static"
 CATALOGUE = PACKAGE / "data" / "messages" / "fr.toml"
 ERRORS = {name for name in vars(errors) if name[0].isupper()}
 # What only the command line, other programs or whoever starts the server gets to read.
@@ -126,6 +128,16 @@ def test_a_translation_has_exactly_the_values_of_its_message() -> None:
 )
 def test_a_message_is_said_in_both_languages(english: str, french: str) -> None:
     assert said(english) == {"en": english, "fr": french}
+
+
+def test_the_page_s_scripts_use_words_that_both_languages_have() -> None:
+    scripts = "".join(file.read_text("utf-8") for file in sorted(STATIC.glob("*.js")))
+    used = set(re.findall(r"\bWORDS\.(\w+)", scripts))
+    made = {one.split("${")[0] for one in re.findall(r"WORDS\[`([^`]+)`\]", scripts)}
+    assert len(used) > 60
+    for labels in LABELS.values():
+        assert used <= labels.keys()
+        assert all(any(name.startswith(begin) for name in labels) for begin in made)
 
 
 @settings(deadline=None, max_examples=25)
