@@ -103,21 +103,21 @@ def test_files_that_hold_nothing_to_ask_say_so_in_the_reader_s_language(
 ) -> None:
     (tmp_path / "secret.pdf").write_bytes(locked_pdf())
     (tmp_path / "scan.pdf").write_bytes(blank_pdf(3))
-    (tmp_path / "image.txt").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(200))
+    (tmp_path / "faux.txt").write_bytes(locked_pdf())
     (tmp_path / "vide.md").write_text(" \n", "utf-8")
-    files = [tmp_path / name for name in ("secret.pdf", "scan.pdf", "image.txt", "vide.md")]
+    files = [tmp_path / name for name in ("secret.pdf", "scan.pdf", "faux.txt", "vide.md")]
     served = serve(real)
     says_why = {
         "fr-FR": (
             "'secret.pdf' est chiffré ; ouvrez-le avec son mot de passe",
             "'scan.pdf' est numérisé : ses 3 pages sont des images sans texte",
-            "'image.txt' est un fichier image PNG, et non du texte",
+            "'faux.txt' est un fichier PDF, et non du texte",
             "'vide.md' ne contient que des espaces",
         ),
         "en-GB": (
             "'secret.pdf' is encrypted; open it with its password",
             "'scan.pdf' is scanned: its 3 pages are pictures without text",
-            "'image.txt' is a PNG picture file, not text",
+            "'faux.txt' is a PDF file, not text",
             "'vide.md' holds only white space",
         ),
     }
