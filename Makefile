@@ -3,7 +3,7 @@
 # make check  format, lint, types, docstrings     make eval, make bench   measure
 # make gate   25 questions, loose bounds: has something broken?
 # make torture  kill a writing process at 200 random moments (KILLS=1000: as many)
-# make bench-page   time the page in a browser    make screenshots   take the README's pictures
+# make bench-page   of `make bench`, the page alone    make screenshots   take the README's pictures
 # make setup  install only      make lock   pin anew     make clean   delete what tools left
 #
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
@@ -47,8 +47,10 @@ eval: .venv/installed-dev
 gate: .venv/installed-dev
 	$(BIN)/qa eval --backend embedded --gate eval/gate.json $(ARGS)
 
+# The page's figures come last; they need a browser.
 bench: .venv/installed-dev
 	$(BIN)/qa bench $(ARGS)
+	$(BIN)/python tests/e2e/bench_page.py
 
 bench-page: .venv/installed-dev
 	$(BIN)/python tests/e2e/bench_page.py

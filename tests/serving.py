@@ -26,11 +26,13 @@ TIMEOUT_S = 600
 
 
 @contextlib.contextmanager
-def opened(folder: Path, model: object = None) -> Iterator[Assistant]:
+def opened(
+    folder: Path, model: object = None, *, name: str = "irak.txt", text: str = TEXT
+) -> Iterator[Assistant]:
     """Open an assistant on one document, with a scripted model."""
     documents = folder / "documents"
     documents.mkdir()
-    (documents / "irak.txt").write_text(TEXT, encoding="utf-8")
+    (documents / name).write_text(text, encoding="utf-8")
     settings = Settings(store=folder / "store", documents=(documents,), cache=folder)
     encoder = HashEncoder()
     store = Store.open(settings.store, encoder.id, encoder.dim)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +16,8 @@ from hypothesis import strategies as st
 from qa.errors import InputError
 from qa.types import Document, Event, Page
 from qa.ui.shelf import Shelf
-from qa.ui.uploads import clean_name, received
+from qa.ui.spoken import said
+from qa.ui.uploads import clean_name, received, sweep, without_folder
 from qa.ui.view import document_view
 from qa.ui.warmup import Warmup
 from scripted import Report, ScriptedAssistant, split
@@ -99,23 +102,47 @@ def test_a_link_in_the_folder_of_uploads_does_not_lead_out_of_it(tmp_path: Path)
         pass
 
 
+def test_what_cut_uploads_left_goes_and_what_is_under_way_stays(shelf, tmp_path: Path) -> None:
+    folder = tmp_path / "4f2a"
+    folder.mkdir()
+    cut, under_way, sent = folder / "cut.part", tmp_path / "under-way", folder / "sent.md"
+    for file in (cut, under_way, sent):
+        file.write_text("Une phrase.", "utf-8")
+    os.utime(cut, (0, time.time() - 3600))
+    assert shelf.add_file({"path": str(sent), "name": "sent.md"})["done"]
+    assert (cut.exists(), under_way.exists()) == (False, True)
+
+
+def test_a_link_in_the_folder_of_uploads_is_deleted_and_not_what_it_leads_to(
+    tmp_path: Path,
+) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text("Un secret.", "utf-8")
+    (folder := tmp_path / "uploads").mkdir()
+    (folder / "link").symlink_to(kept)
+    sweep(folder, older_than_s=-1)
+    assert kept.exists()
+    assert list(folder.iterdir()) == []
+
+
 def test_added_files_are_told_apart_from_those_that_were_there(shelf, tmp_path: Path) -> None:
     def send() -> dict:
         (tmp_path / "up").write_text("Il neige.", "utf-8")
         return shelf.add_file({"path": str(tmp_path / "up"), "name": "neige.txt"})
 
-    assert send() == {"done": True, "message": "", "id": "neige.txt", "same": False}
+    assert send() == {"done": True, "message": said(""), "id": "neige.txt", "same": False}
     assert send()["same"]
 
 
 def test_a_foreseen_error_is_told_and_another_one_is_not(shelf, assistant, tmp_path: Path) -> None:
     (tmp_path / "up").write_bytes(b"\xff\xfe\xfa")
     told = shelf.add_file({"path": str(tmp_path / "up"), "name": "x.txt"})
-    assert told == {"done": False, "message": ""}  # a UnicodeDecodeError of the double
+    assert told == {"done": False, "message": said("")}  # a UnicodeDecodeError of the double
     assistant.refused = {"x.txt": "'x.txt' is encrypted; remove its password"}
     (tmp_path / "up").write_text("Il neige.", "utf-8")
     told = shelf.add_file({"path": str(tmp_path / "up"), "name": "x.txt"})
-    assert told == {"done": False, "message": "'x.txt' is encrypted; remove its password"}
+    message = said("'x.txt' is encrypted; remove its password")
+    assert told == {"done": False, "message": message}
 
 
 def test_a_change_warms_the_model_and_a_failed_one_does_not(shelf, assistant) -> None:
@@ -127,23 +154,29 @@ def test_a_change_warms_the_model_and_a_failed_one_does_not(shelf, assistant) ->
     assert warmed.wait(30)
 
 
+def test_a_message_names_the_file_and_not_the_server_s_folder() -> None:
+    message = "'/srv/documents/été.pdf' is encrypted; the folder '/srv/documents' stays"
+    told = without_folder(message, "été.pdf")
+    assert told == "'été.pdf' is encrypted; the folder '/srv/documents' stays"
+
+
 def test_a_report_is_counted_and_its_failures_named(shelf, assistant) -> None:
     assistant.report = Report(added=("x", "y"), failed=(("/data/scan.pdf", "no text"),))
     told = shelf.reindex()
     assert (told["added"], told["updated"], told["removed"]) == (2, 0, 0)
-    assert told["failed"] == [{"name": "scan.pdf", "message": "no text"}]
+    assert told["failed"] == [{"name": "scan.pdf", "message": said("no text")}]
 
 
 def test_an_unknown_document_is_read_as_an_error(shelf) -> None:
     view = json.loads(shelf.read_document("missing.txt"))
     assert view["paragraphs"] == []
-    assert "missing.txt" in view["error"]
+    assert "missing.txt" in view["error"]["fr"]
 
 
 def test_pages_are_pictures_in_an_address(shelf) -> None:
     told = shelf.page_picture({"id": "b.pdf", "page": 2})
     assert told["source"].startswith("data:image/png;base64,iVBORw0KGgo")
-    assert "no page 3" in shelf.page_picture({"id": "b.pdf", "page": 3})["message"]
+    assert "no page 3" in shelf.page_picture({"id": "b.pdf", "page": 3})["message"]["en"]
     boxes = shelf.sentence_boxes({"id": "b.pdf", "start": 5, "end": 10})["boxes"]
     assert boxes[0] == {"page": 2, "edges": [0.1, 0.2, 0.9, 0.25]}
     assert shelf.sentence_boxes({"id": "a.txt", "start": 0, "end": 5})["boxes"] == []

@@ -35,6 +35,7 @@ from qa.ui.exchange import Exchange, advance, fail, history, numbered, stop
 from qa.ui.labels import LABELS, examples
 from qa.ui.serve import listen
 from qa.ui.session import Live, Session
+from qa.ui.spoken import said
 from qa.ui.view import document_view, log_view, marks_view, page_log
 from qa.ui.warmup import Warmup
 from scripted import ScriptedAssistant, split
@@ -205,7 +206,7 @@ def test_the_reasons_name_what_was_considered_and_cited(assistant) -> None:
         "generated_tokens": 5,
         "truncated": True,
     }
-    assert (why["asked"], why["notices"]) == ("Quel temps fait-il ?", ["coupé"])
+    assert (why["asked"], why["notices"]) == ("Quel temps fait-il ?", [said("coupé")])
     assert why["timings"]["total_s"] == 2.0
     assert why_view(grown(Piece("Il"))) == {}
 
@@ -266,7 +267,7 @@ def test_text_is_sent_as_it_is_and_never_as_html(assistant) -> None:
     view = json.loads(json.dumps(log_view([exchange], ())))["exchanges"][0]
     assert view["statements"][0]["text"] == HOSTILE
     assert view["nearest"][0]["text"] == HOSTILE
-    assert view["notices"] == [HOSTILE]
+    assert view["notices"] == [{"en": HOSTILE, "fr": HOSTILE}]
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in STATIC.glob("*.html")))

@@ -130,12 +130,15 @@ def measure(page: Page, url: str) -> dict[str, Any]:
 
 def bench() -> dict[str, Any]:
     """Return every figure, in milliseconds."""
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        sys.exit("the page is not measured without chromium: apt-get install chromium")
     served = start(ScriptedAssistant(dict(TEXTS), scatter), port=0, announce=lambda line: None)
     served.run_in_thread()
     try:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(
-                executable_path=shutil.which("chromium") or shutil.which("google-chrome"),
+                executable_path=chromium,
                 args=["--no-sandbox"],
             )
             context = browser.new_context(viewport={"width": 1280, "height": 720})

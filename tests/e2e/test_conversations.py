@@ -15,13 +15,14 @@ import pytest
 from playwright.sync_api import Page, expect
 from test_chat_page import INJECTIONS, LEASE, NEWS, answer, ask, assistant, box, log, settled
 
-from qa.errors import IndexMissing, ModelUnavailable
+from qa.errors import ModelUnavailable, QAError
 from qa.types import Event, Evidence, Piece, Statement, Timings, Usage
 from qa.ui.conversations import Conversations
 from scripted import ScriptedAssistant
 
 pytestmark = pytest.mark.e2e
 
+BUSY = "another program is writing to the index in '/srv/qa'; try again when it is done"
 SOLDIERS = "Les États-Unis déploient environ 2500 soldats en Irak et 900 en Syrie."
 
 
@@ -88,6 +89,30 @@ def test_conversations_do_not_share_their_history(serve, visit) -> None:
     ask(page, "Trois ?")
     settled(page, answers=2)
     assert [turn.question for turn in scripted.asked[2][1]] == ["Un ?"]
+
+
+def test_back_and_forward_go_from_conversation_to_conversation(serve, visit) -> None:
+    page = visit(serve(assistant()))
+    ask(page, "Un ?")
+    settled(page)
+    first = page.url
+    show_talks(page).get_by_role("button", name="Nouvelle conversation").click()
+    settled(page, answers=0)
+    ask(page, "Deux ?")
+    settled(page)
+    second = page.url
+    page.evaluate("history.back()")
+    expect(page.locator(".qa-question")).to_contain_text("Un ?")
+    expect(page).to_have_url(first)
+    page.evaluate("history.forward()")
+    expect(page.locator(".qa-question")).to_contain_text("Deux ?")
+    expect(page).to_have_url(second)
+    ask(page, "Trois ?")
+    settled(page, answers=2)
+    expect(page.locator(".qa-question").first).to_contain_text("Deux ?")
+    page.evaluate("history.back()")
+    settled(page)
+    expect(page.locator(".qa-question")).to_contain_text("Un ?")
 
 
 def test_a_conversation_is_renamed_and_deleted_after_asking(serve, visit) -> None:
@@ -482,17 +507,21 @@ def test_an_address_of_a_conversation_that_is_gone_is_told(serve, visit) -> None
 def test_a_store_that_is_being_rebuilt_is_told_and_the_question_is_kept(serve, visit) -> None:
     class Rebuilding(ScriptedAssistant):
         def documents(self):
-            raise IndexMissing("the index is being rebuilt; try again in a moment")
+            raise QAError(BUSY)
 
     def refuses(scripted: ScriptedAssistant, question: str) -> Iterator[Event]:
-        raise IndexMissing("the index is being rebuilt; try again in a moment")
+        raise QAError(BUSY)
         yield
 
     page = visit(serve(Rebuilding({LEASE: "Le loyer est de 800 euros."}, refuses)))
-    expect(page.get_by_role("alert").first).to_contain_text("the index is being rebuilt")
+    expect(page.get_by_role("alert").first).to_contain_text(
+        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+    )
     ask(page, "Combien ?")
     settled(page)
-    expect(page.locator(".qa-exchange .qa-error")).to_contain_text("the index is being rebuilt")
+    expect(page.locator(".qa-exchange .qa-error")).to_contain_text(
+        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+    )
     expect(page.get_by_role("button", name="Réessayer")).to_be_visible()
 
 

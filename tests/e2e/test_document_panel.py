@@ -188,6 +188,27 @@ def test_the_question_goes_to_the_chosen_documents_only(serve, visit) -> None:
     assert scripted.asked_of == [(NEWS,), None]
 
 
+def test_the_choice_of_documents_outlives_a_reload(serve, visit, tmp_path: Path) -> None:
+    scripted = assistant(lambda self, question: iter([self.answer(question, "Rien.")]))
+    page = visit(serve(scripted))
+    show_list(page)
+    panel(page).get_by_role("checkbox", name="Interroger : bail").uncheck()
+    expect(panel(page).get_by_role("tab", name="Documents")).to_contain_text("1/2")
+    page.reload()
+    expect(panel(page).get_by_role("tab", name="Documents")).to_contain_text("1/2")
+    ask(page, "Un ?")
+    settled(page)
+    show_list(page)
+    expect(panel(page).get_by_role("checkbox", name="Interroger : bail")).not_to_be_checked()
+    (tmp_path / LEASE).write_text("Le loyer est de 900 euros.", "utf-8")
+    send(page, tmp_path / LEASE)
+    expect(reports(page)).to_contain_text(["déjà là"])
+    expect(panel(page).get_by_role("tab", name="Documents")).to_contain_text("2")
+    ask(page, "Deux ?")
+    settled(page, answers=2)
+    assert scripted.asked_of == [(NEWS,), None]
+
+
 def test_one_document_at_least_is_asked(serve, visit) -> None:
     page = visit(serve(assistant()))
     show_list(page)
@@ -488,6 +509,6 @@ def test_files_outside_the_folder_of_uploads_are_not_added(serve, visit, tmp_pat
     )
     (tmp_path / "leurre.txt").write_text("Rien.", "utf-8")
     send(page, tmp_path / "leurre.txt")
-    expect(reports(page)).to_contain_text(["is no longer there; send the file again"])
+    expect(reports(page)).to_contain_text(["n’est plus là ; envoyez le fichier à nouveau"])
     assert (tmp_path / "private.txt").exists()
     assert urlsplit(served.url).hostname == "127.0.0.1"

@@ -1,6 +1,7 @@
 """One exchange as the browser gets it: the answer, what can be done with it, and why it is so.
 
-Plain JSON values, as in :mod:`qa.ui.view`: every string reaches the page as text.
+Plain JSON values, as in :mod:`qa.ui.view`: every string reaches the page as text, and messages come
+in each of its languages.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any
 from qa.types import Answer, Citation, Statement
 from qa.ui.exchange import Exchange, Place, numbers, place
 from qa.ui.export import footnoted
+from qa.ui.spoken import said
 
 View = dict[str, Any]
 
@@ -27,7 +29,7 @@ def exchange_view(exchange: Exchange) -> View:
         "state": exchange.state,
         "statements": _statements(exchange),
         "draft": exchange.draft,
-        "error": exchange.error,
+        "error": said(exchange.error),
         "verdict": exchange.verdict,
         "kind": "answer",
         "text": "",
@@ -43,7 +45,7 @@ def exchange_view(exchange: Exchange) -> View:
             "kind": _kind(answer),
             "text": "" if answer.statements else answer.text,
             "nearest": [_citation(citation) for citation in answer.nearest],
-            "notices": list(answer.notices),
+            "notices": [said(notice) for notice in answer.notices],
             "asked": _rewritten(exchange.question, answer.question),
             "confidence": _confidence(answer),
         }
@@ -70,7 +72,7 @@ def why_view(exchange: Exchange) -> View:
         "usage": asdict(answer.usage),
         "timings": asdict(answer.timings),
         "backend": answer.backend,
-        "notices": list(answer.notices),
+        "notices": [said(notice) for notice in answer.notices],
     }
 
 

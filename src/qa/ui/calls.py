@@ -14,6 +14,7 @@ from qa.ui.answer_view import View, why_view
 from qa.ui.conversations import Conversations
 from qa.ui.export import as_json, file_name, markdown
 from qa.ui.protocol import ChatAssistant
+from qa.ui.spoken import said
 from qa.ui.warmup import Warmup
 
 Call = Callable[[Any], View]
@@ -37,8 +38,8 @@ class Calls:
             return {
                 "backend": self._assistant.backend,
                 "state": self._warmup.state,
-                "message": self._warmup.message,
-                "notices": list(self._assistant.notices),
+                "message": said(self._warmup.message),
+                "notices": [said(notice) for notice in self._assistant.notices],
             }
 
         def why(of: View) -> View:
@@ -72,9 +73,9 @@ class Calls:
 
     def _foreseen(self, call: Callable[[], View]) -> View:
         try:
-            return {"error": "", **call()}
+            return {"error": said(""), **call()}
         except QAError as error:
-            return {"error": str(error)}
+            return {"error": said(str(error))}
 
     def _why(self, conversation: str, key: int) -> View:
         exchanges = self._conversations.exchanges(conversation)
@@ -89,7 +90,7 @@ class Calls:
                     "name": model.name,
                     "kind": model.kind,
                     "state": model.state,
-                    "detail": model.detail,
+                    "detail": said(model.detail),
                 }
                 for model in models
             ],

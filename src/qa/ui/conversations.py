@@ -1,7 +1,7 @@
 """Conversations on the server's disk: kept across restarts, listed, renamed, deleted, judged.
 
-One SQLite file; an exchange is one row that is written anew as its answer grows, so that what was
-written survives the end of the process at any point. It knows nothing of the browser.
+An exchange is one row that is written anew as its answer grows, so that what was written survives
+the end of the process at any point. It knows nothing of the browser or of transactions.
 
 Example::
 
@@ -12,40 +12,21 @@ Example::
 from __future__ import annotations
 
 import secrets
-import sqlite3
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from qa.errors import QAError
 from qa.types import Answer, Turn
+from qa.ui.conversation_file import ConversationFile
 from qa.ui.exchange import Exchange, Verdict, history, stop
 
 FILE: Final = "conversations.sqlite"
-_VERSION: Final = 1
 _NAME_CHARS: Final = 120
-# Another process of ours that writes at the same moment is waited for.
-_WAIT_S: Final = 10.0
-
-_SCHEMA: Final = """
-CREATE TABLE conversations (
-    id TEXT PRIMARY KEY, owner TEXT NOT NULL, name TEXT NOT NULL, updated REAL NOT NULL
-) STRICT;
-CREATE TABLE exchanges (
-    key INTEGER PRIMARY KEY AUTOINCREMENT,
-    conversation TEXT NOT NULL REFERENCES conversations (id) ON DELETE CASCADE,
-    value TEXT NOT NULL,
-    verdict TEXT NOT NULL DEFAULT '',
-    replaced INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX exchanges_of ON exchanges (conversation, key);
-"""
 _EXCHANGE: Final = TypeAdapter(Exchange)
 
 
@@ -82,26 +63,11 @@ class Conversations:
 
         :raises QAError: the file is broken, or a newer version of this program wrote it.
         """
-        self._path = path
-        self._lock = threading.RLock()
-        if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True)
-        with self._told():
-            self._database = sqlite3.connect(
-                ":memory:" if path is None else path,
-                timeout=_WAIT_S,
-                isolation_level=None,
-                check_same_thread=False,
-            )
-            self._database.execute("PRAGMA journal_mode = WAL")
-            # Consistent after any crash; a power cut may lose the last second, no more.
-            self._database.execute("PRAGMA synchronous = NORMAL")
-            self._database.execute("PRAGMA foreign_keys = ON")
-            self._create()
+        self._file = ConversationFile(path)
 
     def of(self, owner: str = "") -> tuple[Conversation, ...]:
         """Return the conversations of a person, the latest first."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT id, name, updated FROM conversations WHERE owner = ? ORDER BY updated DESC, id",
             owner,
         )
@@ -109,13 +75,13 @@ class Conversations:
 
     def get(self, id: str) -> Conversation | None:
         """Return a conversation, or None when there is none of this id."""
-        rows = self._rows("SELECT id, name, updated FROM conversations WHERE id = ?", id)
+        rows = self._file.rows("SELECT id, name, updated FROM conversations WHERE id = ?", id)
         return Conversation(*rows[0]) if rows else None
 
     def begin(self, question: str, owner: str = "") -> Conversation:
         """Make a conversation that is named after its first question."""
         made = Conversation(secrets.token_urlsafe(12), _name(question), time.time())
-        self._run(
+        self._file.run(
             "INSERT INTO conversations (id, owner, name, updated) VALUES (?, ?, ?, ?)",
             *(made.id, owner, made.name, made.updated),
         )
@@ -124,18 +90,18 @@ class Conversations:
     def rename(self, id: str, name: str) -> None:
         """Give a conversation another name; a blank one changes nothing."""
         if name.strip():
-            self._run("UPDATE conversations SET name = ? WHERE id = ?", _name(name), id)
+            self._file.run("UPDATE conversations SET name = ? WHERE id = ?", _name(name), id)
 
     def delete(self, id: str) -> None:
         """Forget a conversation and everything in it."""
-        self._run("DELETE FROM conversations WHERE id = ?", id)
+        self._file.run("DELETE FROM conversations WHERE id = ?", id)
 
     def exchanges(self, id: str) -> tuple[Exchange, ...]:
         """Return a conversation's exchanges, oldest first, without those that were asked anew.
 
         One whose answer was under way when its process ended comes back as stopped.
         """
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT key, value, verdict FROM exchanges"
             " WHERE conversation = ? AND replaced = 0 ORDER BY key",
             id,
@@ -149,30 +115,32 @@ class Conversations:
         :param exchange: what was asked.
         :param replaces: the key of the exchange that was asked anew; it stays as feedback only.
         """
-        with self._writing():
-            self._database.execute(
+        with self._file.writing() as database:
+            database.execute(
                 "UPDATE exchanges SET replaced = 1 WHERE conversation = ? AND key = ?",
                 (id, replaces),
             )
-            cursor = self._database.execute(
+            cursor = database.execute(
                 "INSERT INTO exchanges (conversation, value) VALUES (?, ?)", (id, _json(exchange))
             )
-            self._touch(id)
+            database.execute("UPDATE conversations SET updated = ? WHERE id = ?", (time.time(), id))
         return replace(exchange, key=cursor.lastrowid or 0)
 
     def save(self, exchange: Exchange) -> None:
         """Store an exchange of this key as it is now."""
-        self._run("UPDATE exchanges SET value = ? WHERE key = ?", _json(exchange), exchange.key)
+        self._file.run(
+            "UPDATE exchanges SET value = ? WHERE key = ?", _json(exchange), exchange.key
+        )
 
     def judge(self, id: str, key: int, verdict: Verdict) -> None:
         """Keep a person's verdict on an answer; empty takes it back."""
-        self._run(
+        self._file.run(
             "UPDATE exchanges SET verdict = ? WHERE conversation = ? AND key = ?", verdict, id, key
         )
 
     def feedback(self) -> Iterator[Feedback]:
         """Yield every answer that a person judged, oldest first, of all owners."""
-        rows = self._rows(
+        rows = self._file.rows(
             "SELECT key, conversation, value, verdict FROM exchanges"
             " WHERE verdict != '' ORDER BY key"
         )
@@ -192,71 +160,17 @@ class Conversations:
 
     def close(self) -> None:
         """Close the file; calling it twice is fine."""
-        with self._lock:
-            self._database.close()
-
-    def _create(self) -> None:
-        with self._writing():
-            (version,) = self._database.execute("PRAGMA user_version").fetchone()
-            if version > _VERSION:
-                raise QAError(
-                    f"{self._where} was written by a newer version of this program (format"
-                    f" {version}, this one reads {_VERSION}); update it, or move the file away"
-                )
-            if version < _VERSION:
-                for statement in _SCHEMA.split(";\n"):
-                    self._database.execute(statement)
-                self._database.execute(f"PRAGMA user_version = {_VERSION}")
+        self._file.close()
 
     def _exchange(self, key: int, value: str, verdict: Verdict) -> Exchange:
         try:
             exchange = _EXCHANGE.validate_json(value)
         except ValidationError as error:
             raise QAError(
-                f"exchange {key} in {self._where} cannot be read ({error.errors()[0]['msg']});"
+                f"exchange {key} in {self._file.where} cannot be read ({error.errors()[0]['msg']});"
                 " delete its conversation"
             ) from error
         return replace(stop(exchange), key=key, verdict=verdict)
-
-    def _touch(self, id: str) -> None:
-        self._database.execute(
-            "UPDATE conversations SET updated = ? WHERE id = ?", (time.time(), id)
-        )
-
-    def _rows(self, sql: str, *values: object) -> list[Any]:
-        with self._lock, self._told():
-            return self._database.execute(sql, values).fetchall()
-
-    def _run(self, sql: str, *values: object) -> None:
-        with self._writing():
-            self._database.execute(sql, values)
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """Commit everything inside, or on any error nothing."""
-        with self._lock, self._told():
-            self._database.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._database.execute("COMMIT")
-            finally:
-                if self._database.in_transaction:
-                    self._database.execute("ROLLBACK")
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        """Turn SQLite's errors into ours."""
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise QAError(
-                f"{self._where} cannot be used: {error}; if it is broken, move it away and start"
-                " again: the documents and their index are not in it"
-            ) from error
-
-    @property
-    def _where(self) -> str:
-        return f"the file of conversations {str(self._path)!r}"
 
 
 def _json(exchange: Exchange) -> str:

@@ -7,6 +7,7 @@ values that a template shows, so no template shows any.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 import gradio as gr
 
 from qa.documents import SUFFIXES
+from qa.errors import QAError
 from qa.ui.calls import Calls
 from qa.ui.chat import Chat
 from qa.ui.conversations import Conversations
@@ -164,5 +166,6 @@ class _Handlers:
     def refresh(self, request: gr.Request) -> Any:  # noqa: ANN401 - a view, or Gradio's "no change"
         """Note that the documents have changed; an empty conversation offers other questions."""
         session = self._sessions.get(request.session_hash)
-        session.documents = tuple(self._assistant.documents())
+        with contextlib.suppress(QAError):  # a store that cannot be read is told with the next page
+            session.documents = tuple(self._assistant.documents())
         return gr.skip() if session.exchanges else page_log(session)

@@ -1,7 +1,7 @@
 """What the document panel asks the server for: lists, texts, page pictures, and changes to them.
 
-Every function takes one JSON value and returns one; a failure is told in ``message``, which is
-empty where the page has words of its own for it.
+Every function takes one JSON value and returns one; a failure is told in ``message`` by language,
+which is empty where the page has words of its own for it.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qa.errors import QAError
+from qa.errors import InputError, QAError
 from qa.ui.protocol import ChatAssistant, IndexReport
-from qa.ui.uploads import received
+from qa.ui.spoken import said
+from qa.ui.uploads import received, sweep, without_folder
 from qa.ui.view import View, document_view, shelf_view
 from qa.ui.warmup import Warmup
 
@@ -60,16 +61,20 @@ class Shelf:
         try:
             view = document_view(self._assistant.document(id), self._assistant.sentences(id))
         except QAError as error:
-            view = {"id": id, "title": id, "paragraphs": [], "pages": 0, "error": str(error)}
+            view = {"id": id, "title": id, "paragraphs": [], "pages": 0, "error": said(str(error))}
         return json.dumps(view, ensure_ascii=False)
 
     def add_file(self, sent: dict[str, str]) -> View:
         """Add the upload at ``path`` under the ``name`` it had; ``same`` says that it was there."""
+        sweep(self._uploads)
 
         def add() -> View:
             with received(sent["path"], sent["name"], self._uploads) as file, self._changing:
                 known = {document.id for document in self._assistant.documents()}
-                id = self._assistant.add_file(file)
+                try:
+                    id = self._assistant.add_file(file)
+                except InputError as error:
+                    raise InputError(without_folder(str(error), file.name)) from error
             return {"id": id, "same": id in known}
 
         return self._change(add)
@@ -134,19 +139,22 @@ def _plain(method: Callable[[Any], Any]) -> Callable[[Any], Any]:
 
 def _told(work: Callable[[], View]) -> View:
     try:
-        return {"done": True, "message": "", **work()}
+        return {"done": True, "message": said(""), **work()}
     except QAError as error:
-        return {"done": False, "message": str(error)}
+        return {"done": False, "message": said(str(error))}
     except Exception:
         # The page's border: one file or picture must not take the page down with it.
         _logger.exception("the document panel asked for something that failed")
-        return {"done": False, "message": ""}
+        return {"done": False, "message": said("")}
 
 
 def _report(report: IndexReport) -> View:
+    failed = [(Path(path).name, why) for path, why in report.failed]
     return {
         "added": len(report.added),
         "updated": len(report.updated),
         "removed": len(report.removed),
-        "failed": [{"name": Path(path).name, "message": why} for path, why in report.failed],
+        "failed": [
+            {"name": name, "message": said(without_folder(why, name))} for name, why in failed
+        ],
     }

@@ -19,6 +19,7 @@ from qa.ui.exchange import Exchange
 from qa.ui.labels import examples
 from qa.ui.protocol import DocumentInfo
 from qa.ui.session import Session
+from qa.ui.spoken import said
 
 View = dict[str, Any]
 
@@ -37,7 +38,7 @@ def page_log(session: Session) -> View:
         **view,
         "conversation": session.conversation or "",
         "opened": session.opened,
-        "trouble": session.trouble,
+        "trouble": said(session.trouble),
         "gone": session.gone,
         "follow": elsewhere,
     }
@@ -98,7 +99,7 @@ def shelf_view(documents: Sequence[DocumentInfo]) -> list[View]:
             "id": document.id,
             "title": document.title,
             "sentences": document.sentences,
-            "notices": list(document.notices),
+            "notices": [said(notice) for notice in document.notices],
         }
         for document in documents
     ]

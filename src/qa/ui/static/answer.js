@@ -40,14 +40,14 @@ function rest(item) {
     node.append(make("p", { class: "qa-aside" }, WORDS.nearest));
     node.append(make("ul", { class: "qa-nearest" }, ...item.nearest.map((one) => quote(one))));
   }
-  for (const notice of item.notices) node.append(make("p", { class: "qa-notice" }, notice));
+  for (const notice of item.notices) node.append(make("p", { class: "qa-notice" }, inWords(notice)));
   return node;
 }
 
 function ending(item) {
   if (item.state === "failed") {
     const cut = item.begun ? [make("strong", { class: "qa-cut" }, WORDS.incomplete), " "] : [];
-    return make("p", { class: "qa-error" }, ...cut, make("bdi", {}, item.error || WORDS.failed));
+    return make("p", { class: "qa-error" }, ...cut, make("bdi", {}, inWords(item.error) || WORDS.failed));
   }
   if (item.state === "stopped") return make("p", { class: "qa-aside qa-cut" }, WORDS.stopped);
   if (item.state === "thinking") return make("p", { class: "qa-aside qa-wait" }, WORDS.thinking);

@@ -6,6 +6,9 @@ document.documentElement.lang = LANGUAGE;
 // Characters that turn the reading direction around: harmless in isolated elements, not in attributes.
 const plain = (text) => String(text).replace(/[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/g, "");
 
+// What the server said, in the page's language; it comes in each of them.
+const inWords = (message) => message[LANGUAGE];
+
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {

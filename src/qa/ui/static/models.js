@@ -11,7 +11,7 @@ let modelError = "";
 async function use(chosen) {
   modelState.textContent = "";
   try {
-    modelError = (await server.use_model(chosen.id)).error;
+    modelError = inWords((await server.use_model(chosen.id)).error);
     if (!modelError) say(plain(`${WORDS.model_set} ${chosen.name}`));
   } catch {
     modelError = WORDS.failed;
@@ -24,12 +24,12 @@ attachMenu(modelButton, async () => {
   try {
     found = await server.models(null);
   } catch {
-    found = { error: WORDS.lost };
+    return [{ label: WORDS.lost }];
   }
-  if (found.error) return [{ label: found.error }];
+  if (inWords(found.error)) return [{ label: inWords(found.error) }];
   return found.models.map((one) => ({
     label: one.name,
-    detail: [WORDS[`model_${one.state}`], one.detail].filter(Boolean).join(" · "),
+    detail: [WORDS[`model_${one.state}`], inWords(one.detail)].filter(Boolean).join(" · "),
     checked: one.name === modelName.textContent,
     disabled: one.state === "missing",
     act: () => use(one),
@@ -50,8 +50,8 @@ async function status() {
   const warming = now.state === "warming";
   model.classList.toggle("qa-wait", warming);
   modelName.textContent = now.backend;
-  modelState.textContent = warming && now.message ? now.message : "";
-  const lines = [modelError, now.state === "failed" ? now.message : "", ...now.notices].filter(Boolean);
+  modelState.textContent = warming ? inWords(now.message) : "";
+  const lines = [modelError, now.state === "failed" ? inWords(now.message) : "", ...now.notices.map(inWords)].filter(Boolean);
   reconcile(notes, lines, (line) => make("p", { class: "qa-notice" }, line));
   return warming ? 500 : 5000;
 }

@@ -34,7 +34,7 @@ async function open(id) {
     try {
       drawn = await read(id);
     } catch {
-      drawn = draw({ id, title: titleOf(id), paragraphs: [], pages: 0, error: WORDS.lost });
+      drawn = draw({ id, title: titleOf(id), paragraphs: [], pages: 0, error: { [LANGUAGE]: WORDS.lost } });
     }
     if (turn !== wanted) return false;
     if (!tabs.opened.includes(id)) tabs.opened.push(id);
@@ -192,6 +192,7 @@ tabs.choose = (id) => {
 tray.added = (id) => {
   clear();
   drawings.delete(id); // a document of this name may have been there
+  if (shelf.leftOut.has(id)) toggle(id, true); // who sends a file wants to ask it
   open(id);
 };
 

@@ -49,10 +49,10 @@ async function showPage(page) {
       citation ? server.sentence_boxes({ id, start: citation.start, end: citation.end }) : framed,
     ]);
   } catch {
-    told = { done: false, message: WORDS.lost };
+    told = { done: false, message: { [LANGUAGE]: WORDS.lost } };
   }
   if (turn !== picture.turn) return;
-  picture.problem.textContent = told.done ? "" : told.message || WORDS.no_picture;
+  picture.problem.textContent = told.done ? "" : inWords(told.message) || WORDS.no_picture;
   picture.sheet.hidden = !told.done;
   if (!told.done) return;
   picture.image.src = told.source;

@@ -7,6 +7,15 @@ const preferences = {
       return null; // a browser may forbid it
     }
   },
+  // A choice that is a list; [] where there is none, or none that can be read.
+  list(name) {
+    try {
+      const kept = JSON.parse(this.get(name) ?? "[]");
+      return Array.isArray(kept) ? kept : [];
+    } catch {
+      return [];
+    }
+  },
   keep(name, value) {
     try {
       localStorage.setItem(`qa-${name}`, value);

@@ -1,7 +1,8 @@
 // The list of documents: which are asked, what is known of each, and how one is opened or taken out.
 const shelf = {
   books: [],
-  leftOut: new Set(),
+  leftOut: new Set(), // of those that are there
+  unticked: new Set(preferences.list("left-out")), // what the person chose; it outlives a reload
   asking: "", // the document whose removal is being confirmed
   filter: "",
   changed: null, // called after the list or the choice has changed
@@ -16,14 +17,19 @@ const MANY_BOOKS = 8; // from here on, the list can be searched
 
 function setBooks(books) {
   shelf.books = books;
-  const known = new Set(books.map((book) => book.id));
-  const left = [...shelf.leftOut].filter((id) => known.has(id));
-  leaveOut(left.length === books.length ? [] : left);
+  leaveOut();
+}
+
+function choose(unticked) {
+  shelf.unticked = new Set(unticked);
+  preferences.keep("left-out", JSON.stringify([...shelf.unticked]));
+  leaveOut();
 }
 
 // One document at least is asked.
-function leaveOut(ids) {
-  shelf.leftOut = new Set(ids);
+function leaveOut() {
+  const left = shelf.books.map((book) => book.id).filter((id) => shelf.unticked.has(id));
+  shelf.leftOut = new Set(left.length === shelf.books.length ? [] : left);
   const asked = shelf.books.map((book) => book.id).filter((id) => !shelf.leftOut.has(id));
   qaPage.documents = shelf.leftOut.size ? asked : null; // travels with the next question
   drawShelf();
@@ -40,7 +46,7 @@ function toggle(id, wanted) {
     return;
   }
   shelf.said.textContent = "";
-  leaveOut(ids);
+  choose(ids);
 }
 
 function bookNode(item) {
@@ -60,7 +66,7 @@ function bookNode(item) {
   const remove = make("button", { class: "qa-remove", type: "button", "aria-label": `${WORDS.remove} : ${title}` }, "✕");
   remove.addEventListener("click", () => confirming(book.id));
   const node = make("li", { class: item.asked ? "qa-book" : "qa-book qa-left-out" }, box, opener, remove);
-  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, notice));
+  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, inWords(notice)));
   return node;
 }
 
@@ -88,7 +94,7 @@ async function removeBook(book, button) {
   button.disabled = true;
   try {
     const told = await server.remove_document(book.id);
-    shelf.said.textContent = told.done ? `${WORDS.removed} : ${plain(book.title)}` : told.message || WORDS.panel_failed;
+    shelf.said.textContent = told.done ? `${WORDS.removed} : ${plain(book.title)}` : inWords(told.message) || WORDS.panel_failed;
   } catch {
     shelf.said.textContent = WORDS.lost;
   }
@@ -103,7 +109,7 @@ async function reindex() {
   shelf.said.textContent = WORDS.reindexing;
   try {
     const told = await server.reindex(null);
-    shelf.said.replaceChildren(...(told.done ? reported(told) : [told.message || WORDS.panel_failed]));
+    shelf.said.replaceChildren(...(told.done ? reported(told) : [inWords(told.message) || WORDS.panel_failed]));
   } catch {
     shelf.said.textContent = WORDS.lost;
   }
@@ -119,7 +125,7 @@ function reported(told) {
     .map((what) => `${told[what]} ${WORDS[`files_${what}`]}`);
   const lines = [make("span", {}, parts.join(", ") || WORDS.unchanged)];
   for (const one of told.failed) {
-    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), " : ", one.message));
+    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), " : ", inWords(one.message)));
   }
   return lines;
 }
@@ -163,7 +169,7 @@ element.querySelector(".qa-all span").textContent = WORDS.all_documents;
 shelf.all.addEventListener("change", () => {
   // Unticked, it leaves the document on show: one at least is asked.
   const kept = shelf.books.find((book) => book.id === tabs.opened.at(-1)) ?? shelf.books[0];
-  leaveOut(shelf.all.checked ? [] : shelf.books.filter((book) => book !== kept).map((book) => book.id));
+  choose(shelf.all.checked ? [] : shelf.books.filter((book) => book !== kept).map((book) => book.id));
 });
 shelf.search.setAttribute("aria-label", WORDS.search_documents);
 shelf.search.placeholder = WORDS.search_documents;

@@ -37,7 +37,7 @@ nav.querySelector(".qa-new").prepend(icon("plus"));
 async function save(id, format) {
   const file = await server.export({ id, format });
   if (file.text === undefined) {
-    saying.textContent = file.error || WORDS.gone;
+    saying.textContent = inWords(file.error) || WORDS.gone;
     return;
   }
   const type = format === "json" ? "application/json" : "text/markdown";

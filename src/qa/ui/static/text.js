@@ -50,7 +50,7 @@ function draw(text) {
     sheet.append(node);
     paragraphs.push(node);
   }
-  if (text.error) root.append(make("p", { class: "qa-error" }, text.error));
+  if (text.error) root.append(make("p", { class: "qa-error" }, inWords(text.error)));
   const { id, title, pages } = text;
   return { id, title, pages, text, root, spans, paragraphs, top: 0, torn: false };
 }

@@ -58,7 +58,7 @@ async function sendOne(item) {
     drawTray();
     const told = await server.add_file({ path, name: item.name });
     item.state = told.done ? (told.same ? "same" : "added") : "refused";
-    item.message = told.done ? "" : told.message || WORDS.upload_failed;
+    item.message = told.done ? "" : inWords(told.message) || WORDS.upload_failed;
     return told.done ? told.id : "";
   } catch (error) {
     item.state = error.message === "413" ? "refused" : "cut";
