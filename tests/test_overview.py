@@ -111,3 +111,20 @@ def test_an_overview_is_answered_with_quotations_that_slice_back(opened):  # noq
     for citation in answer.citations:
         text = assistant.document(citation.document).text
         assert text[citation.start : citation.end] == citation.text
+
+
+@pytest.mark.parametrize(
+    ("question", "title", "whole"),
+    [
+        ("Peux-tu résumer la vie d’Anne Roch ?", "Anne Roch, ingénieure", True),
+        ("Peux-tu résumer la vie d’Anne Roch ?", "Le port de Valmer", False),
+        ("Quelles sont les principales règles de cette piscine ?", "Piscine : questions", True),
+        ("Summarise the trial, its findings and its limits.", "A twelve-week trial", True),
+        ("Donne-moi un aperçu de cette ville : histoire, économie.", "Valmer", True),
+        ("Que dit chacun des acteurs à propos de cette crue ?", "Crue de la Vernelle", True),
+        ("Quel est le but de la coalition ?", "La coalition en Irak", False),
+        ("Résume la position de Bagdad.", "La coalition en Irak", False),
+    ],
+)
+def test_what_the_title_names_is_the_whole(question, title, whole):
+    assert is_overview(question, title) is whole

@@ -32,12 +32,15 @@ _SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+")
 _STRONG = re.compile(
     r"\b(?:resum(?:e|er|ez|es|ons)(?:[- ](?:moi|nous))?|synthetis(?:e|er|ez)|synthese|tl;?dr|topo"
     r"|de quoi (?:ca )?(?:parle|traite|s'agit|est-il question)(?:-t-\w+)?|(?:parle|traite) de quoi"
-    r"|sur quoi (?:ca )?porte|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
+    r"|sur quoi (?:ca )?porte|apercu|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
     r"|summar(?:y|ies|i[sz]e)|sum (?:it |this |that )?up|overview|gist|outline"
     r"|what (?:is|are|'s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what's it about)\b"
 )
 # Asks for the whole only when it asks for nothing else («le thème de l’exposition» is a fact).
-_THINGS = r"(?:idee|point|information|info|element|message|theme|sujet|etape|partie)s?"
+_THINGS = (
+    r"(?:idee|point|information|info|element|message|theme|sujet|etape|partie|regle|condition|"
+    r"evenement|decision|resultat)s?"
+)
 _CHIEF = r"(?:principa|importan|essentiel|cle|fort|marquan|aborde|traite|grand)\w*"
 _SEVERAL = r"(?:deux|differente?s|diverse?s)"
 _WEAK = re.compile(
@@ -57,14 +60,25 @@ _WEAK = re.compile(
 )
 # Words about texts and tellings in general.
 _ABOUT_THE_TEXT = frozenset(
-    stems("""document texte article fichier contenu sujet thème résumé synthèse idées points
-camp côté partie parties intervenant intervenants personne acteur acteurs principal principales
-principaux essentiel important importants clés phrases mots lignes parle traite agit fais faire
-donne donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple rapide
-simplement brièvement rapidement différents deux trois quelques stp svp plaît merci abordés traités
-ça tout toute entier sont quoi side party parties speaker speakers people text file content subject
-topic topics summary overview main key about short brief briefly quick please cover covered say
-discuss discussed whole entire write make provide want need know tell give can could""")
+    stems(
+        """document texte article fichier contenu sujet thème résumé synthèse idées points camp côté
+partie parties intervenant intervenants personne acteur acteurs principal principales principaux
+essentiel important importants clés phrases mots lignes parle traite agit fais faire donne
+donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple rapide
+simplement brièvement rapidement différents deux trois quelques stp svp plaît merci abordés
+traités ça propos tout toute entier sont quoi side party parties speaker speakers people text
+file content subject topic topics summary overview main key about short brief briefly quick
+please cover covered say discuss discussed whole entire write make provide want need know tell
+give can could chacun"""
+    )
+)
+# What a whole is made of: «résume le parcours et les résultats».
+_ASPECTS = frozenset(
+    stems(
+        """vie histoire économie population conditions règles résultats limites méthode conclusions
+déroulement étapes parcours carrière contexte événements faits life history findings results limits
+limitations methods conclusions rules terms steps events career background"""
+    )
 )
 _FEWEST, _MOST = 3, 6
 # Of a part's paragraphs.
@@ -76,15 +90,21 @@ _PART_SENTENCES = 3
 _READABLE_CHARS = range(40, 320)
 
 
-def is_overview(question: str) -> bool:
-    """Tell whether the question asks for the whole of a document and not for a fact in it."""
-    rest = fold(question).replace("’", "'")
+def is_overview(question: str, title: str = "") -> bool:
+    """Tell whether the question asks for the whole of a document and not for a fact in it.
+
+    :param title: the document's; what it names is the whole («résume la vie d’Yvonne Kervoas»).
+    """
+    rest = fold(question).partition(" : ")[0]
+    named = set(stems(title))
     strong = _STRONG.search(rest)
     if not strong and not _WEAK.search(rest):
         return False
-    for known in (_STRONG, _NAMED, _WEAK, *([_SHOWN] if strong else [])):
+    for known in (_STRONG, _NAMED, _WEAK):
         rest = known.sub(" ", rest)
-    return not set(stems(rest)) - _ABOUT_THE_TEXT
+    rest = _SHOWN.sub(lambda f: " " if strong or named & set(stems(f[0])) else f[0], rest)
+    left = set(stems(rest)) - _ABOUT_THE_TEXT
+    return left <= (named | _ASPECTS) if strong else not left
 
 
 def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[Hit, ...], ...]:

@@ -51,7 +51,7 @@ def answer_events(
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
     search = Search(resources, documents, leant_on(question, history))
     hits = yield from consider(exchange, history, search)
-    if hits and is_overview(question):
+    if hits and is_overview(question, resources.store.document(hits[0].sentence.document).title):
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
     hits = cross(exchange, hits, search)
