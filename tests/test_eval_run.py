@@ -214,7 +214,8 @@ def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):
     collect(resources, resources.model, ITEMS[:1], path, voting=False)
     (sample,) = load_samples(path)
     assert sum(c.probe is not None for c in sample.candidates) == 2
-    assert len(replayed(sample, 1, 9.0, voting=False).candidates) == 1
+    cheap = replace(PARTS[1], probes=1, most=0)
+    assert len(replayed(sample, cheap).candidates) == 1
 
 
 def test_the_threshold_lies_between_the_sides():

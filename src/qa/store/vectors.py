@@ -30,8 +30,8 @@ _CRC_BYTES: Final = 4
 _DECIMALS: Final = 6
 # 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0009).
 _TRAINED_ON, _ROUNDS = 2048, 6
-# Two bits a dimension tell neighbours apart only roughly: at least so many are scored exactly, and at
-# least twice as many as are wanted. Twenty of a million found .77 of the ten best.
+# Two bits a dimension tell neighbours apart only roughly: at least so many are scored exactly, and
+# at least twice as many as are wanted. Twenty of a million found .77 of the ten best.
 _FEWEST_PROPOSED: Final = 400
 # Below this share of a coarse part every wanted vector is a candidate.
 _FEW: Final = 8
