@@ -40,6 +40,8 @@ def changed(
             other[name][run] = _another(run, taken)
             taken.add(other[name][run])
         edited[name] = _put(texts[name], other[name])
+    # A number that found no other one cannot tell who follows the document.
+    kept = [i for i in kept if all(other[i.document][run] != run for run in _runs(i.answers[0]))]
     return tuple(_changed(item, other[item.document]) for item in kept), edited
 
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.calibration import load_calibrations
-from qa.consider import Search, spoken_in
+from qa.consider import Search, cross
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, considered, decide, policy
-from qa.exchange import Resources
+from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
 from qa.prompt import write_prompt
-from qa.translation import translated
 from qa.types import Hit
 from qa.witnesses import Votes, answer_odds, probe, vote
 from qa.words import language
@@ -81,11 +80,9 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         previous = item.history[-1].question
         question = standalone(question, item.history, ask, language(question))
     search = Search(resources, [item.document], previous)
-    hits, asked, spoken = search(question), question, language(question)
-    if hits and spoken_in(hits, resources.store) != spoken:
-        question = translated(question, spoken_in(hits, resources.store), ask)
-        if question != asked:
-            hits, spoken = search(question), spoken_in(hits, resources.store)
+    exchange = Exchange(question, language(question), ask)
+    hits = cross(exchange, search(question), search)
+    asked, question, spoken = question, exchange.sought, exchange.spoken
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}

@@ -72,13 +72,13 @@ def consider(
             exchange.question = rewritten
             hits = search(rewritten)
             yield shown(hits)
-    exchange.sought, exchange.spoken = exchange.question, exchange.language
     return hits
 
 
 def cross(exchange: Exchange, hits: tuple[Hit, ...], search: Search) -> tuple[Hit, ...]:
     """Seek again in the language of the document that was found, where it is another one."""
-    spoken = spoken_in(hits, search.resources.store) if hits else exchange.language
+    exchange.sought, exchange.spoken = exchange.question, exchange.language
+    spoken = _spoken_in(hits, search.resources.store) if hits else exchange.language
     if exchange.ask is None or spoken == exchange.language:
         return hits
     try:
@@ -92,7 +92,7 @@ def cross(exchange: Exchange, hits: tuple[Hit, ...], search: Search) -> tuple[Hi
     return search(sought)
 
 
-def spoken_in(hits: Sequence[Hit], store: Store) -> Language:
+def _spoken_in(hits: Sequence[Hit], store: Store) -> Language:
     """Return the language of the best hit's document, told by how it begins."""
     return language(store.document(hits[0].sentence.document).text[:_TELLING_CHARS])
 
