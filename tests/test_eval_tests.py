@@ -42,6 +42,12 @@ def test_days_stay_days_and_years_keep_their_century():
     assert f"{day} mars {year}" in texts["a.txt"]
 
 
+def test_a_number_that_finds_no_other_one_is_not_asked_for():
+    text = "Les pages 1 2 3 4 5 6 7 8 9 manquent. Il reste 3 copies."
+    left = item("left", "Combien de copies ?", ("3",), (38, len(text)))
+    assert changed([left], {"a.txt": text})[0] == ()
+
+
 def shown(text, support="supported"):
     cited = (Pointer("a.txt", *RENT),)
     statement = Said(text, support, cited)

@@ -51,3 +51,8 @@ def test_a_long_sentence_before_is_cut_at_its_beginning():
     assert text.startswith("… ")
     assert text.endswith("la toiture. Elle fuit.")
     assert len(text) < 230
+
+
+def test_a_list_of_questions_needs_no_title():
+    text = "Combien coûte la carte ?\nRien avant 18 ans.\n\nEt après ?\nDouze euros par an."
+    assert read(text, "Rien avant 18 ans.") == "Combien coûte la carte ? Rien avant 18 ans."

@@ -49,12 +49,14 @@ def passage(
 
 
 def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
-    """Return the nearest heading above as a lead-in; a document's first line is its title."""
-    above = (sentences[index] for index in range(sentence.index - 1, 0, -1))
+    """Return the nearest heading above as a lead-in; a first line that asks nothing is a title."""
+    above = (sentences[index] for index in range(sentence.index - 1, -1, -1))
     heading = next((one for one in above if one.heading and any(map(str.isalnum, one.text))), None)
     if heading is None:
         return ""
     text = _shortened(heading.text).strip("#*_ ")
+    if heading.index == 0 and not text.endswith("?"):
+        return ""
     return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
 
 
