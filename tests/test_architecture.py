@@ -87,6 +87,7 @@ HEAVY = {
     "safetensors",
     "sentence_transformers",
     "sklearn",
+    "threadpoolctl",
     "tokenizers",
     "torch",
     "transformers",

@@ -20,6 +20,7 @@ from typing import Any
 import httpx
 
 from qa.errors import ModelUnavailable, PromptTooLong
+from qa.llm.mapped import give_back
 
 # So often do threads that wait for each other look again before they sleep: some 50 µs, enough
 # where the machine is quiet. With OpenMP's own 300 000 (a whole time slice), two threads read a
@@ -51,6 +52,7 @@ class LlamaServer:
         """
         key = secrets.token_urlsafe(32)
         self._server = _start(gguf, options, key)
+        give_back(gguf)
         self.address = str(self._server.listening_address)
         self._http = httpx.Client(
             base_url=self.address,
@@ -124,6 +126,7 @@ def _start(gguf: Path, options: ServerOptions, key: str) -> Any:  # noqa: ANN401
     parameters.cache_ram_mib = 0
     parameters.cache_idle_slots = False  # else an idle slot's cache is dropped at the next request
     parameters.fit_params = False
+    parameters.warmup = False  # it makes no first call faster, and costs .5 s (eval/LOG.md)
     parameters.ui = False
     parameters.verbosity = -1  # llama.cpp logs to stderr, which belongs to the command line
     parameters.api_keys = [key]

@@ -5,7 +5,6 @@ Example: ``load_encoder("bundled", cache).encode(["Où est Bagdad ?"], query=Tru
 
 from __future__ import annotations
 
-import hashlib
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -15,6 +14,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
+from qa.embed.loading import BUNDLED, fingerprint, hub_folder, load_library_model
+from qa.embed.quick import QuickEncoder
 from qa.errors import ModelUnavailable
 from qa.pace import Pace
 from qa.weights import find_encoder
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 Progress = Callable[[str], None]
-
-BUNDLED = "bundled"
 
 # Texts of one model call. Longer texts make smaller batches: 32 of 512 tokens would need 1 GB.
 _BATCH_TEXTS = 32
@@ -37,17 +36,15 @@ _READ_CHARS = 4 * 512
 # A question of 16 tokens takes 22-26 ms on one thread and 24 on two idle cores, but .1-.7 s on two
 # busy ones, where each layer waits for the slower thread. 50 sentences: 680 ms on one, 430 on two.
 _ONE_THREAD_CHARS = 400
+# Up to that many characters together, the bundled model is run by NumPy as long as the library is
+# not loaded: 500 tokens take .4 s of processor time, loading the library 6 (eval/LOG.md).
+_QUICK_CHARS = 2000
 _PROGRESS_TEXTS = 10 * _BATCH_TEXTS
 
 # multilingual-e5's model card: every text begins with one of these, whatever the task.
 _E5_QUERY, _E5_PASSAGE = "query: ", "passage: "
 _E5_NAME = re.compile(r"(?:^|[^a-z0-9])e5(?:[^a-z0-9]|$)")
 _PASSAGE_PROMPTS = ("document", "passage", "corpus")
-
-# Weights once more, for other programs than torch.
-_OTHER_RUNTIMES = ["*.onnx", "*.msgpack", "*.h5", "*.ot", "onnx/*", "openvino/*", "coreml/*"]
-
-_SAMPLES, _SAMPLE_BYTES = 64, 64 * 1024
 
 
 class Encoder(Protocol):
@@ -83,16 +80,24 @@ class SentenceEncoder:
     beginning.
     """
 
-    def __init__(self, name: str, folder: Path | None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        folder: Path | None,
+        threads: int | None = None,
+        quick: QuickEncoder | None = None,
+    ) -> None:
         """Name the model; nothing is loaded.
 
         :param name: shown and written into indexes; a hub name where ``folder`` is None.
         :param folder: the model's folder.
         :param threads: how many threads torch may use for more than a question; None: its default.
+        :param quick: the same model, for short texts until the library is loaded.
         """
         self._name = name
         self._folder = folder
         self._threads = threads
+        self._quick = quick
         self._model: SentenceTransformer | None = None
         self._id: str | None = None
         self._dim = 0
@@ -104,14 +109,17 @@ class SentenceEncoder:
         """Return the name and 8 hex digits of a digest over the weights and the tokenizer."""
         with self._lock:
             if self._id is None:
-                self._id = f"{self._name}+{_fingerprint(self._files())[:8]}"
+                self._id = f"{self._name}+{fingerprint(self._files())[:8]}"
             return self._id
 
     @property
     def dim(self) -> int:
         """Return the length of a vector."""
-        self._loaded()
-        return self._dim
+        with self._lock:
+            if self._quick is not None:
+                return self._quick.dim
+            self._loaded()
+            return self._dim
 
     def encode(
         self, texts: Sequence[str], *, query: bool = False, progress: Progress | None = None
@@ -123,7 +131,11 @@ class SentenceEncoder:
         :param progress: is told how far it is, when there are many texts.
         :return: (len(texts), dim) float32, rows of length 1, in the order of the texts.
         """
-        model = self._loaded()
+        with self._lock:
+            if self._quick is not None and sum(map(len, texts)) <= _QUICK_CHARS:
+                prompt = self._prompt(query)
+                return self._quick.encode([f"{prompt}{_encodable(text)}" for text in texts])
+            model = self._loaded()
         rows = np.zeros((len(texts), self._dim), np.float32)
         done = told = read = 0
         chars, pace = sum(map(_work, texts)), Pace()
@@ -140,7 +152,7 @@ class SentenceEncoder:
         return rows
 
     def _prompt(self, query: bool) -> str:
-        prompts: dict[str, str] = self._loaded().prompts
+        prompts: dict[str, str] = (self._quick or self._loaded()).prompts
         names = ("query",) if query else _PASSAGE_PROMPTS
         if given := next((prompts[name] for name in names if prompts.get(name)), ""):
             return given
@@ -151,13 +163,14 @@ class SentenceEncoder:
     def _files(self) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = _hub_folder(self._name)
+                self._folder = hub_folder(self._name)
             return self._folder
 
     def _loaded(self) -> SentenceTransformer:
         with self._lock:
             if self._model is None:
-                self._model = _load(self._files())
+                self._model = load_library_model(self._files())
+                self._quick = None
                 # The first call also prepares torch's kernels: the first question is as fast.
                 self._dim = int(_encode(self._model, ["a"], "").shape[1])
             return self._model
@@ -178,7 +191,7 @@ def load_encoder(
     """
     if name == BUNDLED:
         folder = find_encoder(cache, progress)
-        return SentenceEncoder(folder.name, folder, threads)
+        return SentenceEncoder(folder.name, folder, threads, QuickEncoder(folder))
     folder = Path(name).expanduser()
     if folder.is_dir():
         return SentenceEncoder(folder.resolve().name, folder, threads)
@@ -188,43 +201,6 @@ def load_encoder(
             f"SentenceTransformer folder, a hub name, or {BUNDLED!r}"
         )
     return SentenceEncoder(name, None, threads)
-
-
-def _load(folder: Path) -> SentenceTransformer:
-    from safetensors import SafetensorError
-    from sentence_transformers import SentenceTransformer
-
-    try:
-        with _no_weights_bar():
-            return SentenceTransformer(str(folder), local_files_only=True)
-    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelUnavailable(
-            f"cannot load the encoder in {str(folder)!r} ({_first_line(error)}): it must be a "
-            f"SentenceTransformer folder; or set encoder (QA_ENCODER) to {BUNDLED!r}"
-        ) from error
-
-
-def _hub_folder(name: str) -> Path:
-    """Return the folder of a hub model in the hub's cache; only what is missing is downloaded.
-
-    One listing asks the hub for all files. Loading by name would ask for each file and, offline,
-    wait through the retries of each (70 s).
-    """
-    from transformers.utils.hub import snapshot_download
-
-    repository = name if "/" in name else f"sentence-transformers/{name}"
-    try:
-        return Path(snapshot_download(repository, ignore_patterns=_OTHER_RUNTIMES))
-    except (OSError, ValueError) as error:
-        raise ModelUnavailable(
-            f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, and "
-            f"the hub did not give it ({_first_line(error)}). Connect to the network once, set "
-            f"encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
-        ) from error
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]
 
 
 def _threads_for(texts: list[str], threads: int | None) -> int | None:
@@ -242,21 +218,6 @@ def _torch_threads(count: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-@contextmanager
-def _no_weights_bar() -> Iterator[None]:
-    """Keep transformers from drawing a bar on stderr, where the command line speaks."""
-    from transformers.utils import logging as bars
-
-    if not bars.is_progress_bar_enabled():
-        yield
-        return
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        bars.enable_progress_bar()
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[int]]:
@@ -290,28 +251,3 @@ def _work(text: str) -> int:
 def _encodable(text: str) -> str:
     """Cut what the model cannot read anyway, and replace unpaired surrogates."""
     return text[:_MAX_CHARS].encode("utf-8", "replace").decode("utf-8")
-
-
-def _fingerprint(folder: Path) -> str:
-    """Return a digest over the files that decide a model's vectors, big ones by spread samples.
-
-    Reading all of the default model (0.5 GB) would cost each start .3-2 s; training changes every
-    weight.
-    """
-    weights = sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
-    names = ("tokenizer.json", "config_sentence_transformers.json", "1_Pooling/config.json")
-    files = [*weights, *(folder / name for name in names if (folder / name).is_file())]
-    digest = hashlib.sha256()
-    try:
-        for path in files:
-            size = path.stat().st_size
-            digest.update(f"{path.relative_to(folder).as_posix()} {size}\n".encode())
-            with path.open("rb") as file:
-                for k in range(_SAMPLES):
-                    file.seek(max(0, (size - _SAMPLE_BYTES) * k // (_SAMPLES - 1)))
-                    digest.update(file.read(_SAMPLE_BYTES))
-    except OSError as error:
-        raise ModelUnavailable(
-            f"cannot read the encoder's files in {str(folder)!r} ({error.strerror}): unpack it anew"
-        ) from error
-    return digest.hexdigest()
