@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from qa.entail import Verdict
 from qa.errors import PromptTooLong
 from qa.types import Message, Prompt, Token, TokenLogprob, Usage
 
@@ -205,3 +206,29 @@ def _common(first: list[str], second: list[str]) -> int:
             break
         length += 1
     return length
+
+
+class ScriptedEntailment:
+    """Judges statements as it was told; others are neutral. Keeps the pairs that it was asked."""
+
+    def __init__(self, **verdicts: Verdict) -> None:
+        self.verdicts = verdicts
+        self.pairs: list[tuple[str, str]] = []
+
+    def judge(self, pairs: Sequence[tuple[str, str]]) -> tuple[Verdict, ...]:
+        """Find the verdict whose name is the statement's first word."""
+        self.pairs.extend(pairs)
+        firsts = [statement.split()[0] for _, statement in pairs]
+        return tuple(self.verdicts.get(first, Verdict(0.1, 0.1)) for first in firsts)
+
+
+class ScriptedReranker:
+    """Prefers short texts. Keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, tuple[str, ...]]] = []
+
+    def scores(self, question: str, texts: Sequence[str]) -> tuple[float, ...]:
+        """Return a score for each text: the shorter, the higher."""
+        self.asked.append((question, tuple(texts)))
+        return tuple(-float(len(text)) for text in texts)

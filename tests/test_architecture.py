@@ -27,6 +27,7 @@ ORDER = (
     "weights",
     "pace",
     "embed",
+    "entail",
     "store",
     "ingest",
     "reembed",

@@ -7,12 +7,13 @@ from fakes import HashEncoder, ScriptedModel
 from make_files import lines, pdf, zipped
 from qa import Turn
 from qa.assistant import Assistant
-from qa.errors import IndexMissing, InputError
+from qa.errors import IndexMissing, InputError, ModelUnavailable
 from qa.llm.choose import Choice
 from qa.options import model_options
 from qa.settings import Settings
 from qa.store import Store
 from test_pipeline import TROOPS, scripted
+from tiny_cross import tiny_cross_encoder
 
 
 def run(coroutine):
@@ -364,3 +365,51 @@ def test_the_models_offered_come_from_the_settings(assistant, monkeypatch):
     monkeypatch.setattr("qa.assistant.offered_models", lambda options: asked.append(options) or ())
     assert assistant.models() == ()
     assert asked[0].cache == assistant.settings.cache
+
+
+def with_cross_encoders(tmp_path, **named):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "irak.txt").write_text(FIRST, encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", documents=(folder,), cache=tmp_path, **named)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    return Assistant(store, encoder, Choice(scripted(), "scripted"), settings, [folder])
+
+
+def test_the_settings_cross_encoders_rank_and_check(tmp_path):
+    nli = tiny_cross_encoder(tmp_path / "nli")
+    reranker = tiny_cross_encoder(tmp_path / "reranker", ["LABEL_0"])
+    with with_cross_encoders(tmp_path, nli=str(nli), reranker=str(reranker)) as opened:
+        opened.index([tmp_path / "documents"])
+        parts = opened.resources()
+        assert parts.entailment.judge([("le maire", "personne parle .")])[0].entailment > 0
+        answer = opened.ask("Combien de soldats américains sont déployés en Irak ?")
+        evidence = next(iter(opened.stream("Combien de soldats ?")))
+        scores = parts.reranker.scores("Combien de soldats ?", FIRST.splitlines())
+        best = max(zip(scores, FIRST.splitlines(), strict=True))[1]
+        assert evidence.citations[0].text == best
+    assert answer.notices == ()
+
+
+def test_a_reranker_that_cannot_be_loaded_is_named_and_the_question_answered(tmp_path):
+    folder = tiny_cross_encoder(tmp_path / "damaged", ["LABEL_0"])
+    (folder / "model.safetensors").write_bytes(b"{nothing")
+    with with_cross_encoders(tmp_path, reranker=str(folder)) as opened:
+        opened.index([tmp_path / "documents"])
+        answer = opened.ask("Combien de soldats américains sont déployés en Irak ?")
+    assert answer.answered
+    (notice,) = answer.notices
+    assert "not reranked" in notice
+    assert "damaged" in notice
+
+
+def test_a_cross_encoder_of_another_kind_stops_the_opening(tmp_path):
+    folder = tiny_cross_encoder(tmp_path / "nli", ["LABEL_0"])
+    with pytest.raises(ModelUnavailable, match="QA_NLI"):
+        with_cross_encoders(tmp_path, nli=str(folder))
+
+
+def test_without_cross_encoders_nothing_is_reranked(assistant):
+    parts = assistant.resources()
+    assert (parts.entailment, parts.reranker) == (None, None)

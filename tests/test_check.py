@@ -1,8 +1,10 @@
 import pytest
 
-from fakes import HashEncoder
+from fakes import HashEncoder, ScriptedEntailment
 from qa.check import check, clean, quotation
+from qa.entail import Verdict, open_entailment
 from qa.types import Citation
+from tiny_cross import tiny_cross_encoder
 
 
 def cited(text, start=0):
@@ -88,3 +90,57 @@ def test_what_models_put_around_an_answer_is_taken_away(draft, text):
 def test_a_quotation_that_holds_quotation_marks_uses_others():
     inner = cited("Il a dit « non ».")
     assert quotation(inner).text == "“Il a dit « non ».”"
+
+
+YES, NO = Verdict(0.9, 0.05), Verdict(0.05, 0.9)
+# Of TROOPS' words, half: partly by words alone. None: not proved. Nearly all: supported.
+HALF, NONE, MOST = (
+    "Soldats américains déployés là-bas en Irak",
+    "Une grande parade militaire",
+    "Environ soldats déploient en Irak",
+)
+
+
+@pytest.mark.parametrize(
+    ("draft", "verdict", "support"),
+    [
+        (HALF, None, "partly"),
+        (HALF, YES, "supported"),
+        (HALF, NO, "quoted"),
+        (HALF, Verdict(0.4, 0.4), "partly"),
+        (NONE, None, "quoted"),
+        (NONE, YES, "partly"),
+        (MOST, None, "supported"),
+        (MOST, NO, "quoted"),
+        # Numbers and names are not for the model to judge.
+        ("Soldats 3500 en Irak", YES, "quoted"),
+        ("Soldats au Koweït déployés", YES, "quoted"),
+    ],
+)
+def test_an_entailment_model_upholds_and_its_contradiction_fails(draft, verdict, support):
+    first = draft.split()[0]
+    entailment = ScriptedEntailment(**({first: verdict} if verdict else {}))
+    (statement,) = check(draft, (TROOPS,), ENCODER, entailment).statements
+    assert statement.support == support
+    if verdict is None:
+        (without,) = check(draft, (TROOPS,), ENCODER).statements
+        assert without == statement
+
+
+def test_the_model_is_asked_about_the_cited_sentences_and_sentences_alone():
+    entailment = ScriptedEntailment()
+    check(
+        "2500 soldats. Yahya Rasoul parle des 2500 soldats.", (TROOPS, SPEAKER), ENCODER, entailment
+    )
+    assert entailment.pairs == [
+        (f"{TROOPS.text} {SPEAKER.text}", "Yahya Rasoul parle des 2500 soldats.")
+    ]
+
+
+def test_a_model_that_cannot_be_loaded_leaves_the_words_and_is_named(tmp_path):
+    folder = tiny_cross_encoder(tmp_path / "damaged")
+    entailment = open_entailment(str(folder))
+    (folder / "model.safetensors").write_bytes(b"{nothing")
+    checked = check("2500 soldats sont en Irak.", (TROOPS,), ENCODER, entailment)
+    assert [statement.support for statement in checked.statements] == ["supported"]
+    assert "damaged" in checked.notices[0]

@@ -22,6 +22,7 @@ from qa.doctor import Check, examine, render
 from qa.ingest import sync
 from qa.settings import Settings
 from qa.store import Store
+from tiny_cross import tiny_cross_encoder
 
 TEMPLATE = "{{ range .Messages }}{{ .Role }}: {{ .Content }}{{ end }}"
 
@@ -341,3 +342,19 @@ def test_the_exit_code_says_whether_there_is_a_problem(
     arguments = ["doctor", "--verify", "--store", str(settings.store), "--backend", backend]
     assert cli.main(arguments) == code
     assert "Embedded model" in capsys.readouterr().out
+
+
+def test_the_optional_cross_encoders_are_named(settings: Settings, folder: Path) -> None:
+    none = find(examine(settings), "Cross-encoders")
+    assert (none.status, "nli and reranker" in none.detail) == ("ok", True)
+    nli = tiny_cross_encoder(folder / "my-nli")
+    own = examine(settings.model_copy(update={"nli": str(nli), "reranker": str(nli)}))
+    assert find(own, "Entailment model").status == "ok"
+    assert "my-nli" in find(own, "Entailment model").detail
+    wrong = find(own, "Reranker")
+    assert wrong.status == "problem"
+    assert "3 outputs" in wrong.detail
+    assert "QA_RERANKER" in wrong.remedy
+    absent = examine(settings.model_copy(update={"nli": "./no", "reranker": "cross-encoder/x"}))
+    assert find(absent, "Entailment model").status == "problem"
+    assert find(absent, "Reranker").status == "warning"

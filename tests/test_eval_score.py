@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import pytest
 
+from fakes import ScriptedEntailment
+from qa.entail import Verdict
 from qa_eval import judge
 from qa_eval.data import Item
 from qa_eval.figures import by_group, costs, figures
@@ -283,7 +285,19 @@ def test_the_judge_finds_a_name_that_the_source_lacks():
 
 
 def test_a_citation_that_adds_nothing_is_irrelevant():
-    assert judge.support("Le thé coûte 3 euros.", [LINES[1], LINES[2]]) == (1.0, 0.5)
-    assert judge.support("Le thé coûte 3 euros.", [LINES[2]]) == (0.0, 0.0)
+    assert judge.Judge().support("Le thé coûte 3 euros.", [LINES[1], LINES[2]]) == (1.0, 0.5)
+    assert judge.Judge().support("Le thé coûte 3 euros.", [LINES[2]]) == (0.0, 0.0)
     together = "Mme Roy dirige l’établissement ; le thé coûte 3 euros."
-    assert judge.support(together, [LINES[1], LINES[2]]) == (1.0, 1.0)
+    assert judge.Judge().support(together, [LINES[1], LINES[2]]) == (1.0, 1.0)
+
+
+def test_an_entailment_model_judges_what_holds_the_numbers():
+    yes = ScriptedEntailment(Cette=Verdict(0.8, 0.1), Le=Verdict(0.3, 0.1))
+    by_model, by_words = judge.Judge(yes), judge.Judge()
+    assert by_model.support("Cette boisson est abordable.", [LINES[1]]) == (1.0, 1.0)
+    assert by_words.support("Cette boisson est abordable.", [LINES[1]]) == (0.0, 0.0)
+    assert by_words.entails(LINES[1], "Le thé coûte 3 euros.")
+    assert not by_model.entails(LINES[1], "Le thé coûte 3 euros.")
+    asked = len(yes.pairs)
+    assert not by_model.entails(LINES[1], "Cette boisson coûte 9 euros.")
+    assert len(yes.pairs) == asked

@@ -8,10 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes import HashEncoder
-from qa.retrieve import retrieve
+from fakes import HashEncoder, ScriptedReranker
+from qa.entail import open_reranker
+from qa.retrieve import rerank, retrieve
 from qa.store import Origin, Store
 from qa.types import Chunk, Document, Sentence
+from tiny_cross import tiny_cross_encoder
 
 IRAK = (
     "Situation en Irak",
@@ -144,3 +146,43 @@ def test_in_a_large_store_the_best_sentence_is_still_first(
     hits = retrieve("soldats américains tués en Jordanie", store, encoder, top_k=3)
     assert hits[0].sentence.text == IRAK[2]
     assert hits == retrieve("soldats américains tués en Jordanie", store, encoder, top_k=3)
+
+
+def test_a_reranker_changes_ranks_and_not_scores(store: Store, encoder: HashEncoder) -> None:
+    fill(store, "irak", IRAK)
+    hits = retrieve("Combien de soldats en Syrie ?", store, encoder, top_k=9)
+    again = rerank("Combien ?", hits, (reranker := ScriptedReranker()), lambda s: s.text.upper())
+    assert texts(again) == sorted(texts(hits), key=len)
+    assert [hit.rank for hit in again] == [1, 2, 3]
+    assert {(h.sentence, h.score, h.dense) for h in again} == {
+        (h.sentence, h.score, h.dense) for h in hits
+    }
+    assert reranker.asked == [("Combien ?", tuple(text.upper() for text in texts(hits)))]
+
+
+def test_what_a_reranker_does_not_read_stays_behind(store: Store, encoder: HashEncoder) -> None:
+    fill(store, "many", [f"Le port {'a' * (n % 7)} ouvre {n}." for n in range(50)])
+    hits = retrieve("Quand ouvre le port ?", store, encoder, top_k=50)
+    again = rerank("Quand ?", hits, (reranker := ScriptedReranker()))
+    assert len(reranker.asked[0][1]) == 32
+    assert {hit.sentence for hit in again[:32]} == {hit.sentence for hit in hits[:32]}
+    assert again[32:] == hits[32:]
+    # Equal scores keep the order of retrieval.
+    lengths: dict[int, list[int]] = {}
+    before = {hit.sentence: hit.rank for hit in hits}
+    for hit in again[:32]:
+        lengths.setdefault(len(hit.sentence.text), []).append(before[hit.sentence])
+    assert all(ranks == sorted(ranks) for ranks in lengths.values())
+
+
+def test_a_real_cross_encoder_decides_the_order(
+    store: Store, encoder: HashEncoder, tmp_path: Path
+) -> None:
+    fill(store, "maire", ("Le maire parle.", "Personne se tait.", "Le maire se tait."))
+    model = open_reranker(str(tiny_cross_encoder(tmp_path / "reranker", ["LABEL_0"])))
+    hits = retrieve("maire", store, encoder, top_k=3)
+    again = rerank("maire", hits, model)
+    scores = dict(zip(texts(hits), model.scores("maire", texts(hits)), strict=True))
+    assert texts(again) == sorted(scores, key=lambda text: -scores[text])
+    assert len(set(scores.values())) == 3
+    assert rerank("maire", (), model) == ()

@@ -106,7 +106,7 @@ def test_the_example_file_shows_every_setting_with_its_default() -> None:
     shown = load_settings().model_dump()
     assert {line.split(" = ")[0] for line in given} == set(Settings.model_fields)
     # These have no default that a file could state.
-    differ = {"cache", "gguf", "ollama_model", "threads"}
+    differ = {"cache", "gguf", "nli", "ollama_model", "reranker", "threads"}
     assert {name for name in shown if shown[name] != defaults[name]} == differ
 
 

@@ -15,6 +15,7 @@ from dataclasses import replace
 from qa import Assistant
 from qa.check import Checked, clean
 from qa.embed import Encoder
+from qa.entail import Entailment
 from qa.evidence import Selection
 from qa.pipeline import answer_events
 from qa.types import Citation, Document, Event, Hit, Statement, Turn
@@ -39,7 +40,9 @@ class Unchecked:
         return answer_events(question, history, parts, documents)
 
 
-def _as_written(draft: str, chosen: Sequence[Citation], _: Encoder) -> Checked:
+def _as_written(
+    draft: str, chosen: Sequence[Citation], _: Encoder, __: Entailment | None
+) -> Checked:
     text = clean(draft)
     return Checked((Statement(text, tuple(chosen), "partly"),) if text else (), refused=not text)
 

@@ -26,6 +26,7 @@ from qa_eval.baselines import BASELINES, OTHERS
 from qa_eval.data import Item
 from qa_eval.figures import by_group, costs, figures
 from qa_eval.gate import Gate, load_gate
+from qa_eval.judge import Judge
 from qa_eval.predictions import claim, read_predictions, refuse_other
 from qa_eval.progress import Progress
 from qa_eval.recorder import Recorder
@@ -117,9 +118,11 @@ def _run(
         _note(f"stopped; {kept} of {len(items)} answers are kept. To go on: {resume}")
         raise
     texts = {info.id: assistant.document(info.id).text for info in assistant.documents()}
+    judge = Judge(resources.entailment)
+    scored = score_items(items, predictions, texts, judge)
     scores = [
         replace(score, values={**score.values, **swap_values(given, texts, resources.encoder)})
-        for score, given in zip(score_items(items, predictions, texts), predictions, strict=True)
+        for score, given in zip(scored, predictions, strict=True)
     ]
     return report.Run(
         heading=heading,

@@ -1,18 +1,21 @@
-"""Does a text say what a statement says? A judge by words, stricter than the runtime's check.
+"""Does a text say what a statement says? A judge stricter than the runtime's check.
 
-No entailment model is shipped, so this is a proxy, and an honest reader treats it as one: a
+With an entailment model (setting ``nli``) it decides on what holds the statement's numbers. None is
+shipped; without it words decide, which is a proxy, and an honest reader treats it as one: a
 paraphrase without shared words counts as unsupported, a wrong order of words as supported. A
-statement in another language than its source is judged by its numbers alone.
+statement in another language than its source is then judged by its numbers alone.
 
-Example: ``entails("La terrasse a 12 tables.", "Douze tables en terrasse.")`` is true.
+Example: ``Judge().entails("La terrasse a 12 tables.", "Douze tables en terrasse.")`` is true.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 
+from qa.entail import Entailment
 from qa.words import language, names, numbers, tokens
 from qa.words.terms import NUMBER, decimal, fold, plain_text
 
@@ -39,29 +42,38 @@ def names_hold(statement: str, source: str) -> bool:
     return all(part[:_NAME_CUT] in words for name in names(statement) for part in tokens(name))
 
 
-def entails(source: str, statement: str) -> bool:
-    """Tell whether a source says what the statement says: its numbers and nearly all its words."""
-    if not numbers_hold(statement, source):
-        return False
-    said = _words(statement)
-    if language(statement) != language(source) or not said:
-        return True
-    return len(said & _words(source)) / len(said) >= _COVERAGE
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Decides by the entailment model, or by words where there is none."""
 
+    entailment: Entailment | None = None
 
-def support(statement: str, cited: Sequence[str]) -> tuple[float, float]:
-    """Return citation recall and precision of one statement as ALCE defines them (Gao et al. 2023).
+    def entails(self, source: str, statement: str) -> bool:
+        """Tell whether a source says what the statement says, its numbers included."""
+        if not numbers_hold(statement, source):
+            return False
+        if self.entailment is not None:
+            return self.entailment.judge([(source, statement)])[0].entailed
+        said = _words(statement)
+        if language(statement) != language(source) or not said:
+            return True
+        return len(said & _words(source)) / len(said) >= _COVERAGE
 
-    Recall is 1 when the cited texts together say the statement. A citation is irrelevant when it
-    does not say it alone and the others do without it; precision is the share of relevant ones.
-    """
-    if not cited or not entails(" ".join(cited), statement):
-        return 0.0, 0.0
-    relevant = sum(
-        entails(text, statement) or not entails(" ".join(_without(cited, place)), statement)
-        for place, text in enumerate(cited)
-    )
-    return 1.0, relevant / len(cited)
+    def support(self, statement: str, cited: Sequence[str]) -> tuple[float, float]:
+        """Return a statement's citation recall and precision, as ALCE has them (Gao et al. 2023).
+
+        Recall is 1 when the cited texts together say the statement. A citation is irrelevant when
+        it does not say it alone and the others do without it; precision is the share of relevant
+        ones.
+        """
+        if not cited or not self.entails(" ".join(cited), statement):
+            return 0.0, 0.0
+        relevant = sum(
+            self.entails(text, statement)
+            or not self.entails(" ".join(_without(cited, place)), statement)
+            for place, text in enumerate(cited)
+        )
+        return 1.0, relevant / len(cited)
 
 
 def _without(texts: Sequence[str], place: int) -> list[str]:

@@ -34,6 +34,8 @@ def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object
         "corpus": options.corpus,
         "read": options.read,
         "context_tokens": settings.context_tokens,
+        "nli": settings.nli,
+        "reranker": settings.reranker,
         "seed": settings.seed,
     }
 

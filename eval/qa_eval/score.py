@@ -16,9 +16,9 @@ from pathlib import Path
 from qa.errors import InputError
 from qa.sentences import split_sentences
 from qa.types import Document
-from qa_eval import judge
 from qa_eval.answers import containment, exact, token_f1
 from qa_eval.data import Item
+from qa_eval.judge import Judge, names_hold, numbers_hold
 from qa_eval.metrics import best_set, citation_scores, sufficient
 from qa_eval.predictions import Pointer, Prediction
 from qa_eval.retrieval import rank_scores
@@ -42,14 +42,19 @@ class Score:
 
 
 def score_items(
-    items: Sequence[Item], predictions: Sequence[Prediction], texts: Mapping[str, str]
+    items: Sequence[Item],
+    predictions: Sequence[Prediction],
+    texts: Mapping[str, str],
+    judge: Judge | None = None,
 ) -> list[Score]:
     """Score every question.
 
     :param texts: canonical text by document id, of all documents that may be cited.
+    :param judge: tells whether a text says a statement; None: by words.
     """
+    judge = judge or Judge()
     values = [
-        _values(item, prediction, texts)
+        _values(item, prediction, texts, judge)
         for item, prediction in zip(items, predictions, strict=True)
     ]
     _add_retrieval(items, predictions, values)
@@ -73,7 +78,9 @@ def is_right(item: Item, prediction: Prediction) -> bool:
     )
 
 
-def _values(item: Item, prediction: Prediction, texts: Mapping[str, str]) -> dict[str, float]:
+def _values(
+    item: Item, prediction: Prediction, texts: Mapping[str, str], judge: Judge
+) -> dict[str, float]:
     values: dict[str, float] = {
         "before": prediction.before.all,
         "before_valid": prediction.before.valid,
@@ -81,9 +88,9 @@ def _values(item: Item, prediction: Prediction, texts: Mapping[str, str]) -> dic
         "after_valid": prediction.after.valid,
     }
     if prediction.answered:
-        values |= _statements(prediction, texts)
+        values |= _statements(prediction, texts, judge)
     if item.kind == "overview":
-        values |= _overview(prediction, texts[item.document])
+        values |= _overview(prediction, texts[item.document], judge)
     elif item.unanswerable:
         # Answering is wrong, and where a refusal stands there is no right answer to count.
         values |= {"right": 0.0, "overall": float(not prediction.answered)}
@@ -130,7 +137,7 @@ def _gold(item: Item, prediction: Prediction) -> dict[str, float]:
     return values
 
 
-def _statements(prediction: Prediction, texts: Mapping[str, str]) -> dict[str, float]:
+def _statements(prediction: Prediction, texts: Mapping[str, str], judge: Judge) -> dict[str, float]:
     """Sums over the statements shown: cited, faithful, grounded, supported, quoted."""
     sums = dict.fromkeys(("cited", "numbers", "names", "grounded", "recall", "precision"), 0.0)
     for said in prediction.statements:
@@ -138,9 +145,9 @@ def _statements(prediction: Prediction, texts: Mapping[str, str]) -> dict[str, f
         source = " ".join(cited)
         recall, precision = judge.support(said.text, cited)
         sums["cited"] += bool(cited)
-        sums["numbers"] += judge.numbers_hold(said.text, source)
-        sums["names"] += judge.names_hold(said.text, source)
-        sums["grounded"] += recall or _grounded(said.text, prediction, texts)
+        sums["numbers"] += numbers_hold(said.text, source)
+        sums["names"] += names_hold(said.text, source)
+        sums["grounded"] += recall or _grounded(said.text, prediction, texts, judge)
         sums["recall"] += recall
         sums["precision"] += precision
     quoted = sum(said.support == "quoted" for said in prediction.statements)
@@ -151,7 +158,9 @@ def _statements(prediction: Prediction, texts: Mapping[str, str]) -> dict[str, f
     return {**counts, **{f"statements_{name}": value for name, value in sums.items()}}
 
 
-def _grounded(statement: str, prediction: Prediction, texts: Mapping[str, str]) -> bool:
+def _grounded(
+    statement: str, prediction: Prediction, texts: Mapping[str, str], judge: Judge
+) -> bool:
     """Tell whether some sentence of a cited document says the statement."""
     documents = {c.document for c in prediction.citations}
     return any(
@@ -161,7 +170,7 @@ def _grounded(statement: str, prediction: Prediction, texts: Mapping[str, str]) 
     )
 
 
-def _overview(prediction: Prediction, text: str) -> dict[str, float]:
+def _overview(prediction: Prediction, text: str, judge: Judge) -> dict[str, float]:
     held = [said for said in prediction.statements if said.citations]
     supported = sum(
         judge.support(said.text, [text[c.start : c.end] for c in said.citations])[0]

@@ -25,7 +25,7 @@ from qa.llm.base import ChatModel
 from qa.llm.choose import Choice, choose_model
 from qa.llm.offers import choose_offered, offered_models
 from qa.models import ModelInUse, Reading, load_meanwhile
-from qa.options import document_limits, model_options
+from qa.options import cross_encoders, document_limits, model_options
 from qa.pipeline import answer_events
 from qa.settings import Settings, load_settings
 from qa.smalltalk import reply, small_talk
@@ -52,6 +52,7 @@ class Assistant:
         self._store = store
         self._encoder = encoder
         self._models = ModelInUse(choice, store)
+        self._cross = cross_encoders(settings)
         self._settings = settings
         self._library = Library(
             store,
@@ -280,6 +281,8 @@ class Assistant:
             choice.backend,
             reading.held,
             choice.notices,
+            entailment=self._cross.entailment,
+            reranker=self._cross.reranker,
         )
 
     def _events(

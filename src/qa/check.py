@@ -1,9 +1,10 @@
 """Check what the model wrote against the sentences it was given, and repair or replace what fails.
 
 Every statement must find its numbers, dates and capitalised names in the sentences that it cites,
-and most of its content words (or, across languages, a close meaning). Citations are narrowed to the
-sentences that a statement needs; a statement that fails is replaced by a quotation. The pointers
-are those of the evidence, so they are valid whatever the model wrote.
+and most of its content words (or, across languages, a close meaning). An entailment model, if there
+is one, is a witness more: it upholds what words alone uphold partly; what it contradicts fails.
+Citations are narrowed to the sentences that a statement needs; a statement that fails is replaced
+by a quotation. The pointers are those of the evidence, so they are valid whatever the model wrote.
 
 Example: ``check("2500 soldats.", (citation,), encoder).statements[0].support`` is ``"supported"``.
 """
@@ -15,6 +16,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qa.embed import Encoder
+from qa.entail import Entailment, Verdict
+from qa.errors import ModelUnavailable
 from qa.sentences import split_text
 from qa.types import Citation, Statement, Support
 from qa.words import fold, language, names, numbers, stems, tokens
@@ -24,6 +27,8 @@ _SUPPORTED_COVERAGE = 0.6
 _PARTLY_COVERAGE = 0.34
 # e5 cosines of unrelated sentences lie near .75, those of a sentence and its translation above .85.
 _SAME_MEANING = 0.84
+# Entailment models read sentences: of «2500.» they know nothing.
+_FEWEST_JUDGED_WORDS = 3
 # What a model adds around an answer: markers, labels, emphasis, quotation marks around the whole.
 _MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
 _LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
@@ -46,24 +51,36 @@ class Checked:
     refused: bool = False
 
 
-def check(draft: str, chosen: Sequence[Citation], encoder: Encoder) -> Checked:
+def check(
+    draft: str,
+    chosen: Sequence[Citation],
+    encoder: Encoder,
+    entailment: Entailment | None = None,
+) -> Checked:
     """Check each statement of ``draft`` against the ``chosen`` sentences.
 
+    :param entailment: is asked too; where it cannot be loaded, words decide, and a notice says so.
     :return: statements in order, each with at least one citation; a failed one becomes the
         quotation of the best sentence, once.
     """
     text = clean(draft)
     if not text or (_REFUSAL.search(text) and not any(_REFUSAL.search(c.text) for c in chosen)):
         return Checked((), (), refused=True)
-    statements: list[Statement] = []
+    parts = [text[start:end] for start, end in split_text(text)]
     notices: list[str] = []
-    for start, end in split_text(text):
-        checked = check_statement(text[start:end], chosen, encoder)
-        if checked.support == "quoted":
-            notices.append(f"not proved by the sentences, so quoted instead: {text[start:end]!r}")
-        if all(checked.text != earlier.text for earlier in statements):
-            statements.append(checked)
-    return Checked(tuple(statements), tuple(notices))
+    try:
+        checked = [check_statement(part, chosen, encoder, entailment) for part in parts]
+    except ModelUnavailable as error:
+        if entailment is None:
+            raise
+        notices.append(f"checked without the entailment model: {error}")
+        checked = [check_statement(part, chosen, encoder) for part in parts]
+    statements: dict[str, Statement] = {}
+    for part, statement in zip(parts, checked, strict=True):
+        if statement.support == "quoted":
+            notices.append(f"not proved by the sentences, so quoted instead: {part!r}")
+        statements.setdefault(statement.text, statement)
+    return Checked(tuple(statements.values()), tuple(notices))
 
 
 def clean(draft: str) -> str:
@@ -77,10 +94,15 @@ def clean(draft: str) -> str:
     return text
 
 
-def check_statement(text: str, chosen: Sequence[Citation], encoder: Encoder) -> Statement:
+def check_statement(
+    text: str,
+    chosen: Sequence[Citation],
+    encoder: Encoder,
+    entailment: Entailment | None = None,
+) -> Statement:
     """Give one statement the citations it needs and its label, or replace it by a quotation."""
     cited = _needed(text, chosen)
-    support = _support(text, cited, encoder)
+    support = _support(text, cited, encoder, entailment)
     if support is None:
         return quotation(cited[0])
     return Statement(text, cited, support)
@@ -121,7 +143,9 @@ def _content(text: str) -> set[str]:
     return set(stems(text)) | numbers(text)
 
 
-def _support(text: str, cited: Sequence[Citation], encoder: Encoder) -> Support | None:
+def _support(
+    text: str, cited: Sequence[Citation], encoder: Encoder, entailment: Entailment | None
+) -> Support | None:
     """Return the label, or None when the statement is not proved by its sentences."""
     source = " ".join(citation.text for citation in cited)
     if not numbers(text) <= numbers(source):
@@ -132,15 +156,27 @@ def _support(text: str, cited: Sequence[Citation], encoder: Encoder) -> Support 
     lost = [name for name in names(text) if not any(_same_name(name, word) for word in words)]
     if lost and not crossing:
         return None
+    verdict = _verdict(text, source, entailment)
+    if verdict is not None and verdict.contradicted:
+        return None
+    entailed = verdict is not None and verdict.entailed
     wanted = set(stems(text))
     if not wanted:
         return "supported" if numbers(text) else "partly"
     coverage = len(wanted & set(stems(source))) / len(wanted)
-    if coverage >= _SUPPORTED_COVERAGE:
+    if coverage >= (_PARTLY_COVERAGE if entailed else _SUPPORTED_COVERAGE):
         return "supported"
-    if coverage >= _PARTLY_COVERAGE or _similar(text, source, encoder):
+    if coverage >= _PARTLY_COVERAGE or entailed or _similar(text, source, encoder):
         return "partly"
     return None
+
+
+def _verdict(text: str, source: str, entailment: Entailment | None) -> Verdict | None:
+    """Ask the entailment model, if there is one, about a statement that is long enough for it."""
+    if entailment is None or len(tokens(text)) < _FEWEST_JUDGED_WORDS:
+        return None
+    (verdict,) = entailment.judge([(source, text)])
+    return verdict
 
 
 def _same_name(name: str, word: str) -> bool:

@@ -10,7 +10,7 @@ Example: ``Search(resources, None, None)("Qui parle ?")[0].sentence.text``.
 from __future__ import annotations
 
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from qa.conversation import leans_on_history, standalone
@@ -18,7 +18,7 @@ from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED
 from qa.exchange import Exchange, Resources
 from qa.prompt import Language
-from qa.retrieve import retrieve
+from qa.retrieve import rerank, retrieve
 from qa.store import Store
 from qa.translation import translated
 from qa.types import Citation, Event, Evidence, Hit, Sentence, Turn
@@ -37,22 +37,40 @@ def leant_on(question: str, history: Sequence[Turn]) -> str | None:
 
 @dataclass(frozen=True, slots=True)
 class Search:
-    """Retrieval among the documents asked; ``previous`` is what a follow-up leans on."""
+    """Retrieval among the documents asked; ``previous`` is what a follow-up leans on.
+
+    ``notices`` is told when the reranker of the settings cannot be used.
+    """
 
     resources: Resources
     documents: Collection[str] | None
     previous: str | None
+    notices: list[str] = field(default_factory=list)
 
     def __call__(self, question: str, whole: str | None = None) -> tuple[Hit, ...]:
         """Find sentences for a question, or for a part of the ``whole`` one."""
-        return retrieve(
+        before = whole or self.previous
+        hits = retrieve(
             question,
             self.resources.store,
             self.resources.encoder,
             top_k=_RETRIEVED,
             documents=self.documents,
-            history_question=whole or self.previous,
+            history_question=before,
         )
+        return self._reranked(f"{before} {question}" if before else question, hits)
+
+    def _reranked(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+        reranker = self.resources.reranker
+        if reranker is None:
+            return hits
+        try:
+            return rerank(question, hits, reranker, self.resources.passage)
+        except ModelUnavailable as error:
+            notice = f"the sentences were not reranked: {error}"
+            if notice not in self.notices:
+                self.notices.append(notice)
+            return hits
 
 
 def consider(

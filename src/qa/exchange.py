@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from qa.calibration import Calibration, calibration_for
 from qa.check import Checked, check
 from qa.embed import Encoder
+from qa.entail import Entailment, Reranker
 from qa.evidence import Selection
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
@@ -35,8 +36,10 @@ class Resources:
     backend: str
     held: Callable[[str], NumberedDocument | None]
     notices: tuple[str, ...] = ()
-    check: Callable[[str, Sequence[Citation], Encoder], Checked] = check
+    check: Callable[[str, Sequence[Citation], Encoder, Entailment | None], Checked] = check
     selection: Selection | None = None
+    entailment: Entailment | None = None
+    reranker: Reranker | None = None
 
     def passage(self, sentence: Sentence, shown: Collection[Sentence] = ()) -> str:
         """Return what the model reads of a sentence: with its heading, and what it leans on."""

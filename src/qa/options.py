@@ -5,7 +5,10 @@ Example: ``choose_model(model_options(load_settings()))``.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from qa.documents import Limits
+from qa.entail import Entailment, Reranker, open_entailment, open_reranker
 from qa.llm.choose import ModelOptions
 from qa.settings import Settings
 
@@ -20,6 +23,26 @@ def document_limits(settings: Settings) -> Limits:
         entries=settings.max_entries,
         parse_seconds=settings.parse_seconds,
         parse_bytes=settings.parse_memory_mb << 20,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class CrossEncoders:
+    """The optional models that read pairs of texts; None where the settings name none."""
+
+    entailment: Entailment | None
+    reranker: Reranker | None
+
+
+def cross_encoders(settings: Settings) -> CrossEncoders:
+    """Return the cross-encoders that the settings name; they are loaded at their first use.
+
+    :raises ModelUnavailable: one is not there, or is of another kind.
+    """
+    nli, reranker, threads = settings.nli, settings.reranker, settings.threads
+    return CrossEncoders(
+        open_entailment(nli, threads) if nli else None,
+        open_reranker(reranker, threads) if reranker else None,
     )
 
 

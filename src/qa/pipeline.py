@@ -49,7 +49,7 @@ def answer_events(
     question = _valid(question)
     ask = Meter(resources.model) if resources.model is not None else None
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
-    search = Search(resources, documents, leant_on(question, history))
+    search = Search(resources, documents, leant_on(question, history), exchange.notices)
     hits = yield from consider(exchange, history, search)
     if hits and is_overview(question, resources.store.document(hits[0].sentence.document).title):
         yield from _overview(exchange, hits[0].sentence.document, resources)

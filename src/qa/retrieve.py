@@ -7,18 +7,22 @@ Example: ``retrieve("Où est Bagdad ?", store, encoder, top_k=8)[0].sentence.tex
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from typing import Final
 
 from qa.embed import Encoder
+from qa.entail import Reranker
 from qa.store import Store, Vectors, fuse
-from qa.types import Hit
+from qa.types import Hit, Sentence
 from qa.words import stems
 
 # Up to this many sentences every one is scored, so that z-scores are those of the whole set.
 _SCORE_ALL: Final = 2000
 # Of a larger set, how many each search contributes.
 _CANDIDATES: Final = 200
+# Hits that a reranker reads, a pair each: four times what the evidence step considers.
+_RERANKED: Final = 32
 # Equal texts get equal scores whatever else is in the index; float noise is below this.
 _DECIMALS: Final = 6
 
@@ -55,6 +59,26 @@ def retrieve(
             for text, vector in zip(texts, vectors, strict=True)
         ]
         return _best(searches, store, top_k)
+
+
+def rerank(
+    question: str,
+    hits: Sequence[Hit],
+    reranker: Reranker,
+    text: Callable[[Sentence], str] = lambda sentence: sentence.text,
+) -> tuple[Hit, ...]:
+    """Put the best hits in a reranker's order; those behind stay behind.
+
+    Only ranks change: the evidence models were fitted on the scores of retrieval.
+
+    :param text: returns what a sentence is read with.
+    :raises ModelUnavailable: the reranker cannot be loaded.
+    """
+    best = hits[:_RERANKED]
+    scores = reranker.scores(question, [text(hit.sentence) for hit in best])
+    order = sorted(zip(scores, best, strict=True), key=lambda pair: (-pair[0], pair[1].rank))
+    ranked = [*(hit for _, hit in order), *hits[_RERANKED:]]
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(ranked, start=1))
 
 
 class _Search:

@@ -36,6 +36,8 @@ class Settings(BaseSettings):
     cache: Path = Field(default_factory=lambda: user_cache_path("qa-sentence-citations"))
     backend: Backend = "auto"
     encoder: str = "bundled"
+    nli: str | None = None
+    reranker: str | None = None
     gguf: Path | None = None
     ollama_url: str = "http://127.0.0.1:11434"
     ollama_model: str | None = None

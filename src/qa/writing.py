@@ -63,7 +63,7 @@ def written(
         exchange.notices.append(f"the answer was not written to its end: {error}")
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
-    checked = resources.check(draft, chosen, resources.encoder)
+    checked = resources.check(draft, chosen, resources.encoder, resources.entailment)
     exchange.notices.extend(checked.notices)
     return selection, checked
 

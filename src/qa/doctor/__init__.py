@@ -34,6 +34,7 @@ def examine(settings: Settings, *, deep: bool = False) -> tuple[Check, ...]:
         answering.answers_by(settings, server, embedded),
         answering.calibration(settings, server, embedded),
         encoder.check(settings, deep=deep),
+        *encoder.cross_encoders(settings),
         collection.documents(settings),
         collection.index(settings, deep=deep),
     )

@@ -1,6 +1,6 @@
-"""The encoder: whether it is there and whole, and which one it is.
+"""The encoder and the optional cross-encoders: whether they are there and fit, and which they are.
 
-Example: ``check(settings, deep=True)`` hashes its files.
+Example: ``check(settings, deep=True)`` hashes the encoder's files.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from pathlib import Path
 from qa import weights
 from qa.doctor.checks import SETUP, Check
 from qa.embed import load_encoder
+from qa.embed.loading import ModelSetting, local_folder
+from qa.entail import NLI, RERANKER, Entailment, Reranker
 from qa.errors import QAError
 from qa.settings import Settings
 
@@ -44,8 +46,39 @@ def encoder_id(settings: Settings) -> str | None:
         return None
 
 
+def cross_encoders(settings: Settings) -> tuple[Check, ...]:
+    """Look for the entailment model and the reranker that the settings name."""
+    if not (settings.nli or settings.reranker):
+        return (Check("Cross-encoders", "ok", "none; the settings nli and reranker name them"),)
+    checks = []
+    for name, value, setting, kind in (
+        ("Entailment model", settings.nli, NLI, Entailment),
+        ("Reranker", settings.reranker, RERANKER, Reranker),
+    ):
+        if value:
+            checks.append(_cross_encoder(name, value, setting, kind))
+    return tuple(checks)
+
+
+def _cross_encoder(
+    name: str, value: str, setting: ModelSetting, kind: type[Entailment] | type[Reranker]
+) -> Check:
+    try:
+        folder = local_folder(value, setting)
+        if folder is None:
+            return _hub_model(name, value)
+        kind(folder)
+    except QAError as error:
+        return Check(name, "problem", str(error), f"correct {setting}, or leave it out")
+    return Check(name, "ok", f"{value!r}, your own folder")
+
+
 def _own_encoder(name: str, encoder: str) -> Check:
     if Path(encoder).is_dir():
         return Check(name, "ok", f"{encoder!r}, your own folder")
+    return _hub_model(name, encoder)
+
+
+def _hub_model(name: str, model: str) -> Check:
     remedy = "if it is not in the cache of sentence-transformers, a model hub must be reachable"
-    return Check(name, "warning", f"{encoder!r} is not a folder", remedy)
+    return Check(name, "warning", f"{model!r} is not a folder", remedy)

@@ -8,15 +8,21 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from qa.embed.loading import BUNDLED, fingerprint, hub_folder, load_library_model
+from qa.embed.loading import (
+    BUNDLED,
+    ENCODER,
+    fingerprint,
+    hub_folder,
+    load_library_model,
+    local_folder,
+    torch_threads,
+)
 from qa.embed.quick import QuickEncoder
-from qa.errors import ModelUnavailable
 from qa.pace import Pace
 from qa.weights import find_encoder
 
@@ -141,7 +147,7 @@ class SentenceEncoder:
         chars, pace = sum(map(_work, texts)), Pace()
         for batch in _batches(texts):
             some = [texts[i] for i in batch]
-            with self._lock, _torch_threads(_threads_for(some, self._threads)):
+            with self._lock, torch_threads(_threads_for(some, self._threads)):
                 rows[batch] = _encode(model, some, self._prompt(query))
             done += len(batch)
             read += sum(map(_work, some))
@@ -163,7 +169,7 @@ class SentenceEncoder:
     def _files(self) -> Path:
         with self._lock:
             if self._folder is None:
-                self._folder = hub_folder(self._name)
+                self._folder = hub_folder(self._name, ENCODER)
             return self._folder
 
     def _loaded(self) -> SentenceTransformer:
@@ -192,32 +198,13 @@ def load_encoder(
     if name == BUNDLED:
         folder = find_encoder(cache, progress)
         return SentenceEncoder(folder.name, folder, threads, QuickEncoder(folder))
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        return SentenceEncoder(folder.resolve().name, folder, threads)
-    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
-        raise ModelUnavailable(
-            f"there is no encoder folder {name!r}: set encoder (QA_ENCODER) to a "
-            f"SentenceTransformer folder, a hub name, or {BUNDLED!r}"
-        )
+    if (own := local_folder(name, ENCODER)) is not None:
+        return SentenceEncoder(own.name, own, threads)
     return SentenceEncoder(name, None, threads)
 
 
 def _threads_for(texts: list[str], threads: int | None) -> int | None:
     return 1 if sum(map(len, texts)) <= _ONE_THREAD_CHARS else threads
-
-
-@contextmanager
-def _torch_threads(count: int | None) -> Iterator[None]:
-    """Let torch use ``count`` threads meanwhile; None leaves its number as it is."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(count or before)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _batches(texts: Sequence[str]) -> Iterator[list[int]]:

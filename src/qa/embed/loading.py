@@ -1,6 +1,6 @@
 """A model's files: found, loaded by sentence-transformers, and told apart.
 
-Example: ``load_library_model(hub_folder("intfloat/multilingual-e5-base"))``.
+Example: ``load_library_model(hub_folder("intfloat/multilingual-e5-base", ENCODER))``.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,25 +25,72 @@ _OTHER_RUNTIMES = ["*.onnx", "*.msgpack", "*.h5", "*.ot", "onnx/*", "openvino/*"
 _SAMPLES, _SAMPLE_BYTES = 64, 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class ModelSetting:
+    """A setting that names a model, for messages: what the model is, and what to do without it."""
+
+    name: str
+    what: str
+    instead: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (QA_{self.name.upper()})"
+
+
+ENCODER = ModelSetting("encoder", "encoder", f"set it to {BUNDLED!r}")
+
+
+def local_folder(name: str, setting: ModelSetting) -> Path | None:
+    """Return the folder that a setting's value is, or None where it is a hub name.
+
+    :raises ModelUnavailable: it looks like a folder, and there is none.
+    """
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder.resolve()
+    if folder.is_absolute() or name.startswith((".", "~")) or name.count("/") > 1:
+        raise ModelUnavailable(
+            f"there is no {setting.what} folder {name!r}: set {setting} to a folder that "
+            f"sentence-transformers loads, or a hub name; or {setting.instead}"
+        )
+    return None
+
+
 def load_library_model(folder: Path) -> SentenceTransformer:
     """Load a SentenceTransformer folder; nothing is downloaded.
 
     :raises ModelUnavailable: it is none, or a damaged one.
     """
-    from safetensors import SafetensorError
     from sentence_transformers import SentenceTransformer
+
+    with loading(folder, ENCODER):
+        return SentenceTransformer(str(folder), local_files_only=True)
+
+
+@contextmanager
+def loading(folder: Path, setting: ModelSetting) -> Iterator[None]:
+    """Translate what sentence-transformers raises while it loads a folder.
+
+    :raises ModelUnavailable: the folder is not what it should be.
+    """
+    from safetensors import SafetensorError
 
     try:
         with _no_weights_bar():
-            return SentenceTransformer(str(folder), local_files_only=True)
+            yield
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
-        raise ModelUnavailable(
-            f"cannot load the encoder in {str(folder)!r} ({_first_line(error)}): it must be a "
-            f"SentenceTransformer folder; or set encoder (QA_ENCODER) to {BUNDLED!r}"
-        ) from error
+        raise not_loaded(folder, setting, error) from error
 
 
-def hub_folder(name: str) -> Path:
+def not_loaded(folder: Path, setting: ModelSetting, error: Exception) -> ModelUnavailable:
+    """Return the error that says that a folder is not what its setting needs."""
+    return ModelUnavailable(
+        f"cannot load the {setting.what} in {str(folder)!r} ({_first_line(error)}): {setting} "
+        f"must name a folder that sentence-transformers loads; or {setting.instead}"
+    )
+
+
+def hub_folder(name: str, setting: ModelSetting) -> Path:
     """Return the folder of a hub model in the hub's cache; only what is missing is downloaded.
 
     One listing asks the hub for all files. Loading by name would ask for each file and, offline,
@@ -55,9 +103,9 @@ def hub_folder(name: str) -> Path:
         return Path(snapshot_download(repository, ignore_patterns=_OTHER_RUNTIMES))
     except (OSError, ValueError) as error:
         raise ModelUnavailable(
-            f"cannot load the encoder {name!r}: it is neither a folder nor in the hub's cache, and "
-            f"the hub did not give it ({_first_line(error)}). Connect to the network once, set "
-            f"encoder (QA_ENCODER) to a folder, or to {BUNDLED!r}"
+            f"cannot load the {setting.what} {name!r}: it is neither a folder nor in the hub's "
+            f"cache, and the hub did not give it ({_first_line(error)}). Connect to the network "
+            f"once, set {setting} to a folder, or {setting.instead}"
         ) from error
 
 
@@ -78,6 +126,19 @@ def _no_weights_bar() -> Iterator[None]:
         yield
     finally:
         bars.enable_progress_bar()
+
+
+@contextmanager
+def torch_threads(count: int | None) -> Iterator[None]:
+    """Let torch use ``count`` threads meanwhile; None leaves its number as it is."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or before)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def fingerprint(folder: Path) -> str:
