@@ -11,13 +11,9 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from qa import Assistant
@@ -25,6 +21,8 @@ from qa.errors import InputError
 from qa.settings import Settings
 from qa.types import Answer, Evidence, Prompt
 from qa_eval.baselines import CitationEngineBaseline
+from qa_eval.bench_cold import cold_lines
+from qa_eval.bench_lines import Line, note, ratio
 from qa_eval.recorder import Recorder
 
 QUESTIONS = (
@@ -36,47 +34,16 @@ QUESTIONS = (
     "Depuis quand les forces américaines sont-elles la cible d’attaques ?",
     "Quel était le but initial de la coalition ?",
 )
-_COLD = """
-import sys, time
-from pathlib import Path
-from qa.settings import load_settings
-from qa.embed import load_encoder
-from qa.llm.choose import choose_model
-from qa.options import model_options
-from qa.types import Message, Prompt
-settings = load_settings(store=Path(sys.argv[1]))
-model = choose_model(model_options(settings)).model
-model.count_tokens("a")
-load_encoder(settings.encoder, settings.cache, settings.threads).encode(["a"], query=True)
-model.close()
-"""
-_PEAK = """
-import resource, sys
-from qa.cli import main
-code = main(sys.argv[1:])
-print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-sys.exit(code)
-"""
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One measured figure and what it should reach (at most)."""
-
-    what: str
-    value: float
-    budget: float
-    unit: str = ""
-
-    def __str__(self) -> str:
-        mark = "ok" if self.value <= self.budget else "OVER"
-        return f"{self.what:<62} {self.value:>9.2f}{self.unit:<4} ≤ {self.budget:<7g} {mark}"
+_PARTS = ("indexing", "asking", "cold")
+# More than the encoder runs without its library: this loads it.
+_LOADS_THE_LIBRARY = "le chat dort " * 200
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Run ``qa bench``; the exit code is 0 when every budget holds."""
     parser = argparse.ArgumentParser(prog="qa bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="of each side (at least 5)")
+    parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="parts of it")
     parser.add_argument("--document", type=Path, help="default: the first document")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args(arguments)
@@ -87,10 +54,14 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         settings = settings.model_copy(
             update={"store": Path(folder) / "store", "documents": (document.resolve(),)}
         )
-        lines = [*_indexing(document, settings, options.rounds, Path(folder))]
-        lines += _asking(document, settings, options.rounds)
-        lines += _cold(settings, options.rounds)
-    print(f"\nqa bench --rounds {options.rounds}")
+        lines: list[Line] = []
+        if "indexing" in options.only:
+            lines += _indexing(document, settings, options.rounds, Path(folder))
+        if "asking" in options.only:
+            lines += _asking(document, settings, options.rounds)
+        if "cold" in options.only:
+            lines += cold_lines(settings, QUESTIONS[0], options.rounds)
+    print(f"\nqa bench --rounds {options.rounds} --only {' '.join(options.only)}")
     for line in lines:
         print(line)
     if options.out:
@@ -107,7 +78,7 @@ def _timed(act: Callable[[], object]) -> float:
 
 def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> list[Line]:
     """Indexing and reading the document, against the encoder and the model alone."""
-    with Assistant.open([document], settings=settings, progress=_note) as first:
+    with Assistant.open([document], settings=settings, progress=note) as first:
         parts = first.resources()
         if parts.model is None:
             raise InputError("qa bench measures a model; the extractive backend has none")
@@ -127,7 +98,7 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
             model = assistant.resources().model
             assert model is not None
             model.count_tokens("warm")
-            assistant.resources().encoder.encode(["warm"])
+            assistant.resources().encoder.encode([_LOADS_THE_LIBRARY])
 
             def index(assistant: Assistant = assistant) -> None:
                 assistant.index([document])
@@ -139,12 +110,12 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
             assert model is not None
             model.count_tokens("warm")
             encoder = assistant.resources().encoder
-            encoder.encode(["warm"])
+            encoder.encode([_LOADS_THE_LIBRARY])
             raw.append(
                 _timed(lambda e=encoder, m=model: (e.encode(texts), m.warm(numbered.prefix)))
             )
-        _note(f"indexing {ours[-1]:.2f} s, raw {raw[-1]:.2f} s")
-    return [Line("indexing / raw encode + prefill", _ratio(ours, raw), 1.1)]
+        note(f"indexing {ours[-1]:.2f} s, raw {raw[-1]:.2f} s")
+    return [Line("indexing / raw encode + prefill", ratio(ours, raw), 1.1)]
 
 
 def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
@@ -157,9 +128,10 @@ def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
         engine = CitationEngineBaseline(assistant, 64)
         list(engine.stream(QUESTIONS[-1]))  # its index and its imports are not part of a question
         assistant.warm()
-        recorder.prompts = []
+        recorder.clear()
         assistant.ask(QUESTIONS[-1])
-        previous, recorder.prompts = recorder.prompts, []
+        previous = recorder.prompts
+        recorder.clear()
         for place in range(max(5, rounds)):
             question = QUESTIONS[place % (len(QUESTIONS) - 1)]
             answer, seconds, first = _ask(assistant, question)
@@ -168,23 +140,24 @@ def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
             own.append((answer.timings.total_s - answer.timings.model_s) * 1000)
             computed.append(answer.usage.computed_tokens)
             generated.append(answer.usage.generated_tokens)
-            mine, recorder.prompts = recorder.prompts, []
+            mine = recorder.prompts
+            recorder.clear()
             # The prompts of the question before: what the caches hold differs as for a new
             # question.
             raws.append((_timed(lambda p=previous: _replay(recorder, p)), seconds, place))
-            recorder.prompts = []
+            recorder.clear()
             previous = mine
             engines.append(_timed(lambda q=question: list(engine.stream(q))))
-            recorder.prompts = []
+            recorder.clear()
             assistant.warm()
-            _note(f"ask {seconds:.2f} s, raw {raws[-1][0]:.2f} s, engine {engines[-1]:.2f} s")
+            note(f"ask {seconds:.2f} s, raw {raws[-1][0]:.2f} s, engine {engines[-1]:.2f} s")
     # Round k replays the prompts of round k-1; round 0 replays an unmeasured question.
     paired = [raw for raw, _, place in raws if place > 0]
     return [
         Line("warm ask: prompt tokens computed", statistics.median(computed), 220),
         Line("warm ask: tokens generated", statistics.median(generated), 22),
         Line("wall time / the same model calls made raw", sum(asks[:-1]) / sum(paired), 1.05),
-        Line("wall time / CitationQueryEngine, 64-token chunks", _ratio(asks, engines), 0.7),
+        Line("wall time / CitationQueryEngine, 64-token chunks", ratio(asks, engines), 0.7),
         Line("our own code in a warm ask", statistics.median(own), 50, " ms"),
         Line("evidence shown after Enter", statistics.median(shown), 150, " ms"),
     ]
@@ -205,41 +178,3 @@ def _replay(model: Recorder, prompts: Sequence[Prompt]) -> None:
     for prompt in list(prompts):
         for _ in model.stream(prompt):
             pass
-
-
-def _cold(settings: Settings, rounds: int) -> list[Line]:
-    """New processes: ``qa ask`` against loading the two models and nothing else; peak memory."""
-    environment = {"QA_STORE": str(settings.store), "QA_BACKEND": settings.backend}
-    environment["QA_DOCUMENTS"] = json.dumps([str(path) for path in settings.documents])
-    asks, loads, peaks = [], [], []
-    for _ in range(max(5, rounds)):
-        done = _run([sys.executable, "-c", _PEAK, "ask", QUESTIONS[0], "--json"], environment)
-        asks.append(done[0])
-        with suppress(IndexError, ValueError):
-            peaks.append(int(done[1].rsplit("peak ", 1)[1]) / 1024**2)
-        loads.append(_run([sys.executable, "-c", _COLD, str(settings.store)], environment)[0])
-        _note(f"cold ask {asks[-1]:.2f} s, models alone {loads[-1]:.2f} s")
-    return [
-        Line("cold qa ask / loading the models alone", _ratio(asks, loads), 1.5),
-        Line("peak memory of qa ask", max(peaks, default=float("inf")), 3.5, " GB"),
-    ]
-
-
-def _run(command: Sequence[str], environment: dict[str, str]) -> tuple[float, str]:
-    import os
-
-    started = time.perf_counter()
-    done = subprocess.run(
-        command, env={**os.environ, **environment}, capture_output=True, text=True, check=False
-    )
-    if done.returncode:
-        raise RuntimeError(f"{command[1:4]} ended with {done.returncode}: {done.stderr[-800:]}")
-    return time.perf_counter() - started, done.stderr
-
-
-def _ratio(ours: Sequence[float], others: Sequence[float]) -> float:
-    return statistics.median(ours) / statistics.median(others)
-
-
-def _note(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
