@@ -438,3 +438,24 @@ def test_the_examples_of_a_prompt_are_read_once_ever(gguf, tmp_path):
         assert computed(first, "Où parle le maire ?") < 60
     with closing(opened(gguf, tmp_path)) as later:
         assert computed(later, "Qui parle ?") < 80
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="reads /proc")
+def test_a_loaded_model_holds_its_file_in_memory_no_more_than_it_needs(gguf):
+    """Most weights are laid out anew; their originals in the mapped file are given back."""
+    code = f"""
+import re
+from pathlib import Path
+from qa.llm.embedded import EmbeddedModel
+from qa.prompt import probe_prompt
+model = EmbeddedModel(Path({str(gguf)!r}), context_tokens=1024, threads=None, seed=1,
+                      prefixes=None, prefix_cache_bytes=0)
+list(model.stream(probe_prompt("Qui parle ?", "Le maire parle à Brest.", "fr")))
+smaps = Path("/proc/self/smaps").read_text()
+block = smaps[smaps.index(".gguf"):]
+print(*(int(re.search(rf"^{{name}}: +(\\d+)", block, re.M)[1]) for name in ("Size", "Rss")))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    size_kb, resident_kb = map(int, done.stdout.split())
+    assert size_kb > 1_000_000
+    assert 0 < resident_kb < 0.6 * size_kb
