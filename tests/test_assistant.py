@@ -351,6 +351,13 @@ def test_a_model_that_cannot_be_used_leaves_the_one_before(assistant, two_models
     assert assistant.ask(TROOPS).backend == "un"
 
 
+def test_warming_reads_the_encoder_too_so_that_the_first_question_finds_it(assistant):
+    encoder = assistant.resources().encoder
+    encoder.batches.clear()
+    assistant.warm()
+    assert [query for _, query in encoder.batches] == [True]
+
+
 def test_what_one_model_read_another_has_to_read_itself(assistant, two_models):
     assistant.use_model("un")
     assert assistant.warm() == 1

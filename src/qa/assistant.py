@@ -134,8 +134,11 @@ class Assistant:
     def warm(self, progress: Progress | None = None) -> int:
         """Let the model read every document that fits, once; a saved reading is restored.
 
+        The encoder's files are read too: the first question does not wait for them.
+
         :return: how many documents the model now holds.
         """
+        self._encoder.encode(["a"], query=True)
         with self._models.using() as reading:
             return reading.warm(self.documents(), progress)
 

@@ -43,7 +43,7 @@ _READ_CHARS = 4 * 512
 # busy ones, where each layer waits for the slower thread. 50 sentences: 680 ms on one, 430 on two.
 _ONE_THREAD_CHARS = 400
 # Up to that many characters together, the bundled model is run by NumPy as long as the library is
-# not loaded: 500 tokens take .4 s of processor time, loading the library 6 (eval/LOG.md).
+# not loaded: 500 tokens take .8 s of processor time, loading the library 5 to 9 (eval/LOG.md).
 _QUICK_CHARS = 2000
 _PROGRESS_TEXTS = 10 * _BATCH_TEXTS
 
