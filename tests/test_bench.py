@@ -51,9 +51,12 @@ def test_a_ratio_is_one_of_medians_and_a_line_says_what_is_over() -> None:
     assert str(Line("what", 1.5, 1.5)).endswith("ok")
 
 
-def test_unknown_parts_and_documents_are_refused(tmp_path: Path) -> None:
+def test_unknown_parts_too_few_rounds_and_no_document_are_refused(tmp_path: Path) -> None:
     settings = Settings(store=tmp_path)
     with pytest.raises(SystemExit):
         bench.main(["--only", "nothing"], settings)
+    for arguments in (["--rounds", "1"], ["--only", "cold", "--rounds", "0"]):
+        with pytest.raises(SystemExit):
+            bench.main(arguments, settings)
     with pytest.raises(InputError, match=r"none\.txt"):
         bench.main(["--only", "cold", "--document", str(tmp_path / "none.txt")], settings)

@@ -42,11 +42,17 @@ _LOADS_THE_LIBRARY = "le chat dort " * 200
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Run ``qa bench``; the exit code is 0 when every budget holds."""
     parser = argparse.ArgumentParser(prog="qa bench", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=5, help="of each side (at least 5)")
+    parser.add_argument(
+        "--rounds", type=int, default=5, help="of each side; fewer than 5 are a look"
+    )
     parser.add_argument("--only", nargs="+", choices=_PARTS, default=_PARTS, help="parts of it")
     parser.add_argument("--document", type=Path, help="default: the first document")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args(arguments)
+    if options.rounds < (2 if "asking" in options.only else 1):
+        parser.error(
+            "--rounds: asking needs at least 2, since each replays the one before; others 1"
+        )
     document = options.document or Path("index/documents/irak-coalition.txt")
     if not document.is_file():
         raise InputError(f"no document {str(document)!r}; give one with --document FILE")
@@ -89,7 +95,7 @@ def _indexing(document: Path, settings: Settings, rounds: int, folder: Path) -> 
     if numbered is None:
         raise InputError(f"{document} does not fit the model's window; bench a shorter document")
     ours, raw = [], []
-    for place in range(max(5, rounds)):
+    for place in range(rounds):
         # No documents: opening indexes nothing, and nothing was read before.
         bare = {"documents": ()}
         fresh = settings.model_copy(update={"store": folder / f"index-{place}", **bare})
@@ -132,7 +138,7 @@ def _asking(document: Path, settings: Settings, rounds: int) -> list[Line]:
         assistant.ask(QUESTIONS[-1])
         previous = recorder.prompts
         recorder.clear()
-        for place in range(max(5, rounds)):
+        for place in range(rounds):
             question = QUESTIONS[place % (len(QUESTIONS) - 1)]
             answer, seconds, first = _ask(assistant, question)
             asks.append(seconds)

@@ -21,6 +21,9 @@ from time import perf_counter
 from qa.settings import Settings
 from qa_eval.bench_lines import Line, note, ratio
 
+# Each indexes the document and reads it anew, which takes a while; memory varies little.
+_FRESH_ROUNDS = 2
+
 # Of the memory, the high-water mark of the process itself: what getrusage tells begins with that of
 # the process which started it (execve(2) keeps ru_maxrss), here the whole bench.
 _TOLD = """
@@ -50,7 +53,6 @@ code = main(sys.argv[1:])
 told()
 sys.exit(code)
 """
-_FRESH_ROUNDS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +70,11 @@ def cold_lines(settings: Settings, question: str, rounds: int) -> list[Line]:
     ask = ["ask", question, "--json"]
     _run(_ASK, ask, settings, settings.store)  # the document is indexed and read
     asks, loads, firsts = [], [], []
-    for _ in range(max(5, rounds)):
+    for _ in range(rounds):
         asks.append(_run(_ASK, ask, settings, settings.store))
         loads.append(_run(_MODELS, [], settings, settings.store))
         note(f"cold ask {_shown(asks[-1])}; the libraries' loading {_shown(loads[-1])}")
-    for _ in range(_FRESH_ROUNDS):
+    for _ in range(min(rounds, _FRESH_ROUNDS)):
         with tempfile.TemporaryDirectory() as folder:
             firsts.append(_run(_ASK, ask, settings, Path(folder) / "store"))
         note(f"first ask, which indexes: {_shown(firsts[-1])}")
