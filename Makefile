@@ -62,7 +62,7 @@ screenshots: .venv/installed-dev
 # Resolves every dependency anew in an empty environment and pins what was installed.
 lock:
 	rm -rf build/lock && $(PYTHON) -m venv build/lock
-	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,mcp,dev,eval]"
+	build/lock/bin/python -m pip install $(PIP_EXTRA) ".[embedded,encoder,mcp,dev,eval,train]"
 	{ sed -n '/^#/p' constraints.txt; build/lock/bin/python -m pip freeze --all --exclude pip \
 	  --exclude qa-sentence-citations | sed 's/^\(torch==[^+]*\)+.*/\1/'; } > build/constraints.txt
 	mv build/constraints.txt constraints.txt && rm -rf build/lock

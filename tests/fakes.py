@@ -99,6 +99,7 @@ class ScriptedModel:
         context_tokens: int = 4096,
         keeps_prefixes: bool = True,
         has_logprobs: bool = True,
+        reads: bool = False,
     ) -> None:
         self.replies: deque[Script] = deque(replies)
         self.default = default
@@ -108,6 +109,7 @@ class ScriptedModel:
         self.context_tokens = context_tokens
         self.keeps_prefixes = keeps_prefixes
         self.has_logprobs = has_logprobs
+        self.reads = reads
         self.prompts: list[Prompt] = []
         self.warmed: list[tuple[Message, ...]] = []
         self.owners: list[str] = []

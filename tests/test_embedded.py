@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -17,10 +18,14 @@ import pytest
 
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.llm.embedded import EmbeddedModel
-from qa.prompt import probe_prompt
+from qa.llm.gguf import label, read_general
+from qa.llm.meter import Meter
+from qa.llm.reader import BASE, find_reader
+from qa.prompt import probe_prompt, read_prompt
 from qa.settings import load_settings
 from qa.types import Message, Prompt, Token, Usage
 from qa.weights import find_gguf
+from qa.witnesses import read
 
 pytestmark = pytest.mark.e2e
 
@@ -459,3 +464,48 @@ print(*(int(re.search(rf"^{{name}}: +(\\d+)", block, re.M)[1]) for name in ("Siz
     size_kb, resident_kb = map(int, done.stdout.split())
     assert size_kb > 1_000_000
     assert 0 < resident_kb < 0.6 * size_kb
+
+
+# The reader
+
+
+def test_the_packaged_reader_belongs_to_the_packaged_weights(gguf, tmp_path):
+    reader = find_reader(gguf)
+    assert reader is not None
+    assert read_general(reader)[BASE] == label(read_general(gguf))
+    other = tmp_path / "other.gguf"
+    other.write_bytes(b"GGUF" + bytes(20))
+    assert find_reader(other) is None
+    assert opened(gguf, None, reader=reader).reads
+    assert not opened(gguf, None).reads
+
+
+def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(gguf):
+    with closing(opened(gguf, None, reader=find_reader(gguf))) as model:
+        ask = Meter(model)
+        question = "Combien de chalutiers sont restés à quai ?"
+        there = read(question, "Onze chalutiers sont restés à quai.", "fr", ask)
+        absent = read(question, "Onze chalutiers ont pris la mer mardi.", "fr", ask)
+        assert there > 0 > absent
+        text, _ = ask.complete(read_prompt(question, ["Onze chalutiers sont à quai."], "fr"))
+        assert "onze" in text.casefold()
+
+
+def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path):
+    reader = find_reader(gguf)
+    prompt = probe("Onze chalutiers sont restés à quai.", "Combien de chalutiers ?")
+    with (
+        closing(opened(gguf, None)) as plain,
+        closing(opened(gguf, tmp_path, reader=reader)) as model,
+    ):
+        (bare,) = plain.stream(prompt)
+        (unread,) = model.stream(replace(prompt, slot="write"))
+        (through,) = model.stream(replace(prompt, slot="read"))
+        assert unread.top[0].logprob == pytest.approx(bare.top[0].logprob, abs=0.1)
+        assert abs(through.top[0].logprob - bare.top[0].logprob) > 0.1
+        model.warm(prefix_of(HARBOUR))
+        (again,) = model.stream(replace(prompt, slot="read"))
+        assert again.usage.computed_tokens <= 1
+        assert model.identity.startswith(f"{plain.identity}+")
+    with closing(opened(gguf, tmp_path)) as plain:  # a document is read without the reader
+        assert plain.has_prefix(prefix_of(HARBOUR))

@@ -6,7 +6,7 @@ import pytest
 from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
-from qa.evidence import Candidate, policy, select
+from qa.evidence import Candidate, heard, policy, select
 from qa.llm.meter import Meter
 from qa.prompt import number_document
 from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
@@ -172,3 +172,29 @@ def test_numbers_of_several_digits_are_put_together():
             yield Token("", usage=Usage(), finish="stop")
 
     assert set(vote("Qui ?", numbered, Meter(TwoDigits())).probability) == {12, 1}
+
+
+def test_a_model_that_reads_is_asked_the_persons_own_question_of_each_passage():
+    def reply(prompt):
+        user = prompt.messages[-1].content
+        likely = 0.9 if "La foule" in user else 0.1
+        top = (TokenLogprob("La", math.log(likely)), TokenLogprob("Unknown", math.log(1 - likely)))
+        return Reply("La", top=top)
+
+    model = ScriptedModel(default=reply, reads=True)
+    selection = select("Qui écoute ?", HITS, RULE, Meter(model), asked="Who listens, and how?")
+    assert [hit.sentence.text for hit in selection.chosen] == ["La foule écoute."]
+    assert {prompt.slot for prompt in model.prompts} == {"read"}
+    assert {prompt.max_tokens for prompt in model.prompts} == {1}
+    assert all("Who listens, and how?" in p.messages[-1].content for p in model.prompts)
+
+
+def test_a_reader_that_was_fitted_is_not_heard_twice():
+    fitted = replace(RULE, fitted={"model": "one"})
+    selection = select("Qui écoute ?", HITS, fitted, Meter(ScriptedModel(default=says_yes)))
+    assert heard(selection, fitted, -5.0) == selection
+    assert heard(selection, RULE, -5.0).chosen == ()
+
+
+def says_yes(prompt):
+    return says(4.0)

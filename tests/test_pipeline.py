@@ -365,3 +365,25 @@ def test_doubtful_evidence_is_not_quoted_when_the_writer_cannot_be_heard(opened,
     answer = opened(model).ask(TROOPS)
     assert not answer.answered
     assert any("gone" in notice for notice in answer.notices)
+
+
+def test_a_model_that_reads_judges_and_answers_with_one_prompt(opened):
+    def reply(prompt):
+        if prompt.schema is not None:
+            return '{"ids":[1]}'
+        likely = 0.99 if "2500" in prompt.messages[-1].content else 0.01
+        top = (
+            TokenLogprob("2500", math.log(likely)),
+            TokenLogprob("Int", math.log(1 - likely)),
+        )
+        return Reply("2500 soldats." if likely > 0.5 else "Introuvable.", top=top)
+
+    model = ScriptedModel(default=reply, reads=True)
+    assistant = opened(model)
+    answer = assistant.ask(TROOPS)
+    assert (answer.text, len(answer.citations)) == ("2500 soldats.", 1)
+    reading = [prompt for prompt in model.prompts if prompt.slot == "read"]
+    (writing,) = [prompt for prompt in reading if prompt.max_tokens > 1]
+    assert writing.messages in [p.messages for p in reading if p.max_tokens == 1]
+    assert {prompt.slot for prompt in model.prompts} <= {"read", "document"}
+    assert not assistant.ask("Quelle est la capitale du Japon ?").answered

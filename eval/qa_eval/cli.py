@@ -256,7 +256,8 @@ def _fit(
         "date": datetime.now(UTC).date().isoformat(),
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
-    for part in PARTS:
+    reading = resources.model.reads
+    for part in (part for part in PARTS if part.reading == reading or not part.probes):
         samples = own if part.voting else (*own, *more)
         calibration, outcomes = fit_part(part, samples)
         figures = summary(outcomes)

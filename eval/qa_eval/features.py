@@ -13,22 +13,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from qa.calibration import load_calibrations
+from qa.calibration import calibration_for, load_calibrations
 from qa.consider import Search, cross
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, considered, decide, policy
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
-from qa.prompt import write_prompt
+from qa.prompt import read_prompt, write_prompt
 from qa.types import Hit
-from qa.witnesses import Votes, answer_odds, probe, vote
+from qa.witnesses import Votes, answer_odds, probe, read, vote
 from qa.words import language
 from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
 _GENEROUS = replace(
-    load_calibrations()["conservative"], probes=2, sure_probe=99.0, most_probes=4, yes_probe=1.0
+    load_calibrations()["conservative"], probes=3, sure_probe=99.0, most_probes=5, yes_probe=2.0
 )
 
 
@@ -87,9 +87,14 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
     every = considered(hits, votes, item.document)
-    asked_of = policy(
-        every, _GENEROUS, lambda c: probe(question, resources.passage(c.hit.sentence), spoken, ask)
-    )
+
+    def judge(candidate: Candidate) -> float:
+        text = resources.passage(candidate.hit.sentence)
+        if ask.model.reads:
+            return read(asked, text, language(asked), ask)
+        return probe(question, text, spoken, ask)
+
+    asked_of = policy(every, _GENEROUS, judge)
     probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
     candidates = [replace(c, probe=probes.get(c.hit.sentence)) for c in every]
     return {
@@ -125,14 +130,15 @@ def _write_odds(
     voting: bool,
 ) -> float:
     """Return the writer's log-odds of answering, over what the present calibration would choose."""
-    part = load_calibrations()["vote" if voting else "probe"]
+    part = calibration_for(ask.model.label, voting=voting, reading=ask.model.reads)
     always = replace(part, threshold=0.0, hopeless=0.0)
     chosen = decide(question, candidates, always, none).chosen
     if not chosen:
         return 0.0
     shown = [hit.sentence for hit in chosen]
     texts = [resources.passage(sentence, shown) for sentence in shown]
-    prompt = write_prompt(asked, texts, language(asked))
+    build = read_prompt if ask.model.reads else write_prompt
+    prompt = build(asked, texts, language(asked))
     text, top = ask.complete(replace(prompt, max_tokens=1))
     return answer_odds(top, text, language(asked))
 

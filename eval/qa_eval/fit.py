@@ -66,6 +66,7 @@ class Part:
     voting: bool
     most: int = 0
     yes: float = 0.0
+    reading: bool = False  # for a model that was trained to read
 
 
 def replayed(sample: Sample, part: Part) -> Sample:
@@ -214,6 +215,30 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
 
 
 PARTS = (
+    Part(
+        "read",
+        ("score", "behind", "probe", "lag", "voted"),
+        ("top_probe", "vote", "missing"),
+        (),
+        probes=2,
+        sure=2.0,
+        voting=True,
+        most=4,
+        yes=0.0,
+        reading=True,
+    ),
+    Part(
+        "read-alone",
+        ("score", "behind", "probe", "lag"),
+        ("top_probe", "missing"),
+        (),
+        probes=2,
+        sure=99.0,
+        voting=False,
+        most=4,
+        yes=0.0,
+        reading=True,
+    ),
     Part(
         "vote",
         ("score", "behind", "probe", "lag", "voted"),

@@ -66,7 +66,12 @@ class Calibration:
 
 @cache
 def load_calibrations() -> Mapping[str, Calibration]:
-    """Read the parts: ``vote``, ``probe`` (no vote), ``extractive`` and ``conservative``."""
+    """Read the parts by name.
+
+    ``read``: for a model that was trained to read, with its vote over the document, ``read-alone``:
+    without. ``vote`` and ``probe``: the same for one that is probed. ``extractive``: without a
+    model. ``conservative``: for a model that nothing was fitted on.
+    """
     raw = json.loads((files("qa") / "data" / "evidence.json").read_text(encoding="utf-8"))
     return {
         name: Calibration(
@@ -95,10 +100,18 @@ def is_fitted(label: str) -> bool:
     return bool(label) and load_calibrations()["vote"].fitted.get("model") == label
 
 
-def calibration_for(label: str | None, *, voting: bool = False) -> Calibration:
-    """Return the part for a model (None: no model), with or without its vote over the document."""
+def calibration_for(
+    label: str | None, *, voting: bool = False, reading: bool = False
+) -> Calibration:
+    """Return the part for a model (None: no model).
+
+    :param voting: whether it votes over the document.
+    :param reading: whether it was trained to read; its reader is part of the package, so that what
+        was fitted on the one holds for the other.
+    """
     if label is None:
         return load_calibrations()["extractive"]
     if not is_fitted(label):
         return load_calibrations()["conservative"]
-    return load_calibrations()["vote" if voting else "probe"]
+    names = ("read-alone", "read") if reading else ("probe", "vote")
+    return load_calibrations()[names[voting]]

@@ -1,9 +1,10 @@
 """Evidence first: before a word is written, choose the sentences that prove the answer, or abstain.
 
 Three witnesses for a sentence: its retrieval score, a one-token probe («does this text hold the
-precise answer?»), and the model's vote over the numbered document. A fitted model over them ranks
-the sentences; a second one, over the question as a whole, gives the confidence that there is an
-answer (:mod:`qa.calibration`). The module knows nothing of the answer's words.
+precise answer?»; of a model that was trained to read, whether it would answer from it), and the
+model's vote over the numbered document. A fitted model over them ranks the sentences; a second one,
+over the question as a whole, gives the confidence that there is an answer
+(:mod:`qa.calibration`). The module knows nothing of the answer's words.
 
 Example: ``select(question, hits, calibration, ask).chosen``.
 """
@@ -20,7 +21,8 @@ from qa.errors import PromptTooLong
 from qa.llm.meter import Meter
 from qa.prompt import Language, NumberedDocument
 from qa.types import Hit, Sentence
-from qa.witnesses import Votes, probe, vote
+from qa.witnesses import Votes, probe, read, vote
+from qa.words import language as language_of
 from qa.words import names, numbers, stems
 
 # More sentences than this are a summary, not an answer.
@@ -35,8 +37,8 @@ CONSIDERED: Final = 8
 class Candidate:
     """A sentence under consideration.
 
-    ``probe`` is log P(yes)/P(no), None when it was not asked; ``vote`` the probability with which
-    the model named it, None when it did not.
+    ``probe`` is log P(yes)/P(no), or of answering to refusing, None when it was not asked; ``vote``
+    the probability with which the model named it, None when it did not.
     """
 
     hit: Hit
@@ -125,6 +127,7 @@ def select(
     ask: Meter | None,
     *,
     language: Language = "fr",
+    asked: str = "",
     numbered: NumberedDocument | None = None,
     probe_inside: bool = False,
     passage: Callable[[Sentence], str] = lambda sentence: sentence.text,
@@ -133,6 +136,8 @@ def select(
 
     :param hits: the sentences under consideration, best first.
     :param ask: the model; None selects by retrieval alone.
+    :param language: of the question.
+    :param asked: the question in the person's own language, which a model that reads is asked.
     :param numbered: the document whose static prefix the model holds; without it there is no vote.
     :param probe_inside: ask the probes after that prefix too.
     :param passage: returns what a sentence is read with.
@@ -150,11 +155,15 @@ def select(
     candidates = considered(hits, votes, numbered.document if numbered is not None else None)
     if ask is not None:
         inside = numbered if probe_inside else None
-        candidates = policy(
-            candidates,
-            calibration,
-            lambda c: probe(question, passage(c.hit.sentence), language, ask, inside),
-        )
+        own = asked or question
+
+        def judge(candidate: Candidate) -> float:
+            text = passage(candidate.hit.sentence)
+            if ask.model.reads:
+                return read(own, text, language_of(own), ask)
+            return probe(question, text, language, ask, inside)
+
+        candidates = policy(candidates, calibration, judge)
     selection = decide(question, candidates, calibration, votes.none)
     return replace(selection, notices=notices)
 
@@ -263,6 +272,8 @@ def heard(selection: Selection, calibration: Calibration, odds: float) -> Select
 
     :param odds: log P(it answers)/P(it refuses), from the writer's first token.
     """
+    if calibration.writer is None and calibration.fitted.get("model"):
+        return selection  # a model that reads was heard sentence by sentence
     if calibration.writer is None:
         # Nothing was fitted on this writer: it is taken at its word.
         doubt = 1 / (1 + math.exp(-odds))

@@ -120,13 +120,16 @@ def _select(
             inside = numbered is not None and not model.keeps_prefixes
             # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
             label = model.label if model.has_logprobs and not inside else ""
-            exchange.calibration = calibration_for(label, voting=numbered is not None)
+            exchange.calibration = calibration_for(
+                label, voting=numbered is not None, reading=model.reads
+            )
             selection = select(
                 question,
                 hits,
                 exchange.calibration,
                 exchange.ask,
                 language=exchange.spoken,
+                asked=exchange.question if question == exchange.sought else question,
                 numbered=numbered,
                 probe_inside=inside,
                 passage=resources.passage,

@@ -184,6 +184,18 @@ def write_prompt(
     return Prompt(messages, ANSWER_TOKENS, slot="write", top_logprobs=_TOP_LOGPROBS, stop=("\n",))
 
 
+def read_prompt(
+    question: str, texts: Sequence[str], language: Language, *, max_tokens: int = ANSWER_TOKENS
+) -> Prompt:
+    """Ask the same of a model that was trained to read: its words are those of the training.
+
+    :param max_tokens: 1 to hear only whether it would answer.
+    """
+    values = {"question": question, "text": "\n".join(texts)}
+    messages = fill(load_template(f"read.{language}"), values)
+    return Prompt(messages, max_tokens, slot="read", top_logprobs=_TOP_LOGPROBS, stop=("\n",))
+
+
 def no_answer(language: Language) -> str:
     """Return the word with which the writer says that the text holds no answer."""
     return _NO_ANSWER[language]

@@ -102,15 +102,16 @@ class Message:
 class Prompt:
     """One model call. ``slot`` names the cache that the prompt's beginning lives in.
 
-    ``document`` prompts begin with the static numbered document, ``probe`` and ``write`` prompts
-    with short static rules: a backend that can keeps one cache for each, so that none pushes
-    another out. ``schema`` is a JSON schema that the output must follow; ``top_logprobs`` > 0 asks
-    for that many alternatives of every generated token (at most 20).
+    ``document`` prompts begin with the static numbered document, the others with short static
+    rules: a backend that can keeps one cache for each, so that none pushes another out. ``read``
+    prompts are for a model that was trained to read (``ChatModel.reads``). ``schema`` is a JSON
+    schema that the output must follow; ``top_logprobs`` > 0 asks for that many alternatives of
+    every generated token (at most 20).
     """
 
     messages: tuple[Message, ...]
     max_tokens: int
-    slot: Literal["document", "probe", "write"] = "write"
+    slot: Literal["document", "probe", "write", "read"] = "write"
     schema: Mapping[str, object] | None = None
     top_logprobs: int = 0
     stop: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """The model's witnesses: its vote over the document, one-token probes, the writer's first token.
 
-Both are read from log-probabilities where the server gives them, so that a hesitating yes counts
+All are read from log-probabilities where the server gives them, so that a hesitating yes counts
 less than a sure one. What is made of them is decided in :mod:`qa.evidence`.
 
 Example: ``probe("Qui parle ?", "Le maire parle.", "fr", ask)`` is above 0.
@@ -20,6 +20,7 @@ from qa.prompt import (
     no_answer,
     probe_in_document,
     probe_prompt,
+    read_prompt,
     vote_prompt,
     yes_no,
 )
@@ -141,3 +142,10 @@ def probe(
     else:
         said, logprobs = ask.complete(probe_prompt(question, text, language))
     return log_odds(logprobs, said, language)
+
+
+def read(question: str, text: str, language: Language, ask: Meter) -> float:
+    """Let a model that was trained to read begin its answer; return log P(answer)/P(refusal)."""
+    prompt = read_prompt(question, [" ".join(text.split())], language, max_tokens=1)
+    said, top = ask.complete(prompt)
+    return answer_odds(top, said, language)

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from qa.check import Checked, quotation
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, heard
 from qa.exchange import Exchange, Resources
-from qa.prompt import write_prompt
-from qa.types import Citation, Event, Evidence, Piece, Token
+from qa.llm.base import ChatModel
+from qa.prompt import read_prompt, write_prompt
+from qa.types import Citation, Event, Evidence, Piece, Prompt, Token
 from qa.witnesses import answer_odds
 
 
@@ -38,9 +39,7 @@ def written(
         return selection, quoted
     shown = [hit.sentence for hit in selection.chosen]
     texts = [resources.passage(sentence, shown) for sentence in shown]
-    prompt = write_prompt(
-        exchange.question, texts, exchange.language, examples=model.keeps_prefixes
-    )
+    prompt = _prompt(exchange, texts, model)
     draft = ""
     try:
         with contextlib.closing(exchange.ask.stream(prompt)) as tokens:
@@ -66,6 +65,13 @@ def written(
     checked = resources.check(draft, chosen, resources.encoder, resources.entailment)
     exchange.notices.extend(checked.notices)
     return selection, checked
+
+
+def _prompt(exchange: Exchange, texts: Sequence[str], model: ChatModel) -> Prompt:
+    if model.reads:
+        return read_prompt(exchange.question, texts, exchange.language)
+    examples = model.keeps_prefixes
+    return write_prompt(exchange.question, texts, exchange.language, examples=examples)
 
 
 def _unwritten(

@@ -22,6 +22,8 @@ class ChatModel(Protocol):
     ``keeps_prefixes``: another prompt in between does not cost the document's cached prefix;
     measured by :meth:`warm` where it cannot be known.
     ``has_logprobs``: the server offers log-probabilities.
+    ``reads``: it was trained to answer from a passage or to refuse, so that the first word after a
+    passage tells whether the passage holds the answer; it takes prompts of the slot ``read``.
     """
 
     @property
@@ -52,6 +54,11 @@ class ChatModel(Protocol):
     @property
     def has_logprobs(self) -> bool:
         """Whether log-probabilities are offered."""
+        ...
+
+    @property
+    def reads(self) -> bool:
+        """Whether it was trained to read a passage."""
         ...
 
     def load(self) -> None:

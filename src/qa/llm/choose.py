@@ -19,6 +19,7 @@ from qa.llm.embedded import EmbeddedModel
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_models import best_model, suggest_pull
 from qa.llm.ollama_server import ServerInfo, probe_server
+from qa.llm.reader import find_reader
 from qa.weights import find_gguf
 
 PROBE_TIMEOUT_S = 1.0
@@ -137,11 +138,13 @@ def _embedded(options: ModelOptions, progress: Progress | None) -> ChatModel:
         raise ModelUnavailable(
             f"the embedded model's package 'xllamacpp' is missing; {INSTALL}, or install Ollama"
         )
+    gguf = find_gguf(options.gguf, options.cache, progress)
     return EmbeddedModel(
-        find_gguf(options.gguf, options.cache, progress),
+        gguf,
         context_tokens=options.context_tokens,
         threads=options.threads,
         seed=options.seed,
         prefixes=options.prefixes,
         prefix_cache_bytes=options.prefix_cache_bytes,
+        reader=find_reader(gguf),
     )

@@ -1,8 +1,9 @@
 """The embedded model: a GGUF file run by llama.cpp in this process.
 
 Each kind of prompt has its own slot (cache), so a probe never costs the document's prefix, and a
-prefix that was read once is saved and restored by any later process. It knows nothing of documents,
-sentences or citations.
+prefix that was read once is saved and restored by any later process. With a reader, an adapter that
+was trained on these weights (:mod:`qa.llm.reader`), prompts of the slot ``read`` are answered
+through it and all others without. It knows nothing of documents, sentences or citations.
 
 Example: ``EmbeddedModel(Path("model.gguf"), context_tokens=4096, …).stream(prompt)``.
 """
@@ -32,9 +33,10 @@ from qa.types import Message, Prompt, Token, TokenLogprob, Usage
 
 log = logging.getLogger(__name__)
 
-# One slot for probes: a probe's prompt fills the processor by itself (tokens read per second do not
-# grow beyond 64 at a time, eval/LOG.md), so several at once would end no sooner.
-_SLOTS = {"document": 0, "write": 1, "probe": 2}
+# One slot for probes (a model that reads is not probed): a probe's prompt fills the processor by
+# itself (tokens read per second do not grow beyond 64 at a time, eval/LOG.md), so several at once
+# would end no sooner.
+_SLOTS = {"document": 0, "write": 1, "probe": 2, "read": 2}
 # Fewer messages than this (rules, question) hold no examples worth saving.
 _FEWEST_WITH_EXAMPLES = 4
 # Room for the probe's and the writer's prompts beside the document's, in the one shared cache.
@@ -68,6 +70,7 @@ class EmbeddedModel:
         seed: int,
         prefixes: Path | None,
         prefix_cache_bytes: int,
+        reader: Path | None = None,
     ) -> None:
         """Remember how to load the model; nothing is loaded yet.
 
@@ -77,8 +80,10 @@ class EmbeddedModel:
         :param seed: of the sampler, which is greedy.
         :param prefixes: the folder of saved prefixes; None saves none.
         :param prefix_cache_bytes: what the saved prefixes may take together.
+        :param reader: an adapter trained on these weights.
         """
         self._gguf = gguf
+        self._reader = reader
         self._context_tokens = context_tokens
         self._threads = threads or psutil.cpu_count(logical=False) or 1
         self._seed = seed
@@ -96,13 +101,19 @@ class EmbeddedModel:
 
     @cached_property
     def identity(self) -> str:
-        """Return what tells this model's weights from others'."""
-        return f"embedded:{_fingerprint(self._gguf)}"
+        """Return what tells this model's weights, its reader's included, from others'."""
+        reader = f"+{_fingerprint(self._reader)}" if self._reader is not None else ""
+        return f"embedded:{_fingerprint(self._gguf)}{reader}"
 
     @property
     def label(self) -> str:
         """Return what the weights call themselves."""
         return label(read_general(self._gguf))
+
+    @property
+    def reads(self) -> bool:
+        """Tell whether there is a reader."""
+        return self._reader is not None
 
     @property
     def context_tokens(self) -> int:
@@ -126,7 +137,7 @@ class EmbeddedModel:
         loaded = self._load()
         tokens = loaded.renderer.render(prompt.messages)
         self._check_fits(len(tokens), prompt.max_tokens)
-        request = self._request(tokens, _SLOTS[prompt.slot], prompt.max_tokens)
+        request = self._request(tokens, prompt.slot, prompt.max_tokens)
         request["stop"] = list(prompt.stop)
         if prompt.schema is not None:
             request["json_schema"] = prompt.schema
@@ -183,22 +194,26 @@ class EmbeddedModel:
             if self._closed:
                 raise ModelUnavailable(f"the model {self.name!r} was closed; open it again")
             if self._loaded is None:
-                room = (len(_SLOTS) - 1) * _SMALL_PROMPT_TOKENS
+                slots = max(_SLOTS.values()) + 1
+                room = (slots - 1) * _SMALL_PROMPT_TOKENS
                 options = ServerOptions(
-                    slots=len(_SLOTS),
+                    slots=slots,
                     cache_tokens=self._context_tokens + room,
                     batch_tokens=_BATCH_TOKENS,
                     threads=self._threads,
                     saved_caches=self._saved.folder if self._saved else None,
+                    adapter=self._reader,
                 )
                 server = LlamaServer(self._gguf, options)
                 self._loaded = _Loaded(server, Renderer(server.post))
             return self._loaded
 
-    def _request(self, tokens: Tokens, slot: int, max_tokens: int) -> dict[str, object]:
+    def _request(self, tokens: Tokens, slot: str, max_tokens: int) -> dict[str, object]:
+        scale = float(slot == "read")
         return {
             "prompt": tokens,
-            "id_slot": slot,
+            "id_slot": _SLOTS[slot],
+            "lora": [{"id": 0, "scale": scale}] if self._reader is not None else [],
             "n_predict": max_tokens,
             "cache_prompt": True,
             "temperature": 0.0,
@@ -220,11 +235,12 @@ class EmbeddedModel:
         return self._held.get(slot, ())[: len(tokens)] == tokens
 
     def _ready(self, prompt: Prompt) -> Usage:
-        """Make the slot of a prompt with examples begin with them; they are read once, ever, too.
+        """Make the slot begin with the prompt's rules and examples; they are read once, ever, too.
 
         :return: what had to be computed for that now.
         """
-        if prompt.slot == "document" or len(prompt.messages) < _FEWEST_WITH_EXAMPLES:
+        few = len(prompt.messages) < _FEWEST_WITH_EXAMPLES and prompt.slot != "read"
+        if prompt.slot == "document" or few:
             return Usage()
         tokens = self._load().renderer.shared(prompt.messages[:-1])
         with self._warming:
@@ -238,7 +254,7 @@ class EmbeddedModel:
         Some builds of llama.cpp restore nothing while saying so (llama.cpp issue 26676). The
         reading that follows tells: it computes one token when the slot was restored, else all.
         """
-        key = self._prefix_key(tokens)
+        key = self._prefix_key(tokens, slot)
         restored = self._saved is not None and self._saved.find(key) and self._restore(slot, key)
         self._held.pop(slot, None)
         usage = self._read(slot, tokens, progress)
@@ -248,7 +264,7 @@ class EmbeddedModel:
         return usage
 
     def _read(self, slot: str, tokens: Tokens, progress: Progress | None) -> Usage:
-        request = self._request(tokens, _SLOTS[slot], 0)
+        request = self._request(tokens, slot, 0)
         usage = Usage()
         for event in self._load().server.events({**request, "return_progress": True}):
             state = event.get("prompt_progress")
@@ -283,9 +299,10 @@ class EmbeddedModel:
                 error,
             )
 
-    def _prefix_key(self, tokens: Tokens) -> str:
+    def _prefix_key(self, tokens: Tokens, slot: str = "document") -> str:
         """Return a name for everything that a saved prefix's bytes depend on."""
-        parts = (self.identity, metadata.version("xllamacpp"), _CACHE_LAYOUT)
+        through = self.identity if slot == "read" else self.identity.partition("+")[0]
+        parts = (through, metadata.version("xllamacpp"), _CACHE_LAYOUT)
         digest = hashlib.sha256("\0".join(parts).encode())
         digest.update(b"".join(token.to_bytes(4, "little") for token in tokens))
         return digest.hexdigest()[:32]

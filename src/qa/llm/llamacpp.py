@@ -31,13 +31,17 @@ _SPIN_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 
 @dataclass(frozen=True, slots=True)
 class ServerOptions:
-    """How the model is loaded: caches, their shared room in tokens, and where caches are saved."""
+    """How the model is loaded: caches, their shared room in tokens, and where caches are saved.
+
+    ``adapter`` is a LoRA in a GGUF file; a request applies it with ``lora`` (0 by default).
+    """
 
     slots: int
     cache_tokens: int
     batch_tokens: int
     threads: int
     saved_caches: Path | None = None
+    adapter: Path | None = None
 
 
 class LlamaServer:
@@ -130,6 +134,10 @@ def _start(gguf: Path, options: ServerOptions, key: str) -> Any:  # noqa: ANN401
     parameters.ui = False
     parameters.verbosity = -1  # llama.cpp logs to stderr, which belongs to the command line
     parameters.api_keys = [key]
+    if options.adapter is not None:
+        adapter = xllamacpp.CommonAdapterLoraInfo()
+        adapter.path, adapter.scale = str(options.adapter), 0.0
+        parameters.lora_adapters = [adapter]
     if options.saved_caches is not None:
         parameters.slot_save_path = f"{options.saved_caches}{os.sep}"
     try:

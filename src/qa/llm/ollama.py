@@ -119,6 +119,11 @@ class OllamaModel:
         return self._verdict.keeps_prefixes if self._verdict else self._believed_kept
 
     @property
+    def reads(self) -> bool:
+        """Return False: a server's models come as they are."""
+        return False
+
+    @property
     def has_logprobs(self) -> bool:
         """Tell whether the server offers log-probabilities: its version says, then its answers."""
         return self._has_logprobs

@@ -1,0 +1,60 @@
+"""``python -m qa_eval.reader``: trains the reader and writes its file."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from qa.llm.gguf import label, read_general
+from qa.settings import load_settings
+from qa.weights import find_gguf
+from qa_eval.reader.rows import load_rows, squad_rows, write_held_out
+
+_HERE = Path(__file__).parents[2]
+
+
+def main() -> None:
+    """Read the rows, train, write."""
+    parser = argparse.ArgumentParser(prog="python -m qa_eval.reader", description=__doc__)
+    parser.add_argument("--rows", type=Path, default=_HERE / "train", help="folder of *.jsonl")
+    parser.add_argument("--squad", type=Path, help="a SQuAD file to train on, too")
+    parser.add_argument("--held-out", type=int, default=80, help="its articles not trained on")
+    parser.add_argument("--leave", type=Path, help="write those articles here, train nothing")
+    parser.add_argument("--steps", type=int, default=200, help="of some 1000 tokens")
+    parser.add_argument("--out", type=Path, help="the adapter, a GGUF file")
+    options = parser.parse_args()
+    if options.leave:
+        if options.squad is None:
+            parser.error("--leave needs --squad")
+        write_held_out(options.squad, options.held_out, options.leave)
+        return
+    if options.out is None:
+        parser.error("--out is needed: where the adapter goes")
+
+    from qa_eval.reader.lora import write_gguf
+    from qa_eval.reader.train import Recipe, load_base, train
+
+    settings = load_settings()
+    gguf = find_gguf(settings.gguf, settings.cache, _note)
+    written = load_rows(options.rows)
+    crowd = squad_rows(options.squad, held_out=options.held_out, seed=0) if options.squad else ()
+    asked = sum(len(row.asked) for row in (*written, *crowd))
+    _note(f"{len(written)} rows written for it, {len(crowd)} of a crowd, {asked} questions")
+    recipe = Recipe(steps=options.steps)
+    model, encode = load_base(gguf)
+    adapters = train(model, encode, written, crowd, recipe, _note)
+    when = datetime.now(UTC).date().isoformat()
+    about = f"{recipe}, {len(written)} and {len(crowd)} rows, {when}"
+    base = label(read_general(gguf))
+    write_gguf(adapters, recipe.shape, options.out, base=base, about=about)
+    _note(f"written to {options.out}")
+
+
+def _note(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,103 @@
+"""Low-rank adapters on a model's linear layers (LoRA, Hu et al. 2021), and their GGUF file.
+
+Only the upper layers are adapted: what the lower ones do is not specific to the task, and nothing
+has to be carried back through them.
+
+Example: ``adapters = attach(model, Shape(rank=8, alpha=16, first_layer=8))``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from qa.llm.reader import BASE
+
+# Hugging Face's name of a linear layer → llama.cpp's.
+_TENSORS = {
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Rank and scale (``alpha / rank``) of the adapters, and the first layer that has them."""
+
+    rank: int
+    alpha: int
+    first_layer: int
+
+
+class Adapted(nn.Module):
+    """A frozen linear layer plus ``alpha / rank · B A``; A is (rank, in), B (out, rank)."""
+
+    def __init__(self, linear: nn.Linear, shape: Shape) -> None:
+        super().__init__()
+        self.linear = linear
+        self.scale = shape.alpha / shape.rank
+        self.a = nn.Parameter(torch.empty(shape.rank, linear.in_features))
+        self.b = nn.Parameter(torch.zeros(linear.out_features, shape.rank))
+        nn.init.kaiming_uniform_(self.a, a=math.sqrt(5))
+
+    def forward(self, inputs: torch.Tensor) -> torch.Tensor:
+        """Add what the adapter says to what the layer says."""
+        low = functional.linear(inputs, self.a.to(inputs.dtype))
+        return self.linear(inputs) + functional.linear(low, self.b.to(inputs.dtype)) * self.scale
+
+
+def attach(model: Any, shape: Shape) -> dict[str, Adapted]:  # noqa: ANN401 (any causal model)
+    """Freeze the model and adapt its layers from ``first_layer`` on.
+
+    :return: the adapters by llama.cpp's name of the tensor, ``blk.8.attn_q.weight``.
+    """
+    model.requires_grad_(False)
+    adapters = {}
+    for number, layer in enumerate(model.model.layers):
+        for path, name in _TENSORS.items():
+            if number >= shape.first_layer:
+                block, _, leaf = path.partition(".")
+                parent = getattr(layer, block)
+                adapted = Adapted(getattr(parent, leaf), shape)
+                setattr(parent, leaf, adapted)
+                adapters[f"blk.{number}.{name}.weight"] = adapted
+    return adapters
+
+
+def write_gguf(
+    adapters: Mapping[str, Adapted], shape: Shape, path: Path, *, base: str, about: str
+) -> None:
+    """Write the adapters as llama.cpp reads them: half precision, and what they belong to.
+
+    :param base: the label of the weights that they were trained on.
+    :param about: how they were made.
+    """
+    import gguf
+
+    writer = gguf.GGUFWriter(str(path), "qwen2")
+    writer.add_type("adapter")
+    writer.add_string(BASE, base)
+    writer.add_description(about)
+    writer.add_string("adapter.type", "lora")
+    writer.add_float32("adapter.lora.alpha", float(shape.alpha))
+    for name, adapted in adapters.items():
+        for part in ("a", "b"):
+            values = getattr(adapted, part).detach().numpy().astype(np.float16)
+            writer.add_tensor(f"{name}.lora_{part}", values)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()

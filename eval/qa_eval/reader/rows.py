@@ -1,0 +1,209 @@
+"""What the reader is trained on: a passage, and questions that it answers or does not.
+
+Two sources: passages written for this purpose (``eval/train/*.jsonl``), and a SQuAD file, whose
+unanswered questions are made by asking about the sentences that look most like the answer's. The
+module knows nothing of models.
+
+Example: ``load_rows(Path("eval/train"))[0].asked[0].answer``.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, Field, ValidationError
+
+from qa.errors import InputError
+from qa.passages import passage
+from qa.prompt import Language
+from qa.sentences import split_sentences
+from qa.types import Document, Sentence
+from qa.words import fold, language, stems
+from qa_eval.data import Item, first_fault, read_text
+from qa_eval.squad import load_squad
+
+# Longer "answers" of a crowd are whole sentences; the reader is to be short.
+_MOST_ANSWER_WORDS = 14
+# Of the sentences that look most like the answer's, how many may serve as wrong ones.
+_HARD = 4
+_SECOND_HARD_SHARE = 0.4
+_MOST_QUESTIONS = 7
+_SPLIT_SEED = 7
+# BM25's usual constants (Robertson and Zaragoza 2009).
+_K1, _B = 1.2, 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A question about a passage; ``answer`` is None where the passage does not answer it."""
+
+    question: str
+    answer: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A passage and its questions, all in one language (the prompt's)."""
+
+    language: Language
+    text: str
+    asked: tuple[Asked, ...]
+
+
+class _Line(BaseModel):
+    lang: Literal["fr", "en"]
+    genre: str
+    text: str = Field(min_length=1)
+    qa: list[tuple[str, str | None, str]] = Field(min_length=1)
+
+
+def load_rows(folder: Path) -> tuple[Row, ...]:
+    """Read every ``*.jsonl`` of a folder; a passage asked in two languages becomes two rows.
+
+    :raises InputError: naming file, line and field, at the first fault.
+    """
+    rows: list[Row] = []
+    for path in sorted(folder.glob("*.jsonl")):
+        for number, line in enumerate(read_text(path).splitlines(), start=1):
+            try:
+                read = _Line.model_validate_json(line)
+            except ValidationError as error:
+                raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
+            asked = [Asked(question, answer) for question, answer, _ in read.qa]
+            rows.extend(_by_language(read.text, asked))
+    if not rows:
+        raise InputError(f"no training rows in {str(folder)!r}; it needs *.jsonl files")
+    return tuple(rows)
+
+
+def _by_language(text: str, asked: Sequence[Asked]) -> Iterator[Row]:
+    groups: dict[Language, list[Asked]] = defaultdict(list)
+    for one in asked:
+        groups[language(one.question)].append(one)
+    for spoken, group in sorted(groups.items()):
+        yield Row(spoken, text, tuple(group))
+
+
+def squad_rows(path: Path, *, held_out: int, seed: int) -> tuple[Row, ...]:
+    """Make rows of a SQuAD file's articles, but for ``held_out`` of them.
+
+    :param seed: of the choice of wrong sentences.
+    """
+    documents, items = load_squad(path)
+    draw = random.Random(seed)
+    left = held_out_titles(documents, held_out)
+    asked: dict[str, list[Item]] = defaultdict(list)
+    for item in items:
+        asked[item.document].append(item)
+    return tuple(
+        row
+        for title in sorted(documents.keys() - left)
+        for row in _article(Document(title, title, documents[title]), asked[title], draw)
+    )
+
+
+def held_out_titles(titles: Iterable[str], count: int) -> frozenset[str]:
+    """Return the titles of the articles that are kept for measuring: always the same ones."""
+    ordered = sorted(titles)
+    random.Random(_SPLIT_SEED).shuffle(ordered)
+    return frozenset(ordered[:count])
+
+
+def write_held_out(path: Path, count: int, target: Path) -> None:
+    """Write the held-out articles of a SQuAD file as a SQuAD file of their own."""
+    content = json.loads(read_text(path))
+    left = held_out_titles((article["title"] for article in content["data"]), count)
+    kept = [article for article in content["data"] if article["title"] in left]
+    text = json.dumps({**content, "data": kept}, ensure_ascii=False)
+    target.write_text(text, encoding="utf-8")
+
+
+def _article(document: Document, items: Sequence[Item], draw: random.Random) -> Iterator[Row]:
+    sentences = split_sentences(document)
+    plain = [sentence for sentence in sentences if not sentence.heading]
+    place = {(sentence.start, sentence.end): index for index, sentence in enumerate(plain)}
+    ranked = _Bm25([stems(sentence.text) for sentence in plain])
+    asked: dict[int, dict[Asked, None]] = defaultdict(dict)
+    for item in items:
+        gold = {place[spans[0]] for spans in item.evidence if len(spans) == 1 and spans[0] in place}
+        answer = next((a for a in item.answers if len(a.split()) <= _MOST_ANSWER_WORDS), None)
+        if len(gold) != len(item.evidence) or answer is None or not gold:
+            continue
+        first = place[item.evidence[0][0]]
+        if fold(answer) not in fold(plain[first].text):
+            continue
+        asked[first][Asked(item.question, _sentence(answer))] = None
+        for wrong in _wrong(item, gold, plain, sentences, ranked, draw):
+            asked[wrong][Asked(item.question, None)] = None
+    for index, questions in asked.items():
+        text, every = passage(plain[index], sentences), list(questions)
+        draw.shuffle(every)
+        for start in range(0, len(every), _MOST_QUESTIONS):
+            yield from _by_language(text, every[start : start + _MOST_QUESTIONS])
+
+
+def _wrong(
+    item: Item,
+    gold: set[int],
+    plain: Sequence[Sentence],
+    sentences: Sequence[Sentence],
+    ranked: _Bm25,
+    draw: random.Random,
+) -> Iterator[int]:
+    """Yield one or two sentences that look like the answer's and hold no accepted answer."""
+    answers = [fold(answer) for answer in item.answers]
+    hard: list[int] = []
+    for index in ranked.best(stems(item.question)):
+        text = fold(passage(plain[index], sentences))
+        if index not in gold and not any(answer in text for answer in answers):
+            hard.append(index)
+        if len(hard) == _HARD:
+            break
+    if hard:
+        yield draw.choice(hard[:3])
+        if draw.random() < _SECOND_HARD_SHARE:
+            yield draw.choice(hard)
+
+
+def _sentence(answer: str) -> str:
+    text = " ".join(answer.split()).strip(" ,;:")
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith((".", "!", "?", "»")) else f"{text}."
+
+
+class _Bm25:
+    """Ranks the sentences of one article by a question's words."""
+
+    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
+        self._counts = [Counter(text) for text in texts]
+        self._lengths = [len(text) for text in texts]
+        self._mean = max(1.0, sum(self._lengths) / max(1, len(texts)))
+        held = Counter(stem for count in self._counts for stem in count)
+        size = len(texts)
+        self._rarity = {s: math.log(1 + (size - n + 0.5) / (n + 0.5)) for s, n in held.items()}
+
+    def best(self, question: Sequence[str]) -> list[int]:
+        """Return all sentences, best first."""
+        scores = [self._score(set(question), place) for place in range(len(self._counts))]
+        return sorted(range(len(scores)), key=lambda place: (-scores[place], place))
+
+    def _score(self, question: set[str], place: int) -> float:
+        count, length = self._counts[place], self._lengths[place] / self._mean
+        damping = _K1 * (1 - _B + _B * length)
+        return sum(
+            self._rarity[stem] * count[stem] * (_K1 + 1) / (count[stem] + damping)
+            for stem in question
+            if stem in count
+        )
+
+
+def shuffled(row: Row, draw: random.Random) -> Row:
+    """Return the row with its questions in another order."""
+    return replace(row, asked=tuple(draw.sample(row.asked, len(row.asked))))

@@ -1,0 +1,163 @@
+"""The reader's training rows, their packing, and an adapter's way into a file."""
+
+import json
+import random
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from qa.errors import InputError
+from qa.llm.gguf import read_general
+from qa.llm.reader import BASE
+from qa_eval.reader.pack import pack, visible
+from qa_eval.reader.rows import (
+    Asked,
+    Row,
+    held_out_titles,
+    load_rows,
+    squad_rows,
+    write_held_out,
+)
+
+torch = pytest.importorskip("torch")
+EVAL = Path(__file__).parents[1] / "eval"
+ROW = Row(
+    "fr",
+    "Le pont a rouvert lundi.\nLe maire était là.",
+    (Asked("Quand ?", "Lundi."), Asked("Combien ?", None), Asked("Qui ?", "Le maire.")),
+)
+
+
+def encode(text):
+    """Return the UTF-8 bytes: a tokenizer of 256 tokens."""
+    return list(text.encode())
+
+
+def tiny(layers=2):
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+
+    torch.manual_seed(0)
+    config = Qwen2Config(
+        vocab_size=256,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=layers,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+    )
+    model = Qwen2ForCausalLM(config).eval()
+    model.lm_head.weight.data *= 20  # else no token can be likely
+    return model
+
+
+def logits(model, packed):
+    seen = torch.from_numpy(visible([packed]))
+    mask = torch.zeros(seen.shape).masked_fill(~seen, -1e9)[None, None]
+    with torch.no_grad():
+        out = model(
+            input_ids=torch.from_numpy(packed.ids)[None],
+            position_ids=torch.from_numpy(packed.positions)[None],
+            attention_mask=mask,
+        ).logits[0]
+    return out[torch.from_numpy(packed.at)]
+
+
+def test_the_written_rows_keep_their_rules():
+    rows = load_rows(EVAL / "train")
+    asked = [(row, one) for row in rows for one in row.asked]
+    refused = sum(one.answer is None for _, one in asked)
+    assert 0.35 < refused / len(asked) < 0.5
+    for row, one in asked:
+        if one.answer is not None:
+            assert len(one.answer.split()) <= 14, one
+            known = set(re.findall(r"\d+", row.text + one.question))
+            assert set(re.findall(r"\d+", one.answer)) <= known, one
+
+
+def test_no_written_row_is_a_text_of_the_question_sets():
+    documents = (EVAL / "documents").glob("*.txt")
+    texts = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in documents)
+    for row in load_rows(EVAL / "train"):
+        for line in row.text.split("\n"):
+            assert " ".join(line.split()) not in texts
+
+
+def test_a_fault_in_a_row_is_named(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"lang":"fr","genre":"x","text":"Oui.","qa":[["Q"]]}\n')
+    with pytest.raises(InputError, match=r"a\.jsonl, line 1, field 'qa\.0"):
+        load_rows(tmp_path)
+
+
+def test_a_packed_row_says_what_its_questions_say_one_by_one():
+    model, packed = tiny(), pack(ROW, encode)
+    together = logits(model, packed)
+    alone = [logits(model, pack(replace(ROW, asked=(one,)), encode)) for one in ROW.asked]
+    assert torch.allclose(together, torch.cat(alone), atol=1e-5)
+
+
+def test_the_targets_are_the_answers_and_the_word_of_refusal():
+    packed = pack(ROW, encode)
+    said = bytes(packed.wanted.tolist()).decode().split("<|im_end|>")
+    assert said == ["Lundi.", "Introuvable.", "Le maire.", ""]
+    assert packed.firsts.sum() == len(ROW.asked)
+    assert packed.weights[packed.firsts] == pytest.approx(1.0)
+    assert packed.weights[~packed.firsts].sum() == pytest.approx(0.7 * len(ROW.asked))
+
+
+def test_wrong_sentences_of_a_crowds_article_hold_no_accepted_answer(tmp_path):
+    context = (
+        "Le pont de Valmer a été inauguré en 1931. Le pont de Valmer a coûté 2 millions. "
+        "Le pont de Valmer mesure 120 mètres. En 1931, le maire était Paul Sénéchal."
+    )
+    place = context.index("1931")
+    question = {
+        "id": "q",
+        "question": "Quand le pont de Valmer a-t-il été inauguré ?",
+        "answers": [{"text": "1931", "answer_start": place}],
+    }
+    articles = [
+        {"title": title, "paragraphs": [{"context": context, "qas": [{**question, "id": title}]}]}
+        for title in ("a", "b", "c")
+    ]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"version": "1.1", "data": articles}))
+    rows = squad_rows(path, held_out=1, seed=0)
+    write_held_out(path, 1, tmp_path / "left.json")
+    (left,) = json.loads((tmp_path / "left.json").read_text())["data"]
+    assert held_out_titles("abc", 1) == {left["title"]}
+    answered = [row for row in rows if row.asked[0].answer]
+    wrong = [row for row in rows if row.asked[0].answer is None]
+    assert len(answered) == 2
+    assert wrong
+    assert {row.asked[0].answer for row in answered} == {"1931."}
+    assert all("1931" not in row.text for row in wrong)
+
+
+def test_training_learns_the_rows_and_writes_what_llama_cpp_reads(tmp_path):
+    gguf = pytest.importorskip("gguf")
+    from qa_eval.reader.lora import Shape, write_gguf
+    from qa_eval.reader.train import Recipe, train
+
+    model, said = tiny(), []
+    shape = Shape(rank=4, alpha=8, first_layer=1)
+    recipe = Recipe(steps=30, step_tokens=400, rate=2e-2, warm_up_steps=2, shape=shape)
+    adapters = train(model, encode, (ROW,), (), recipe, said.append)
+    losses = [float(re.search(r"loss ([\d.]+)", line)[1]) for line in said]
+    assert losses[-1] < 0.6 * losses[0]
+    path = tmp_path / "reader.gguf"
+    write_gguf(adapters, shape, path, base="some weights", about="a test")
+    assert read_general(path)[BASE] == "some weights"
+    tensors = {tensor.name: tensor for tensor in gguf.GGUFReader(path).tensors}
+    assert {name.split(".")[1] for name in tensors} == {"1"}
+    stored = np.asarray(tensors["blk.1.attn_q.weight.lora_a"].data)
+    assert stored == pytest.approx(adapters["blk.1.attn_q.weight"].a.detach().numpy(), abs=1e-3)
+
+
+def test_questions_change_their_order_only():
+    from qa_eval.reader.rows import shuffled
+
+    again = shuffled(ROW, random.Random(3))
+    assert sorted(one.question for one in again.asked) == sorted(o.question for o in ROW.asked)
