@@ -55,23 +55,15 @@ def split_sentences(document: Document) -> tuple[Sentence, ...]:
 def _units(text: str) -> Iterator[tuple[int, int, bool]]:
     for block in mark_headings(text, find_blocks(text)):
         heading = block.kind in ("heading", "rule")
-        ends = (block.end,) if heading or block.kind == "table" else _ends(text, block)
         start = block.start
-        for end in ends:
-            for piece in cut_long(text, start, end):
-                for first, last in _trimmed(text, *piece):
-                    yield first, last, heading
+        for end in (block.end,) if heading or block.kind == "table" else _ends(text, block):
+            for first, last in cut_long(text, start, end):
+                left = text[first:last].lstrip()
+                if left:
+                    first = last - len(left)
+                    yield first, first + len(left.rstrip()), heading
             start = end
 
 
 def _ends(text: str, block: Block) -> Iterator[int]:
     return sentence_ends(text, block.start, block.end)
-
-
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the span without the white space around it, or nothing if it is all white space."""
-    piece = text[start:end]
-    stripped = piece.strip()
-    if stripped:
-        first = start + len(piece) - len(piece.lstrip())
-        yield first, first + len(stripped)
