@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.sentences import split_sentences, split_text
+from qa.sentences import boundaries, full_stops, split_sentences, split_text
 from qa.sentences.abbreviations import load_abbreviations
 from qa.sentences.boundaries import MAX_SENTENCE_CHARS
 from qa.types import Document
@@ -122,6 +122,29 @@ def test_long_line_without_a_stop_is_cut_at_semicolons_then_commas_then_spaces()
         assert max(end - start for start, end in spans) <= MAX_SENTENCE_CHARS
         assert all(text[end - 1] == separator[0] for _, end in spans[:-1] if separator != " ")
         assert all(text[end - 1].isalpha() for _, end in spans[:-1] if separator == " ")
+
+
+def _split_closely(text: str) -> tuple[tuple[int, int], ...]:
+    """Split without the shortcuts past the rules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boundaries, "plainly_ends", lambda *_: False)
+        patch.setattr(full_stops, "_is_plain", lambda *_: False)
+        return split_text(text)
+
+
+WORDS = st.sampled_from(["Le", "mot", "vingt", "réf", "Phl", "av. J.-C", "p. ex", "Dr", "M", "etc"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS | st.lists(WORDS | st.sampled_from([". ", ".", " ", "\n"]), max_size=40).map("".join))
+def test_a_plain_end_is_one_by_the_rules_too(text):
+    assert split_text(text) == _split_closely(text)
+
+
+def test_abbreviations_are_no_plain_ends():
+    words = load_abbreviations().kinds
+    text = " ".join(f"Une phrase de plus de trente caractères {word}. Elle va." for word in words)
+    assert split_text(text) == _split_closely(text)
 
 
 def test_a_cut_in_a_line_without_spaces_keeps_letters_and_their_accents_together():

@@ -81,6 +81,7 @@ class _Work:
     known: dict[str, DocumentInfo]
     paths: frozenset[str]
     waiting: list[_Reading] = field(default_factory=list)
+    waiting_chunks: int = 0
     moved: dict[str, Origin] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
@@ -123,7 +124,7 @@ def sync(
             except InputError as error:
                 kept = " (its earlier version stays in the index)" if _indexed(source, work) else ""
                 work.failed.append((str(source.path), f"{error}{kept}"))
-            if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
+            if work.waiting_chunks >= _COMMIT_SENTENCES:
                 _commit(work, progress, (number, len(sources)))
     gone = _gone(paths, {source.id for source in sources}, work)
     _commit(work, progress, (len(sources), len(sources)), gone)
@@ -181,7 +182,8 @@ def _take(source: Source, work: _Work) -> None:
     document = read_document(source, parser=work.parser)
     sentences = split_sentences(document)
     chunks = make_chunks(document, sentences)
-    work.waiting.append(_Reading(document, origin, tuple(sentences), tuple(chunks)))
+    work.waiting.append(_Reading(document, origin, sentences, chunks))
+    work.waiting_chunks += len(chunks)
 
 
 def _look(source: Source, known: DocumentInfo | None, parser: Parser) -> tuple[Origin, bool]:
@@ -239,7 +241,7 @@ def _commit(
     if not (work.waiting or work.moved or gone):
         return
     waiting, moved = work.waiting, work.moved
-    work.waiting, work.moved = [], {}
+    work.waiting, work.waiting_chunks, work.moved = [], 0, {}
     vectors = embed_chunks(
         [chunk for one in waiting for chunk in one.chunks], work.encoder, progress
     )

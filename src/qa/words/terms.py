@@ -28,6 +28,7 @@ _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 # What folding a letter can leave that is no part of a word: «⑴» → (1), «ﷺ» → four words.
 _NO_LETTER: Final = re.compile(r"[\s\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
 _LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
+_FOLDED: Final = {**_APOSTROPHES, **_LIGATURES}
 _GROUP_SPACES: Final = " \u00a0\u202f\u2009"
 # In order: «1 200,50» with any kind of space; 1,200.50; 1.200,50; 3,5; 1.2.3; 42.
 NUMBER: Final = (
@@ -77,8 +78,8 @@ def fold(text: str) -> str:
     """Return the text without case, accents, ligatures and typographic apostrophes."""
     if text.isascii():
         return text.lower()
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
-    decomposed = unicodedata.normalize("NFD", text.translate(_LIGATURES))
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_FOLDED)
+    decomposed = unicodedata.normalize("NFD", text)
     # Only the accents of alphabets that read the same without them (not Indic vowel signs).
     return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
 
