@@ -237,6 +237,11 @@ def test_a_mail_of_html_alone_is_read_too(parser, tmp_path):
     assert text.endswith("\n\nLa réunion est jeudi.")
 
 
+def test_a_mail_saved_from_a_mailbox_is_read(parser, tmp_path):
+    data = "From zoe@exemple.fr Mon Nov 16 09:12:00 2026\nSubject: Vote\n\nIl est clos.\n"
+    assert read(parser, tmp_path, "a.eml", data).text.strip() == "Subject: Vote\n\nIl est clos."
+
+
 def test_what_a_mail_carries_is_named_and_all_of_its_text_read(parser, tmp_path):
     message = EmailMessage()
     message["Subject"] = "Compte rendu"

@@ -18,6 +18,7 @@ from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_ENVELOPE = re.compile(rb"\AFrom [^\r\n]{0,200}\r?\n")  # of a mail saved from a mailbox
 _HEADER_LINE = re.compile(rb"^[!-9;-~]{1,80}:", re.MULTILINE)
 # RFC 3676: a line that ends with a space goes on in the next one; "-- " is above a signature.
 _FLOWING = re.compile(r"(?<!^--)(?<=\S) \r?\n(?=[^\s>])", re.MULTILINE)
@@ -30,6 +31,7 @@ def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
 
     :raises InputError: it is not a mail, or damaged.
     """
+    data = _ENVELOPE.sub(b"", data, count=1)
     if kind_of(data) or not _HEADER_LINE.match(data[:_HEAD].lstrip(b"\xef\xbb\xbf\r\n")):
         refuse_other_type(data, name, "a mail (eml)")
     try:
