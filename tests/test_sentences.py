@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.sentences import boundaries, full_stops, split_sentences, split_text
+from qa.sentences import (
+    boundaries,
+    full_stops,
+    has_more_sentences,
+    split_sentences,
+    split_text,
+)
 from qa.sentences.abbreviations import load_abbreviations
 from qa.sentences.boundaries import MAX_SENTENCE_CHARS
 from qa.types import Document
@@ -167,6 +173,13 @@ def test_a_long_run_of_marks_is_split_and_loses_nothing(unit):
     text = unit * 100_000
     covered = "".join(text[start:end] for start, end in split_text(text))
     assert "".join(covered.split()) == "".join(text.split())
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(0, 20))
+def test_sentences_are_counted_as_they_are_split(text, most):
+    more = has_more_sentences(text, most)
+    assert more == (len(split_text(text)) > most) or text.count("\n") > 4 * most
 
 
 def test_rules_and_fences_are_not_cited():

@@ -29,7 +29,7 @@ from qa.documents import (
 from qa.embed import Encoder
 from qa.errors import InputError
 from qa.pace import Pace
-from qa.sentences import SPLITTER_VERSION, split_sentences
+from qa.sentences import SPLITTER_VERSION, has_more_sentences, split_sentences
 from qa.store import DocumentInfo, Origin, Store, Vectors
 from qa.types import Chunk, Document, Sentence
 from qa.words import WORDS_VERSION
@@ -180,10 +180,19 @@ def _take(source: Source, work: _Work) -> None:
                 work.moved[source.id] = origin
             return
     document = read_document(source, parser=work.parser)
-    sentences = split_sentences(document)
+    sentences = _split(document, str(source.path), work.parser.limits)
     chunks = make_chunks(document, sentences)
     work.waiting.append(_Reading(document, origin, sentences, chunks))
     work.waiting_chunks += len(chunks)
+
+
+def _split(document: Document, place: str, limits: Limits) -> tuple[Sentence, ...]:
+    """Return the sentences of a document, if they are not too many to be held at once."""
+    if has_more_sentences(document.text, limits.sentences):
+        raise InputError(
+            f"{place!r} has more than {limits.sentences} sentences; split it or raise max_sentences"
+        )
+    return split_sentences(document)
 
 
 def _look(source: Source, known: DocumentInfo | None, parser: Parser) -> tuple[Origin, bool]:

@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from qa.sentences.boundaries import cut_long, sentence_ends
 from qa.sentences.headings import mark_headings
 from qa.sentences.lines import Block, find_blocks
 from qa.types import Document, Sentence
 
-__all__ = ["SPLITTER_VERSION", "split_sentences", "split_text"]
+__all__ = ["SPLITTER_VERSION", "has_more_sentences", "split_sentences", "split_text"]
 
 SPLITTER_VERSION = "2"
 """Part of the index manifest: change it whenever the rules or the word lists change a split."""
 
 _WORD = re.compile(r"\w")
+_LINES = 4  # a sentence, in text that is wrapped
 
 
 def split_text(text: str) -> tuple[tuple[int, int], ...]:
@@ -49,6 +51,16 @@ def split_sentences(document: Document) -> tuple[Sentence, ...]:
     return tuple(
         Sentence(document.id, index, start, end, document.text[start:end], heading)
         for index, (start, end, heading) in enumerate(units)
+    )
+
+
+def has_more_sentences(text: str, most: int) -> bool:
+    """Return whether a text has more than ``most`` sentences, without holding them all."""
+    if len(text) <= 2 * most:  # a sentence is a character and what separates it from the next
+        return False
+    # The lines are held: so many have as many sentences, unless they are wrapped very narrowly.
+    return (
+        text.count("\n") > _LINES * most or next(islice(_units(text), most, None), None) is not None
     )
 
 
