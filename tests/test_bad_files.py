@@ -153,6 +153,22 @@ def test_the_rest_of_a_batch_goes_on_and_says_what_failed(tmp_path):
         assert (again.unchanged, again.added) == (report.added, ())
 
 
+@pytest.mark.parametrize(
+    "text", ["a\n", "A. B? ", "あ。", "\n"], ids=["lines", "stops", "cjk", "blank"]
+)
+def test_a_document_of_too_many_sentences_is_refused_and_the_next_one_is_read(tmp_path, text):
+    (tmp_path / "many.txt").write_text(text * 1000 + "Fin.", "utf-8")
+    (tmp_path / "some.txt").write_text(TEXT, "utf-8")
+    encoder = HashEncoder()
+    with Store.open(tmp_path / "store", encoder.id, encoder.dim) as store:
+        report = sync([tmp_path], store, encoder, limits=Limits(sentences=100))
+    assert report.added == ("some.txt",)
+    [(_, message)] = report.failed
+    assert message.endswith(
+        "many.txt' has more than 100 sentences; split it or raise max_sentences"
+    )
+
+
 def test_a_file_of_two_gigabytes_is_refused(parser, tmp_path):
     for name in ("huge.pdf", "huge.txt", "huge.zip"):
         with (tmp_path / name).open("wb") as file:
@@ -326,7 +342,8 @@ def test_the_child_may_write_no_file(parser, tmp_path):
 
 SEEDS = {
     "a.txt": TEXT.encode(),
-    "a.html": b"<!doctype html><h1>a</h1><table><tr><td>b<td>c</table><p>d<br>e",
+    "a.html": b"<!doctype html><h1>a</h1><table><tr><td rowspan=2>b<td colspan=2>c<tr><td>d</table>"
+    b"<p>e<br>f<sup>1</sup><ol start=3><li value=5>g</ol><dl><dt>h</dt><dd>i</dd></dl><!-- j -->",
     "a.pdf": make_files.pdf([LINES, make_files.lines("Une autre page.\nFin.")]),
     "a.docx": make_files.word(),
     "a.epub": EPUB,

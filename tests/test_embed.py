@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from qa import embed
 from qa.embed import SentenceEncoder, load_encoder
 from qa.errors import ModelUnavailable
 from qa.weights import encoder_available, find_encoder
@@ -174,6 +175,43 @@ def test_several_threads_get_their_own_rows(encoder: SentenceEncoder) -> None:
     for thread in threads:
         thread.join()
     assert all(np.allclose(found[n], expected[n], atol=1e-6) for n in range(6))
+
+
+MANY = [f"{'le chat dort ' * (n % 9)}{WORDS[n % len(WORDS)]}" for n in range(100)]
+
+
+@pytest.mark.parametrize("native", [True, False])
+def test_many_passages_are_encoded_in_16_bits_where_the_processor_has_them(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, native: bool
+) -> None:
+    import torch
+
+    monkeypatch.setattr(embed, "_has_bfloat16", lambda: native)
+    encoder = load_encoder(str(folder), tmp_path)
+    few = np.concatenate([encoder.encode([text]) for text in MANY])
+    used: list[bool] = []
+    encoder._loaded().register_forward_pre_hook(
+        lambda *_: used.append(torch.is_autocast_enabled("cpu"))
+    )
+    rows = encoder.encode(MANY)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(len(MANY)), abs=1e-5)
+    assert np.einsum("nd,nd->n", rows, few).min() > 0.999
+    assert np.array_equal(rows, encoder.encode(MANY))
+    assert used[-1] is native
+    encoder.encode(MANY, query=True)
+    assert not used[-1]
+    encoder.encode(MANY[:9])
+    assert not used[-1]
+
+
+def test_a_model_whose_vectors_16_bits_would_move_keeps_32(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embed, "_has_bfloat16", lambda: True)
+    monkeypatch.setattr(embed, "_SAME_COSINE", 1.1)
+    encoder = load_encoder(str(folder), tmp_path)
+    few = np.concatenate([encoder.encode([text]) for text in MANY])
+    assert np.allclose(encoder.encode(MANY), few, atol=1e-6)
 
 
 @pytest.mark.parametrize(("threads", "expected"), [(None, [1, 3]), (2, [1, 2])])

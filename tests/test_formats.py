@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterator
+from email.message import EmailMessage
 from pathlib import Path
 
 import docx
@@ -88,6 +89,89 @@ def test_pages_nested_as_deep_as_the_parser_goes_are_read(parser, tmp_path):
     assert read(parser, tmp_path, "a.html", page).text == "Au fond.\n\nDehors."
 
 
+def test_numbers_of_notes_and_exponents_do_not_run_into_other_numbers(parser, tmp_path):
+    page = (
+        "<p>À 17 h 30<sup><a href=#n>1</a></sup>, 10<sup>6</sup> l, 3 m<sup>3</sup>, "
+        "CO<sub>2</sub>, le 1<sup>er</sup>, M<sup>me</sup> Roch<a role=doc-noteref>12</a>."
+        "<table><tr><td>30<sup>2</sup> €</table>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "À 17 h 30¹, 10⁶ l, 3 m³, CO2, le 1er, Mme Roch¹².\n\n30² €"
+    )
+
+
+def test_numbered_items_keep_their_numbers(parser, tmp_path):
+    page = (
+        "<ol start=3><li>Remplir.<ul><li>Signer.</ul><li value=7>Poster.<li>Attendre.</ol>"
+        "<ol type=a><li>Fin.</ol>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "3. Remplir.\n- Signer.\n7. Poster.\n8. Attendre.\n- Fin."
+    )
+
+
+def test_a_term_and_its_explanation_are_one_line(parser, tmp_path):
+    page = (
+        "<dl><dt>Plein</dt><dd>12 €</dd><dd>ou 13 €</dd>"
+        "<dt>Réduit</dt><dd><p>6 €</p><p>sur place</p></dd></dl>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "Plein : 12 €\n\nou 13 €\n\nRéduit\n\n6 €\n\nsur place"
+    )
+
+
+def test_a_cell_that_reaches_over_rows_is_said_in_each(parser, tmp_path):
+    page = (
+        "<table><tr><th rowspan=2>Jour<th colspan=2>Heures<tr><th>de<th>à"
+        "<tr><td>Lundi<td rowspan=2>9 h<td>12 h<tr><td>Mardi<td>17 h<tr><td>Jeudi<td>8 h</table>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "Jour | Heures\nJour | de | à\nLundi | 9 h | 12 h\nMardi | 9 h | 17 h\nJeudi | 8 h"
+    )
+    long = f"<table><tr><td rowspan=999>{'mot ' * 99}<td>a" + "<tr><td>b" * 998 + "</table>"
+    assert len(read(parser, tmp_path, "a.html", long).text) < 5000
+
+
+def test_an_aside_of_a_book_is_read_and_one_of_a_page_is_not(parser, tmp_path):
+    body = "<p>Le texte.</p><aside><p>1. La note.</p></aside>"
+    assert read(parser, tmp_path, "a.html", body).text == "Le texte."
+    data = make_files.epub({"a.xhtml": body})
+    assert read(parser, tmp_path, "a.epub", data).text == "Le texte.\n\n1. La note."
+
+
+def saved(document: docx.document.Document) -> bytes:
+    data = io.BytesIO()
+    document.save(data)
+    return data.getvalue()
+
+
+def test_merged_cells_of_a_word_file_are_said_in_each_row(parser, tmp_path):
+    document = docx.Document()
+    table = document.add_table(rows=3, cols=3)
+    for cell, text in zip(
+        [cell for row in table.rows for cell in row.cells],
+        ("Jour", "Heures", "", "Lundi", "9 h", "12 h", "", "14 h", "17 h"),
+        strict=True,
+    ):
+        cell.text = text
+    table.cell(0, 1).merge(table.cell(0, 2))
+    table.cell(1, 0).merge(table.cell(2, 0))
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == (
+        "Jour | Heures\nLundi | 9 h | 12 h\nLundi | 14 h | 17 h"
+    )
+
+
+def test_hidden_text_of_a_word_file_is_not_read_and_raised_digits_stay_apart(parser, tmp_path):
+    document = docx.Document()
+    paragraph = document.add_paragraph("À 17 h 30")
+    paragraph.add_run("1").font.superscript = True
+    paragraph.add_run(", le 1")
+    paragraph.add_run("er").font.superscript = True
+    paragraph.add_run(" caché").font.hidden = True
+    paragraph.add_run(" mai.").font.hidden = False
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == "À 17 h 30¹, le 1er mai."
+
+
 def test_a_word_file_keeps_order_headings_items_and_rows(parser, tmp_path):
     document = read(parser, tmp_path, "a.docx", make_files.word())
     assert document.text == (
@@ -151,6 +235,46 @@ def test_a_mail_is_its_headers_then_its_text_part(parser, tmp_path):
 def test_a_mail_of_html_alone_is_read_too(parser, tmp_path):
     text = read(parser, tmp_path, "a.eml", make_files.mail(html=True)).text
     assert text.endswith("\n\nLa réunion est jeudi.")
+
+
+def test_a_mail_saved_from_a_mailbox_is_read(parser, tmp_path):
+    data = "From zoe@exemple.fr Mon Nov 16 09:12:00 2026\nSubject: Vote\n\nIl est clos.\n"
+    assert read(parser, tmp_path, "a.eml", data).text.strip() == "Subject: Vote\n\nIl est clos."
+
+
+def test_what_a_mail_carries_is_named_and_all_of_its_text_read(parser, tmp_path):
+    message = EmailMessage()
+    message["Subject"] = "Compte rendu"
+    message.set_content("Avant le plan.")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="plan.pdf")
+    message.add_attachment("Après le plan.", disposition="inline")
+    message.add_attachment(b"\0", maintype="application", subtype="octet-stream")
+    inner = EmailMessage()
+    inner["Subject"] = "Le vote"
+    inner.set_content("Pour.")
+    message.add_attachment(inner)
+    document = read(parser, tmp_path, "a.eml", message.as_bytes())
+    names = "plan.pdf, application/octet-stream, Le vote.eml"
+    assert document.text == (
+        f"Subject: Compte rendu\n\nAvant le plan.\n\n\nAprès le plan.\n\n\nAttachments: {names}"
+    )
+    assert document.notices == (f"attachments are not read: {names}",)
+
+
+@pytest.mark.parametrize(
+    ("more", "text"),
+    [
+        ("", "Elle est\ndéplacée \nà jeudi."),
+        ("; format=flowed", "Elle est\ndéplacée à jeudi."),
+        ("; format=flowed; delsp=yes", "Elle est\ndéplacéeà jeudi."),
+    ],
+)
+def test_lines_that_a_mail_says_are_broken_are_joined(parser, tmp_path, more, text):
+    head = f"Subject: a\nContent-Type: text/plain; charset=utf-8{more}\n\n"
+    data = f"{head}Elle est\ndéplacée \nà jeudi.\n-- \nZoé\n> cité \n> encore\n"
+    assert read(parser, tmp_path, "a.eml", data).text.strip() == (
+        f"Subject: a\n\n{text}\n-- \nZoé\n> cité \n> encore"
+    )
 
 
 def test_preformatted_text_keeps_its_lines(parser, tmp_path):

@@ -233,6 +233,18 @@ def test_a_short_line_ends_a_paragraph_and_an_indent_begins_one():
         ("pendant la période allant de 2019-", "2021 tout fut calme", "de 2019-2021 tout"),
         ("il cherche un sous-marin ou le sous-", "marin perdu en mer", "le sous-marin perdu"),
         ("un mot connu : informatique ; infor-", "matique encore une", "; informatique encore"),
+        ("les livres occupent tout le rez-", "de-chaussée du bâtiment", "le rez-de-chaussée du"),
+        ("le jardin est au pied de l’arc-en-", "ciel de la ville", "l’arc-en-ciel de la"),
+        (
+            "la page se trouve sur www.vil-",
+            "affrique.fr depuis mai",
+            "sur www.vil-affrique.fr depuis",
+        ),
+        (
+            "la page se trouve sur www.a.fr/b?a=1&",
+            "p=2 depuis mai",
+            "sur www.a.fr/b?a=1&p=2 depuis",
+        ),
     ],
 )
 def test_a_hyphen_at_a_line_end_goes_unless_it_belongs_to_the_word(first, second, joined):
@@ -253,6 +265,67 @@ def test_columns_written_row_by_row_are_read_column_by_column():
     assert text_of([head + rows]) == (
         "# Le journal de la commune et du canton\n\n"
         f"{left.replace(chr(10), ' ')}\n\n{right.replace(chr(10), ' ')}"
+    )
+
+
+def test_columns_whose_first_lines_stand_at_different_heights_are_told_apart():
+    texts = [
+        "Les enseignants ont signalé\nune insuffisance chronique\nde matériel informatique\n"
+        "dans la commune",
+        "Les travaux de voirie ont\ncommencé au mois de mars\net doivent durer dix-huit\n"
+        "mois selon la mairie",
+        "La piscine municipale va\nfermer pendant deux mois\npour la réfection de son\n"
+        "bassin extérieur en juillet",
+    ]
+    columns = [
+        lines(text, x=40 + 175 * number, top=770 - 9 * (number == 0))
+        for number, text in enumerate(texts)
+    ]
+    rows = sorted((piece for column in columns for piece in column), key=lambda piece: -piece[1])
+    assert text_of([rows]) == "\n\n".join(text.replace("\n", " ") for text in texts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Menuiserie Carrel\n4, quai des Forges\n29200 Brest",
+        "Lundi : 9 h – 12 h\nMardi : 9 h – 12 h\nMercredi : 9 h – 12 h",
+        "a. une salle de 60 m² ;\nb. une cuisine de 15 m² ;\nc. un cellier de 10 m².",
+        "Entrées comptées à la porte ;\nPrêts enregistrés ;\nEnquête auprès de 412 lecteurs.",
+    ],
+    ids=["address", "hours", "letters", "list"],
+)
+@pytest.mark.parametrize("prose", ["", PROSE], ids=["alone", "above prose"])
+def test_short_lines_that_each_begin_anew_are_not_joined(text, prose):
+    assert text_of([lines(text) + lines(prose, top=650)]).startswith(text.replace("\n", "\n\n"))
+
+
+def test_a_narrow_paragraph_is_joined_where_it_plainly_runs_on():
+    text = "Le maire a salué la venue\nd’une délégation de la ville\nde Bellerive samedi."
+    assert text_of([lines(text) + lines(PROSE, top=650)]).startswith(text.replace("\n", " "))
+
+
+def test_an_exponent_that_the_file_draws_apart_stays_at_its_word():
+    page = [
+        (70, 770, 12, "Jeanne Arnoux"),
+        (147.3, 775, 8, "1"),
+        (151.8, 770, 12, ", Paul Tessier"),
+    ]
+    assert text_of([page]) == "Jeanne Arnoux¹, Paul Tessier"
+
+
+def test_lines_of_a_cell_above_and_below_the_others_of_its_row_are_in_one_row():
+    rows = [
+        (70, 770, 10, "Désignation"), (300, 770, 10, "Quantité"), (400, 770, 10, "Prix"),
+        (70, 740, 10, "Porte d’entrée en chêne massif avec"),
+        (300, 734, 10, "1"), (400, 734, 10, "850 €"),
+        (70, 728, 10, "double vitrage, pose comprise"),
+        (70, 698, 10, "Étagère murale"), (300, 698, 10, "12"), (400, 698, 10, "45 €"),
+    ]  # fmt: skip
+    assert text_of([rows]) == (
+        "Désignation | Quantité | Prix\n"
+        "Porte d’entrée en chêne massif avec double vitrage, pose comprise | 1 | 850 €\n"
+        "Étagère murale | 12 | 45 €"
     )
 
 

@@ -5,7 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa.sentences import split_sentences, split_text
+from qa.sentences import (
+    boundaries,
+    full_stops,
+    has_more_sentences,
+    split_sentences,
+    split_text,
+)
 from qa.sentences.abbreviations import load_abbreviations
 from qa.sentences.boundaries import MAX_SENTENCE_CHARS
 from qa.types import Document
@@ -124,6 +130,29 @@ def test_long_line_without_a_stop_is_cut_at_semicolons_then_commas_then_spaces()
         assert all(text[end - 1].isalpha() for _, end in spans[:-1] if separator == " ")
 
 
+def _split_closely(text: str) -> tuple[tuple[int, int], ...]:
+    """Split without the shortcuts past the rules."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boundaries, "plainly_ends", lambda *_: False)
+        patch.setattr(full_stops, "_is_plain", lambda *_: False)
+        return split_text(text)
+
+
+WORDS = st.sampled_from(["Le", "mot", "vingt", "réf", "Phl", "av. J.-C", "p. ex", "Dr", "M", "etc"])
+
+
+@settings(max_examples=400, deadline=None)
+@given(TEXTS | st.lists(WORDS | st.sampled_from([". ", ".", " ", "\n"]), max_size=40).map("".join))
+def test_a_plain_end_is_one_by_the_rules_too(text):
+    assert split_text(text) == _split_closely(text)
+
+
+def test_abbreviations_are_no_plain_ends():
+    words = load_abbreviations().kinds
+    text = " ".join(f"Une phrase de plus de trente caractères {word}. Elle va." for word in words)
+    assert split_text(text) == _split_closely(text)
+
+
 def test_a_cut_in_a_line_without_spaces_keeps_letters_and_their_accents_together():
     text = "e\u0301" * 5000
     spans = split_text(text)
@@ -144,6 +173,13 @@ def test_a_long_run_of_marks_is_split_and_loses_nothing(unit):
     text = unit * 100_000
     covered = "".join(text[start:end] for start, end in split_text(text))
     assert "".join(covered.split()) == "".join(text.split())
+
+
+@settings(deadline=None)
+@given(TEXTS, st.integers(0, 20))
+def test_sentences_are_counted_as_they_are_split(text, most):
+    more = has_more_sentences(text, most)
+    assert more == (len(split_text(text)) > most) or text.count("\n") > 4 * most
 
 
 def test_rules_and_fences_are_not_cited():

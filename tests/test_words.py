@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.words import content_words, fold, language, names, numbers, stems, tokens
+from qa.words import content_words, fold, language, names, numbers, stems, terms, tokens
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,22 @@ def test_a_number_is_one_token_however_it_is_grouped(text: str, number: str) -> 
 )
 def test_forms_of_a_word_share_a_stem(one: str, other: str) -> None:
     assert stems(one) == stems(other) != []
+
+
+# fmt: off
+PIECES = st.sampled_from([
+    "L'armée", "l’œuvre", "a-t-il", "va", "-t", "t", "U.S.", "1", "200", "200,5", "1.200", "12²",
+    "m²34", "²345", "٣", "٣٣٣", "½", "⑴", "漢字かな", "etc.", "«", "Bon", "»…", "www.a.fr", "don't",
+    "É", "e\u0301", "\u0301", "Straße", "mot", "mots.", "MOTS,", "20h30", "1\u202f000",
+])
+# fmt: on
+
+
+@given(st.lists(PIECES | st.sampled_from(" \n\u00a0\u202f\u2009\x1c") | st.text(), max_size=20))
+def test_pieces_between_spaces_have_the_stems_of_the_whole(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    whole = [one for match in terms._matches(text) for one in terms._words(match)]
+    assert stems(text) == [stem for word in whole if (stem := terms._stem(word))]
 
 
 def test_function_words_have_no_stem_and_numbers_keep_theirs() -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from qa.types import Chunk, Document, Sentence
 
@@ -26,16 +27,31 @@ _ENDS = tuple(".!?…:;,»。！？؟")
 def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chunk, ...]:
     """Return one chunk for each sentence of ``document`` that is not a heading, in order."""
     chunks: list[Chunk] = []
-    title, heading, before = _label(document.title), "", ""
+    title, heading, before = _part(_label(document.title)), _NOTHING, _NOTHING
     for sentence in sentences:
         if sentence.heading:
             # A rule (* * *) ends a passage, but what follows is still under the same heading.
-            heading, before = _label(sentence.text) or heading, ""
+            label = _label(sentence.text)
+            heading, before = _part(label) if label else heading, _NOTHING
             continue
-        text = _flat(sentence.text)
-        chunks.append(Chunk(sentence, _join((title, heading, before), text)))
-        before = text
+        here = _part(_flat(sentence.text))
+        chunks.append(Chunk(sentence, _join((title, heading, before), here.folded)))
+        before = here
     return tuple(chunks)
+
+
+class _Part(NamedTuple):
+    """A part of a context with its full stop, and what tells whether two parts are the same."""
+
+    ended: str
+    folded: str
+
+
+_NOTHING = _Part("", "")
+
+
+def _part(text: str) -> _Part:
+    return _Part(text if text.endswith(_ENDS) else f"{text}.", text.casefold())
 
 
 def _flat(text: str) -> str:
@@ -49,16 +65,15 @@ def _label(text: str) -> str:
     return _shortened(_flat(_MARKERS.sub("", text)), _LABEL_CHARS)
 
 
-def _join(parts: Iterable[str], sentence: str) -> str:
+def _join(parts: Iterable[_Part], sentence: str) -> str:
     """Join the parts as sentences, each once, without the sentence itself, in `CONTEXT_CHARS`."""
-    context, seen = "", {"", sentence.casefold()}
-    for part in parts:
-        if part.casefold() in seen:
-            continue
-        seen.add(part.casefold())
-        ended = part if part.endswith(_ENDS) else f"{part}."
-        context = f"{context} {ended}".strip()
-    return _shortened(context, CONTEXT_CHARS)
+    seen = {"", sentence}
+    kept = []
+    for ended, folded in parts:
+        if folded not in seen:
+            seen.add(folded)
+            kept.append(ended)
+    return _shortened(" ".join(kept), CONTEXT_CHARS)
 
 
 def _shortened(text: str, limit: int) -> str:

@@ -29,7 +29,7 @@ from qa.documents import (
 from qa.embed import Encoder
 from qa.errors import InputError
 from qa.pace import Pace
-from qa.sentences import SPLITTER_VERSION, split_sentences
+from qa.sentences import SPLITTER_VERSION, has_more_sentences, split_sentences
 from qa.store import DocumentInfo, Origin, Store, Vectors
 from qa.types import Chunk, Document, Sentence
 from qa.words import WORDS_VERSION
@@ -81,6 +81,7 @@ class _Work:
     known: dict[str, DocumentInfo]
     paths: frozenset[str]
     waiting: list[_Reading] = field(default_factory=list)
+    waiting_chunks: int = 0
     moved: dict[str, Origin] = field(default_factory=dict)
     added: list[str] = field(default_factory=list)
     updated: list[str] = field(default_factory=list)
@@ -123,7 +124,7 @@ def sync(
             except InputError as error:
                 kept = " (its earlier version stays in the index)" if _indexed(source, work) else ""
                 work.failed.append((str(source.path), f"{error}{kept}"))
-            if sum(len(one.chunks) for one in work.waiting) >= _COMMIT_SENTENCES:
+            if work.waiting_chunks >= _COMMIT_SENTENCES:
                 _commit(work, progress, (number, len(sources)))
     gone = _gone(paths, {source.id for source in sources}, work)
     _commit(work, progress, (len(sources), len(sources)), gone)
@@ -179,9 +180,19 @@ def _take(source: Source, work: _Work) -> None:
                 work.moved[source.id] = origin
             return
     document = read_document(source, parser=work.parser)
-    sentences = split_sentences(document)
+    sentences = _split(document, str(source.path), work.parser.limits)
     chunks = make_chunks(document, sentences)
-    work.waiting.append(_Reading(document, origin, tuple(sentences), tuple(chunks)))
+    work.waiting.append(_Reading(document, origin, sentences, chunks))
+    work.waiting_chunks += len(chunks)
+
+
+def _split(document: Document, place: str, limits: Limits) -> tuple[Sentence, ...]:
+    """Return the sentences of a document, if they are not too many to be held at once."""
+    if has_more_sentences(document.text, limits.sentences):
+        raise InputError(
+            f"{place!r} has more than {limits.sentences} sentences; split it or raise max_sentences"
+        )
+    return split_sentences(document)
 
 
 def _look(source: Source, known: DocumentInfo | None, parser: Parser) -> tuple[Origin, bool]:
@@ -239,7 +250,7 @@ def _commit(
     if not (work.waiting or work.moved or gone):
         return
     waiting, moved = work.waiting, work.moved
-    work.waiting, work.moved = [], {}
+    work.waiting, work.waiting_chunks, work.moved = [], 0, {}
     vectors = embed_chunks(
         [chunk for one in waiting for chunk in one.chunks], work.encoder, progress
     )

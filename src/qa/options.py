@@ -21,6 +21,7 @@ def document_limits(settings: Settings) -> Limits:
         unpacked_bytes=settings.max_unpacked_mb << 20,
         unpacked_ratio=settings.max_unpacked_ratio,
         entries=settings.max_entries,
+        sentences=settings.max_sentences,
         parse_seconds=settings.parse_seconds,
         parse_bytes=settings.parse_memory_mb << 20,
     )

@@ -54,6 +54,7 @@ class Settings(BaseSettings):
     max_unpacked_mb: int = Field(default=500, ge=1)
     max_unpacked_ratio: int = Field(default=200, ge=1)
     max_entries: int = Field(default=10_000, ge=1)
+    max_sentences: int = Field(default=500_000, ge=1)
     parse_seconds: int = Field(default=120, ge=1)
     parse_memory_mb: int = Field(default=2048, ge=512)
 

@@ -13,20 +13,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qa.documents.boilerplate import is_left_out, is_never_read, main_part
-from qa.documents.markup import flat, tag_name
+from qa.documents.boilerplate import is_left_out, main_part
+from qa.documents.markup import exponent, flat, tag_name
+from qa.documents.tables import BLOCK, rows
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
-_BLOCK = re.compile(
-    "p|div|section|article|main|header|footer|address|blockquote|pre|figure|figcaption|ul|ol|dl|li|"
-    "dt|dd|table|caption|hr|h[1-6]|details|summary|body|html|fieldset|center"
-)
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
+_LISTS = ("ol", "ul")
+_ITEM = re.compile(r"(?:-|\d+\.) ")
+_NUMBER = re.compile(r"\d{1,4}")
 
 Piece = tuple[str, str]
-"""What stands before a block's text (``## ``, ``- ``, ``| `` for a table's row), and the text."""
+"""What stands before a block's text (``## ``, ``- ``, ``3. ``; ``| `` for a row), and the text."""
 
 
 def to_text(root: _Element, *, whole: bool = False) -> str:
@@ -55,10 +55,11 @@ def joined(pieces: Iterable[Piece]) -> Iterator[str]:
     run: list[str] = []
     kind = ""
     for prefix, text in pieces:
-        if run and (prefix != kind or prefix not in ("- ", "| ")):
+        here = "- " if _ITEM.fullmatch(prefix) else prefix
+        if run and (here != kind or here not in ("- ", "| ")):
             yield "\n".join(run)
             run = []
-        kind = prefix
+        kind = here
         run.append(text if prefix == "| " else prefix + text)
     if run:
         yield "\n".join(run)
@@ -73,10 +74,20 @@ class _Walk:
     words: list[str] = field(default_factory=list)
     prefix: str = ""
     preformatted: int = 0  # how many elements around here keep their line ends
+    lists: list[int | None] = field(default_factory=list)  # last number; None: not numbered
 
     def say(self, text: str | None) -> None:
         """Take in text as it stands in the page."""
         self.words.append((text or "").replace("\n", "\0") if self.preformatted else text or "")
+
+    def take_table(self, table: _Element) -> None:
+        """Take in the rows of a table; one that only lays out a page is read as blocks."""
+        if any(True for _ in table.iterdescendants("table", "{*}table")):
+            for cell in table.iter("td", "th", "{*}td", "{*}th"):
+                if not any(tag_name(one) in ("td", "th") for one in cell.iterancestors()):
+                    self.pieces += _blocks(cell, whole=self.whole)
+        else:
+            self.pieces += (("| ", row) for row in rows(table))
 
     def end_block(self) -> None:
         """Make a block of the words so far."""
@@ -89,27 +100,71 @@ class _Walk:
         name = tag_name(element)
         if name == "br":
             self.words.append("\0")
+        elif (name == "sup" or _is_note_mark(element)) and (number := exponent(element)):
+            self.words.append(number)
         elif is_left_out(element, whole=self.whole):
             self.words.append(" ")
         elif name == "table":
             self.end_block()
-            self.pieces += _table(element, whole=self.whole)
+            self.take_table(element)
         else:
-            if _BLOCK.fullmatch(name):
+            if BLOCK.fullmatch(name) and not _explains(element):
                 self.end_block()
                 inherited = self.prefix if name == "p" else ""
-                self.prefix = _HEADINGS.get(name, "- " if name == "li" else inherited)
+                self.prefix = _HEADINGS.get(name, self.mark(element) if name == "li" else inherited)
             self.preformatted += name == "pre"
+            if name in _LISTS:
+                self.lists.append(_first_number(element))
             self.say(element.text)
             return True
         return False
 
+    def mark(self, item: _Element) -> str:
+        """Return what stands before an item: its number, in a numbered list."""
+        last = self.lists[-1] if self.lists else None
+        if last is None:
+            return "- "
+        value = item.get("value", "")
+        self.lists[-1] = int(value) if _NUMBER.fullmatch(value) else last + 1
+        return f"{self.lists[-1]}. "
+
     def leaves(self, element: _Element) -> None:
         """Take in an element's end."""
-        self.preformatted -= tag_name(element) == "pre"
-        if _BLOCK.fullmatch(tag_name(element)) and tag_name(element) != "table":
+        name, after = tag_name(element), element.getnext()
+        self.preformatted -= name == "pre"
+        if name in _LISTS and self.lists:
+            self.lists.pop()
+        if name == "dt" and after is not None and _explains(after):
+            self.words.append(" : ")
+        elif BLOCK.fullmatch(name) and name != "table":
             self.end_block()
             self.prefix = ""
+
+
+def _is_note_mark(element: _Element) -> bool:
+    marks = (element.get("epub:type"), element.get("role"))
+    return "noteref" in marks or "doc-noteref" in marks
+
+
+def _first_number(items: _Element) -> int | None:
+    """Return one less than the first number of a list; None when it is not numbered so."""
+    if (
+        tag_name(items) != "ol"
+        or items.get("reversed") is not None
+        or items.get("type", "1") != "1"
+    ):
+        return None
+    start = items.get("start", "")
+    return int(start) - 1 if _NUMBER.fullmatch(start) else 0
+
+
+def _explains(element: _Element) -> bool:
+    """Return whether an element explains the term before it: the two are one line."""
+    if tag_name(element) != "dd":
+        return False
+    before = element.getprevious()
+    plain = not any(BLOCK.fullmatch(tag_name(one)) for one in element.iterdescendants())
+    return plain and before is not None and tag_name(before) == "dt"
 
 
 def _blocks(root: _Element, *, whole: bool) -> list[Piece]:
@@ -132,40 +187,6 @@ def _blocks(root: _Element, *, whole: bool) -> list[Piece]:
             walk.say(ended.tail)
     walk.end_block()
     return walk.pieces
-
-
-def _table(table: _Element, *, whole: bool) -> Iterator[Piece]:
-    """Yield the rows of a table; one that only lays out a page is read as blocks."""
-    if any(True for _ in table.iterdescendants("table", "{*}table")):
-        for cell in table.iter("td", "th", "{*}td", "{*}th"):
-            if not any(tag_name(one) in ("td", "th") for one in cell.iterancestors()):
-                yield from _blocks(cell, whole=whole)
-        return
-    for row in table.iter("tr", "caption", "{*}tr", "{*}caption"):
-        parts = [row] if tag_name(row) == "caption" else [one for one in row if tag_name(one)]
-        cells = [_cell(one) for one in parts]
-        while cells and not cells[-1]:
-            cells.pop()
-        if any(cells):
-            yield "| ", " | ".join(cells)
-
-
-def _cell(cell: _Element) -> str:
-    """Return a cell's text on one line."""
-    from lxml import etree
-
-    words: list[str] = []
-    walk = etree.iterwalk(cell, events=("start", "end"))
-    for event, element in walk:
-        name = tag_name(element)
-        space = " " if _BLOCK.fullmatch(name) or name == "br" else ""
-        if event == "start" and is_never_read(name):
-            walk.skip_subtree()
-        elif event == "start":
-            words.append(space + (element.text or ""))
-        if event == "end":
-            words.append(space + (element.tail or "") * (element is not cell))
-    return flat("".join(words))
 
 
 def _lines(text: str) -> str:

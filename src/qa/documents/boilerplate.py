@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _NEVER_READ = re.compile(
-    "script|style|noscript|template|head|nav|aside|form|button|select|option|textarea|input|iframe|"
+    "script|style|noscript|template|head|nav|form|button|select|option|textarea|input|iframe|"
     "object|embed|svg|math|canvas|audio|video|dialog|menu"
 )
 _PAGE_PARTS = re.compile(
@@ -57,7 +57,7 @@ def is_left_out(element: _Element, *, whole: bool) -> bool:
         return True
     if whole or name in ("html", "body", "main", "article"):
         return False
-    if element.get("role") in _ROLES:
+    if name == "aside" or element.get("role") in _ROLES:
         return True
     if name in ("header", "footer"):
         return not any(

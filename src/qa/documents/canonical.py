@@ -14,15 +14,18 @@ _WORD = re.compile(r"\w")
 
 def canonical_text(text: str) -> str:
     """Return ``text`` in the form that all offsets refer to."""
-    text = _SURROGATE.sub("\ufffd", _join_surrogates(text.lstrip("\ufeff")))
+    text = _without_surrogates(text.lstrip("\ufeff"))
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _join_surrogates(text: str) -> str:
-    """Make one character of each high and low surrogate that stand together."""
-    if _SURROGATE.search(text) is None:
-        return text
-    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
+def _without_surrogates(text: str) -> str:
+    """Make one character of each high and low surrogate that stand together, replace others."""
+    try:
+        text.encode()  # quicker than to look for them
+    except UnicodeEncodeError:
+        joined = text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")
+        return _SURROGATE.sub("\ufffd", joined)
+    return text
 
 
 def has_content(text: str) -> bool:

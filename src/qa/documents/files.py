@@ -15,6 +15,8 @@ from qa.errors import InputError
 
 def split_member(path: Path) -> tuple[Path, str]:
     """Return the file that a path leads to, and the member when that file is an archive."""
+    if ARCHIVE not in str(path).lower():  # nearly always: and looking at each folder is slow
+        return path, ""
     for above in path.parents:
         if above.suffix.lower() == ARCHIVE and above.is_file():
             return above, path.relative_to(above).as_posix()

@@ -18,7 +18,10 @@ from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError
 
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
+_ENVELOPE = re.compile(rb"\AFrom [^\r\n]{0,200}\r?\n")  # of a mail saved from a mailbox
 _HEADER_LINE = re.compile(rb"^[!-9;-~]{1,80}:", re.MULTILINE)
+# RFC 3676: a line that ends with a space goes on in the next one; "-- " is above a signature.
+_FLOWING = re.compile(r"(?<!^--)(?<=\S) \r?\n(?=[^\s>])", re.MULTILINE)
 _HEAD = 4096
 _MAX_PARTS = 1000
 
@@ -28,6 +31,7 @@ def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
 
     :raises InputError: it is not a mail, or damaged.
     """
+    data = _ENVELOPE.sub(b"", data, count=1)
     if kind_of(data) or not _HEADER_LINE.match(data[:_HEAD].lstrip(b"\xef\xbb\xbf\r\n")):
         refuse_other_type(data, name, "a mail (eml)")
     try:
@@ -55,16 +59,33 @@ def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
     headers = [f"{name}: {value}" for name in _HEADERS if (value := _header(message, name))]
     body = message.get_body(preferencelist=("plain", "html"))
     parts = ["\n".join(headers), _body(body) if body is not None else ""]
+    if message.get_content_type() == "multipart/mixed":  # text before and after an attachment
+        parts += [
+            _body(one)
+            for one in message.iter_parts()
+            if one is not body and _name(one) is None and one.get_content_type() == "text/plain"
+        ]
     names = []
     for number, part in enumerate(message.walk()):
         if number > _MAX_PARTS:
             raise InputError(f"has more than {_MAX_PARTS} parts; it is not read")
-        if (name := part.get_filename()) and part is not body:
-            names.append(" ".join(name.split()))
+        if (name := _name(part)) and part is not body:
+            names.append(name)
     if names:
         parts.append(f"Attachments: {', '.join(names)}")
     notices = (f"attachments are not read: {', '.join(names)}",) if names else ()
     return "\n\n".join(filter(None, parts)), notices
+
+
+def _name(part: MIMEPart) -> str | None:
+    """Return the name of an attachment; a mail inside a mail is one, named by its subject."""
+    name = part.get_filename()
+    if name is None and part.get_content_type() == "message/rfc822":
+        inner = next(iter(part.iter_parts()), None)
+        name = f"{(_header(inner, 'Subject') if inner else '') or 'mail'}.eml"
+    if name is None and part.get_content_disposition() == "attachment":
+        name = part.get_content_type()
+    return " ".join(name.split()) if name else None
 
 
 def _header(message: email.message.Message, name: str) -> str:
@@ -78,9 +99,13 @@ def _body(part: MIMEPart) -> str:
     if part.get_content_type() == "text/html":
         return to_text(parse_html(data, _known(charset)), whole=True)
     try:
-        return data.decode(charset)
+        text = data.decode(charset)
     except (UnicodeDecodeError, LookupError):
-        return data.decode("cp1252", errors="replace")
+        text = data.decode("cp1252", errors="replace")
+    if str(part.get_param("format", "")).lower() == "flowed":
+        keeps = str(part.get_param("delsp", "")).lower() != "yes"
+        text = _FLOWING.sub(" " if keeps else "", text)
+    return text
 
 
 def _known(charset: str) -> str | None:

@@ -15,6 +15,8 @@ from qa.errors import InputError
 if TYPE_CHECKING:
     from lxml.etree import _Element
 
+_RAISED = re.compile(r"[-+−\d,\s]+")
+_EXPONENTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 _WHITE = re.compile(r"[ \t\r\n\f]+")  # no-break spaces stay
 
 
@@ -58,6 +60,21 @@ def tag_name(element: _Element) -> str:
     """Return an element's name in lower case, without its namespace; "" for a comment."""
     tag = element.tag
     return tag.rpartition("}")[2].lower() if isinstance(tag, str) else ""
+
+
+def raised(text: str) -> str:
+    """Return a raised text with its digits as exponents, if it is a number.
+
+    «17 h 30¹» must not be read as 17 h 301, nor 10⁶ as 106.
+    """
+    return text.translate(_EXPONENTS) if _RAISED.fullmatch(text) else text
+
+
+def exponent(element: _Element) -> str:
+    """Return what a raised number is written as; nothing for other raised text (1er, Mme)."""
+    text = flat("".join(element.itertext()))
+    number = raised(text)
+    return number if number != text else ""
 
 
 def flat(text: str) -> str:

@@ -49,8 +49,8 @@ def find_sources(paths: Iterable[Path], parser: Parser | None = None) -> tuple[S
             return find_sources(paths, parser)
     found: dict[Path, _Found] = {}
     for path in paths:
-        for file, root in _files_at(Path(path)):
-            for one in _with_members(file, root, parser):
+        for file in _files_at(Path(path)):
+            for one in _with_members(file, parser):
                 found.setdefault(one.path.resolve(), one)
     files = sorted(found.values())
     ids = _ids([(one.path, one.root) for one in files])
@@ -64,10 +64,11 @@ class _Found(NamedTuple):
     problem: str = ""
 
 
-def _with_members(file: Path, root: Path, parser: Parser) -> Iterator[_Found]:
+def _with_members(found: _Found, parser: Parser) -> Iterator[_Found]:
     """Yield a file, or what can be read in an archive."""
-    if file.suffix.lower() != ARCHIVE:
-        yield _Found(file, root)
+    file, root, problem = found
+    if problem or file.suffix.lower() != ARCHIVE:
+        yield found
         return
     try:
         members = parser.members(file)
@@ -89,7 +90,7 @@ def _with_members(file: Path, root: Path, parser: Parser) -> Iterator[_Found]:
         yield _Found(file, root, f"{str(file)!r} holds no file that can be read")
 
 
-def _files_at(path: Path) -> Iterator[tuple[Path, Path]]:
+def _files_at(path: Path) -> Iterator[_Found]:
     """Yield each file at ``path`` with the folder that its id is relative to."""
     try:
         is_folder, exists = path.is_dir(), path.exists()
@@ -98,19 +99,24 @@ def _files_at(path: Path) -> Iterator[tuple[Path, Path]]:
             f"{str(path)!r} cannot be reached ({error.strerror}); check the path"
         ) from error
     if is_folder:
-        for file in _walk(path, set()):
-            if file.suffix.lower() in SUFFIXES:
-                yield file, path
+        for file, problem in _walk(path, set()):
+            if problem and file == path:
+                raise InputError(problem)
+            if problem or file.suffix.lower() in SUFFIXES:
+                yield _Found(file, path, problem)
     elif not exists and not split_member(path)[1]:
         raise InputError(f"there is no file or folder {str(path)!r}; check the path")
     elif path.suffix.lower() not in SUFFIXES:
         raise unsupported(str(path))
     else:
-        yield path, path.parent
+        yield _Found(path, path.parent)
 
 
-def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
-    """Yield the files under ``folder`` in order; a folder that links lead back to is read once."""
+def _walk(folder: Path, visited: set[Path]) -> Iterator[tuple[Path, str]]:
+    """Yield the files under ``folder`` in order, and the folders that cannot be read, with why.
+
+    A folder that links lead back to is read once.
+    """
     real = folder.resolve()
     if real in visited:
         return
@@ -118,16 +124,18 @@ def _walk(folder: Path, visited: set[Path]) -> Iterator[Path]:
     try:
         entries = sorted(folder.iterdir())
     except OSError as error:
-        raise InputError(
-            f"the folder {str(folder)!r} cannot be read ({error.strerror}); check its permissions"
-        ) from error
+        why = f"({error.strerror}); check its permissions"
+        yield folder, f"the folder {str(folder)!r} cannot be read {why}"
+        return
     for entry in entries:
         if entry.name.startswith("."):
             continue
         if entry.is_dir():
             yield from _walk(entry, visited)
         elif entry.is_file():
-            yield entry
+            yield entry, ""
+        elif entry.is_symlink() and entry.suffix.lower() in SUFFIXES and not entry.exists():
+            yield entry, f"{str(entry)!r} is a link that leads nowhere; remove it or mend it"
 
 
 def _ids(pairs: list[tuple[Path, Path]]) -> list[str]:

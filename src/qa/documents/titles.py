@@ -26,8 +26,10 @@ def find_title(text: str) -> str | None:
             if _WORD.search(heading):
                 return heading
     first, _, rest = text.strip().partition("\n")
+    if not rest.strip():
+        return None
     first = _plain(first)
-    return first if rest.strip() and _reads_like_title(first) else None
+    return first if _reads_like_title(first) else None
 
 
 def _plain(line: str) -> str:

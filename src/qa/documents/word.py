@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from qa.documents.blocks import joined
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_xml
+from qa.documents.markup import parse_xml, raised
 from qa.documents.packed import open_zip
 from qa.documents.reading import Reading
 from qa.errors import InputError
@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 _HEADING = re.compile(r"heading (\d)|(title)$", re.IGNORECASE)
 _LEFT_OUT = frozenset({"del", "moveFrom", "Fallback", "txbxContent", "instrText", "pPr", "rPr"})
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
-_NOTES = "/footnotes"
+_NOTES = ("/footnotes", "/endnotes")
+_OFF = frozenset({"0", "false", "off"})
+_HELD_CHARS = 100  # longer text of a cell that reaches down is not said again in each row
 
 
 def read_docx(data: bytes, name: str, limits: Limits) -> Reading:
@@ -106,14 +108,28 @@ def _prefix(paragraph: _Element, levels: dict[str, str]) -> str:
 
 def _rows(table: _Element) -> Iterator[str]:
     """Yield the rows of a table, and of the tables in its cells."""
+    above: dict[int, str] = {}  # by column: what reaches down
     for row in table.iter("{*}tr"):
-        cells = []
+        cells, column = [], 0
         for cell in row.iterchildren("{*}tc", "{*}sdt"):
             texts = (_text(one) for one in cell.iter("{*}p"))
-            cells.append(" ".join(" ".join(texts).split()))
+            text = " ".join(" ".join(texts).split())
+            merged = cell.find("{*}tcPr/{*}vMerge")
+            if merged is not None and _value(merged) != "restart":
+                text = text or above.get(column, "")
+            above[column] = text if merged is not None and len(text) <= _HELD_CHARS else ""
+            cells.append(text)
+            span = cell.find("{*}tcPr/{*}gridSpan")
+            width = _value(span) if span is not None else ""
+            column += int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
         while cells and not cells[-1]:
             cells.pop()
         yield " | ".join(cells)
+
+
+def _value(element: _Element) -> str:
+    """Return the one value that an element is set to."""
+    return next((str(value) for value in element.values()), "")
 
 
 def _text(paragraph: _Element) -> str:
@@ -130,15 +146,30 @@ def _text(paragraph: _Element) -> str:
             words.append(child.text or "")
         elif tag in _SIGNS:
             words.append(_SIGNS[tag])
+        elif tag == "r" and _is_hidden(child):
+            continue
+        elif tag == "r" and _is_raised(child):
+            words.append(raised("".join(one.text or "" for one in child.iter("{*}t"))))
         elif tag not in _LEFT_OUT:
             waiting.append(iter(child))
     return "".join(words)
 
 
+def _is_hidden(run: _Element) -> bool:
+    mark = run.find("{*}rPr/{*}vanish")
+    return mark is not None and _value(mark) not in _OFF
+
+
+def _is_raised(run: _Element) -> bool:
+    mark = run.find("{*}rPr/{*}vertAlign")
+    return mark is not None and _value(mark) == "superscript"
+
+
 def _notes(document: Document) -> Iterator[str]:
     for relation in document.part.rels.values():
         if relation.reltype.endswith(_NOTES) and not relation.is_external:
-            for note in parse_xml(relation.target_part.blob).iter("{*}footnote"):
+            notes = parse_xml(relation.target_part.blob)
+            for note in notes.iter("{*}footnote", "{*}endnote"):
                 text = " ".join(_text(note).split())
                 if text:
                     yield text

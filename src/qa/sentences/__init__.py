@@ -11,18 +11,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
 from qa.sentences.boundaries import cut_long, sentence_ends
 from qa.sentences.headings import mark_headings
 from qa.sentences.lines import Block, find_blocks
 from qa.types import Document, Sentence
 
-__all__ = ["SPLITTER_VERSION", "split_sentences", "split_text"]
+__all__ = ["SPLITTER_VERSION", "has_more_sentences", "split_sentences", "split_text"]
 
 SPLITTER_VERSION = "2"
 """Part of the index manifest: change it whenever the rules or the word lists change a split."""
 
 _WORD = re.compile(r"\w")
+_LINES = 4  # a sentence, in text that is wrapped
 
 
 def split_text(text: str) -> tuple[tuple[int, int], ...]:
@@ -52,26 +54,28 @@ def split_sentences(document: Document) -> tuple[Sentence, ...]:
     )
 
 
+def has_more_sentences(text: str, most: int) -> bool:
+    """Return whether a text has more than ``most`` sentences, without holding them all."""
+    if len(text) <= 2 * most:  # a sentence is a character and what separates it from the next
+        return False
+    # The lines are held: so many have as many sentences, unless they are wrapped very narrowly.
+    return (
+        text.count("\n") > _LINES * most or next(islice(_units(text), most, None), None) is not None
+    )
+
+
 def _units(text: str) -> Iterator[tuple[int, int, bool]]:
     for block in mark_headings(text, find_blocks(text)):
         heading = block.kind in ("heading", "rule")
-        ends = (block.end,) if heading or block.kind == "table" else _ends(text, block)
         start = block.start
-        for end in ends:
-            for piece in cut_long(text, start, end):
-                for first, last in _trimmed(text, *piece):
-                    yield first, last, heading
+        for end in (block.end,) if heading or block.kind == "table" else _ends(text, block):
+            for first, last in cut_long(text, start, end):
+                left = text[first:last].lstrip()
+                if left:
+                    first = last - len(left)
+                    yield first, first + len(left.rstrip()), heading
             start = end
 
 
 def _ends(text: str, block: Block) -> Iterator[int]:
     return sentence_ends(text, block.start, block.end)
-
-
-def _trimmed(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
-    """Yield the span without the white space around it, or nothing if it is all white space."""
-    piece = text[start:end]
-    stripped = piece.strip()
-    if stripped:
-        first = start + len(piece) - len(piece.lstrip())
-        yield first, first + len(stripped)

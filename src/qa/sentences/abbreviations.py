@@ -30,10 +30,16 @@ class Abbreviations:
     lettered: frozenset[str]
     divisions: frozenset[str]
     after_ordinal: frozenset[str]
+    last_words: frozenset[str]
 
     def kind(self, form: str) -> Kind | None:
         """Return the kind of an abbreviation, written as it is listed or with other capitals."""
         return self.kinds.get(form) or self.kinds.get(form.lower())
+
+
+def _last_words(form: str) -> list[str]:
+    """Return the words of a listed form that a full stop follows: "z. B" has two."""
+    return [part.split()[-1] for part in form.lower().split(". ")]
 
 
 @cache
@@ -49,11 +55,13 @@ def load_abbreviations() -> Abbreviations:
     def words(name: str) -> frozenset[str]:
         return frozenset(word for language in languages for word in language.get(name, ()))
 
+    kinds: dict[str, Kind] = {word: kind for kind in _KINDS for word in words(kind)}
     return Abbreviations(
-        kinds={word: kind for kind in _KINDS for word in words(kind)},
+        kinds=kinds,
         starters=words("starters"),
         particles=words("particles"),
         lettered=words("lettered"),
         divisions=words("divisions"),
         after_ordinal=words("after_ordinal"),
+        last_words=frozenset(word for form in kinds for word in _last_words(form)),
     )

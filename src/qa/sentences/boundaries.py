@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterator
 
 from qa.sentences.abbreviations import Abbreviations, load_abbreviations
-from qa.sentences.full_stops import Stop, goes_on, is_starter
+from qa.sentences.full_stops import Stop, goes_on, is_starter, plainly_ends
 
 MAX_SENTENCE_CHARS = 1200
 """A longer stretch without a stop is cut, so that no prompt meets an unbounded sentence."""
@@ -28,9 +28,12 @@ _EMOJI = "[\U0001f1e6-\U0001faff\u2600-\u27bf\ufe0f\u200d]"
 _SCRIPT_STOPS = "。！？｡؟۔।॥։።။"
 
 # A run of stops, then what closes the sentence: quotation marks, brackets, note marks, emoji.
+# It begins with a set of characters: `re` then skips what lies between at once.
 _STOP = re.compile(
     rf"""
-    (?P<stop> \.(?:{_SPACE}\.)++ | [.!?…‽{_SCRIPT_STOPS}]++ (?:{_SPACE}?[!?]++)*+ )
+    (?P<stop> [.!?…‽{_SCRIPT_STOPS}] (?:
+        (?<=\.)(?:{_SPACE}\.)++ | [.!?…‽{_SCRIPT_STOPS}]*+ (?:{_SPACE}?[!?]++)*+
+    ) )
     (?P<tail> (?:
         {_ZERO_WIDTH}*+ [»”“’"')\]}}›」』】）》*_]
       | {_SPACE}{{1,2}} [»›](?!\w)
@@ -62,6 +65,12 @@ def sentence_ends(text: str, start: int, end: int) -> Iterator[int]:
     sentence, checked, quotes, has_word = start, start, 0, False
     for match in _STOP.finditer(text, start, end):
         cut = match.end()
+        if cut == end:
+            break
+        if plainly_ends(text, sentence, match.start(), cut, end, abbreviations):
+            yield cut
+            sentence, checked, quotes, has_word = cut, cut, 0, False
+            continue
         quotes += text.count('"', checked, cut)
         if quotes % 2 and _SPACED_QUOTE.match(text, cut, end):
             cut, quotes = cut + 2, quotes + 1

@@ -13,6 +13,9 @@ from qa.sentences.abbreviations import Abbreviations
 _ABBREVIATION_CHARS = 40
 """How far back the word before a full stop is looked for."""
 
+_ENUMERATOR_CHARS = 30
+_VOWELLESS_CHARS = 6  # the longest of `_VOWELLESS`
+
 _SPACE = "[ \u00a0\u202f\u2009]"
 _ELISION = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=.)", re.IGNORECASE)
 _INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
@@ -54,6 +57,38 @@ class Stop(NamedTuple):  # a tuple: a large file has millions of stops
         return words[-3:]
 
 
+def plainly_ends(
+    text: str, start: int, at: int, cut: int, end: int, abbreviations: Abbreviations
+) -> bool:
+    """Return whether a stop surely ends a sentence; most do, and no more has to be looked at.
+
+    It is one full stop after a word that no abbreviation ends with, and before a capital letter.
+
+    :param text: holds the sentence.
+    :param start: of the sentence that might end here.
+    :param at: of the stop.
+    :param cut: after the stop and what closes the sentence.
+    :param end: of the stretch of text that is looked at.
+    :param abbreviations: of all languages.
+    :return: False where it has to be looked at closely.
+    """
+    if cut != at + 1 or text[at] != "." or cut - start <= _ENUMERATOR_CHARS:
+        return False
+    if cut + 1 >= end or text[cut] != " " or not text[cut + 1].isupper():
+        return False
+    word = text[max(start, at - _ABBREVIATION_CHARS) : at].rpartition(" ")[2]
+    return _is_plain(word, abbreviations)
+
+
+def _is_plain(word: str, abbreviations: Abbreviations) -> bool:
+    """Return whether a full stop after a word can only be that of the sentence."""
+    return (
+        (len(word) > _VOWELLESS_CHARS or (len(word) > 1 and word[0].islower()))
+        and word.isalpha()
+        and word.lower() not in abbreviations.last_words
+    )
+
+
 def goes_on(stop: Stop, abbreviations: Abbreviations) -> bool:
     """Return whether a single full stop does not end the sentence."""
     if _is_enumerator(stop, abbreviations):
@@ -61,6 +96,8 @@ def goes_on(stop: Stop, abbreviations: Abbreviations) -> bool:
     words = stop.before
     token = words[-1]
     if not token or any(mark in stop.tail for mark in '»”".!?'):
+        return False
+    if _is_plain(token, abbreviations):
         return False
     for form in [" ".join((words[-2] if len(words) > 1 else "", token)), token]:
         known = _abbreviation_goes_on(stop, form, abbreviations)
@@ -73,7 +110,7 @@ def goes_on(stop: Stop, abbreviations: Abbreviations) -> bool:
 
 def _is_enumerator(stop: Stop, abbreviations: Abbreviations) -> bool:
     """Return whether the sentence so far is only the number of what follows: "1.", "Article 3."."""
-    if stop.end - stop.start > 30:
+    if stop.end - stop.start > _ENUMERATOR_CHARS:
         return False
     head = stop.text[stop.start : stop.end].strip()
     if _ENUMERATOR.fullmatch(head):

@@ -83,49 +83,59 @@ def _find_lines(text: str) -> Iterator[Block]:
 def _kind(line: str) -> Kind:
     if _WORD.search(line) is None:
         return "rule"
-    if _MARKDOWN_HEADING.match(line) and len(line) <= 2 * HEADING_CHARS:
+    if line[0] == "#" and _MARKDOWN_HEADING.match(line) and len(line) <= 2 * HEADING_CHARS:
         return "heading"
     if _ITEM.match(line):
         return "item"
-    if len(line) <= _ROW_CHARS and _TABLE.match(line):
+    barred = "|" in line or "\t" in line
+    if barred and len(line) <= _ROW_CHARS and _TABLE.match(line):
         return "table"
     return "text"
 
 
 def _join(text: str, lines: list[Block]) -> Iterator[Block]:
     """Yield the lines as blocks: put together where they were wrapped."""
-    paragraph: list[Block] = []
-    flowing: list[bool] = []  # of each line but the last: whether the next one continues it
-    width = _document_width(text, lines)
-    for line in lines:
-        if paragraph and not _may_continue(paragraph[-1], line):
-            yield from _join_paragraph(text, paragraph, flowing, width)
-            paragraph, flowing = [], []
-        if paragraph:
-            flowing.append(_flows_on(text, paragraph[-1], line))
-        paragraph.append(line)
-    if paragraph:
-        yield from _join_paragraph(text, paragraph, flowing, width)
+    if not lines:
+        return
+    joints = [
+        _flows_on(text, line, following) if _may_continue(line, following) else None
+        for line, following in pairwise(lines)
+    ]
+    width = _document_width(lines, joints)
+    first = 0
+    for last, joint in enumerate([*joints, None]):
+        if joint is None:
+            flowing = [bool(one) for one in joints[first:last]]
+            yield from _join_paragraph(text, lines[first : last + 1], flowing, width)
+            first = last + 1
 
 
 def _may_continue(line: Block, following: Block) -> bool:
     return not following.gap and following.kind == "text" and line.kind in ("text", "item")
 
 
-def _document_width(text: str, lines: list[Block]) -> int:
-    """Return the width that the whole document is wrapped at, or 0."""
-    pairs = flows = width = 0
-    for line, following in pairwise(lines):
-        if _may_continue(line, following) and line.width <= _MAX_WIDTH:
-            pairs += 1
-            if _flows_on(text, line, following):
-                flows, width = flows + 1, max(width, line.width)
-    return width if flows >= max(_MIN_FLOWS, _FLOW_SHARE * pairs) else 0
+def _document_width(lines: list[Block], joints: list[bool | None]) -> int:
+    """Return the width that the whole document is wrapped at, or 0.
+
+    :param lines: of the document.
+    :param joints: of each line but the last, whether it flows on; None where it cannot.
+    :return: in characters.
+    """
+    narrow = [
+        (line.width, joint)
+        for line, joint in zip(lines, joints, strict=False)
+        if joint is not None and line.width <= _MAX_WIDTH
+    ]
+    flows = [width for width, joint in narrow if joint]
+    return max(flows) if len(flows) >= max(_MIN_FLOWS, _FLOW_SHARE * len(narrow)) else 0
 
 
 def _join_paragraph(
     text: str, lines: list[Block], flowing: list[bool], document_width: int
 ) -> Iterator[Block]:
+    if len(lines) == 1:
+        yield lines[0]
+        return
     width = max(line.width for line in lines)
     full = [_is_full(text, one, two, width) for one, two in pairwise(lines)]
     wrapped = width <= _MAX_WIDTH and any(flowing) and sum(full) >= _FULL_SHARE * len(full)
@@ -153,12 +163,10 @@ def _is_full(text: str, line: Block, following: Block, width: int) -> bool:
 
 def _flows_on(text: str, line: Block, following: Block) -> bool:
     """Return whether a sentence plainly runs over the line's end."""
-    words = text[max(line.start, line.end - 40) : line.end].split()
-    if (
-        text[line.end - 1] == "."
-        and load_abbreviations().kind(words[-1][:-1].lstrip('(«“"')) == "always"
-    ):
-        return line.end - line.start >= _WRAP_CHARS
+    if text[line.end - 1] == ".":
+        word = text[max(line.start, line.end - 40) : line.end].split()[-1]
+        if load_abbreviations().kind(word[:-1].lstrip('(«“"')) == "always":
+            return line.end - line.start >= _WRAP_CHARS
     return (
         text[following.start : following.start + 4].lstrip(_OPENERS)[:1].islower()
         and not ends_in(text, line, TERMINAL)

@@ -28,9 +28,11 @@ _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 # What folding a letter can leave that is no part of a word: «⑴» → (1), «ﷺ» → four words.
 _NO_LETTER: Final = re.compile(r"[\s\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
 _LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
+_FOLDED: Final = {**_APOSTROPHES, **_LIGATURES}
+_GROUP_SPACES: Final = " \u00a0\u202f\u2009"
 # In order: «1 200,50» with any kind of space; 1,200.50; 1.200,50; 3,5; 1.2.3; 42.
 NUMBER: Final = (
-    r"(?>(?<!\d)(?:\d{1,3}(?:[    ]\d{3})+(?!\d)(?:[.,]\d+(?![.,]?\d))?"
+    rf"(?>(?<!\d)(?:\d{{1,3}}(?:[{_GROUP_SPACES}]\d{{3}})+(?!\d)(?:[.,]\d+(?![.,]?\d))?"
     r"|[1-9]\d{0,2}(?:,\d{3})+(?!\d)(?:\.\d+)?|[1-9]\d{0,2}(?:\.\d{3})+(?![.\d])(?:,\d+)?"
     r"|(?<!\d[.,])\d+[.,]\d+(?![.,]?\d)|\d+(?:\.\d+){2,}|\d+))"
 )
@@ -44,6 +46,12 @@ _WORD: Final = re.compile(
 )
 NUMERAL: Final = re.compile(NUMBER)
 _IDEOGRAPHS: Final = re.compile(f"[{_CJK}]")
+# Only a number can go on after white space.
+_GROUPED: Final = re.compile(rf"\d[{_GROUP_SPACES}]\d")
+_ACCENTS: Final = re.compile("[\u0300-\u036f]+")
+# Longer pieces (addresses, text without spaces) are seldom met again: keeping them would cost GBs.
+_KEPT_CHARS: Final = 32
+_ENDINGS: Final = ".,;:!?)»”…"
 _ELISIONS: Final = frozenset(
     [
         "c",
@@ -68,11 +76,12 @@ _ENGLISH_ENDINGS: Final = frozenset(["s", "re", "ve", "ll", "m", "d"])
 
 def fold(text: str) -> str:
     """Return the text without case, accents, ligatures and typographic apostrophes."""
-    text = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
-    decomposed = unicodedata.normalize("NFD", text.translate(_LIGATURES))
+    if text.isascii():
+        return text.lower()
+    text = unicodedata.normalize("NFKC", text).casefold().translate(_FOLDED)
+    decomposed = unicodedata.normalize("NFD", text)
     # Only the accents of alphabets that read the same without them (not Indic vowel signs).
-    bare = "".join(char for char in decomposed if not "\u0300" <= char <= "\u036f")
-    return unicodedata.normalize("NFC", bare)
+    return unicodedata.normalize("NFC", _ACCENTS.sub("", decomposed))
 
 
 def tokens(text: str) -> list[str]:
@@ -88,7 +97,14 @@ def stems(text: str) -> list[str]:
 
     An English word gets its English stem besides, so that both languages can share one index.
     """
-    return [stem for match in _matches(text) for stem in _stems(match)]
+    if _GROUPED.search(text):
+        return list(_stems(text))
+    kept, every = _kept_stems, _stems
+    return [
+        stem
+        for piece in text.split()
+        for stem in (kept(piece) if len(piece) <= _KEPT_CHARS else every(piece))
+    ]
 
 
 def content_words(text: str) -> set[str]:
@@ -120,16 +136,26 @@ def _function_words() -> frozenset[str]:
     return frozenset().union(*_stop_words().values())
 
 
-_stemmers: Final = (Stemmer.Stemmer("french"), Stemmer.Stemmer("english"))
+# Without their own caches, which cost more than they save under ours.
+_stemmers: Final = (Stemmer.Stemmer("french", 0), Stemmer.Stemmer("english", 0))
 _stemmers_lock: Final = threading.Lock()  # one Stemmer serves one call at a time
 
 
-@lru_cache(maxsize=1 << 16)
 def _token(word: str) -> str:
-    return _NO_LETTER.sub("", fold(word))
+    folded = fold(word)
+    return folded if folded.isalnum() else _NO_LETTER.sub("", folded)
 
 
-@lru_cache(maxsize=1 << 16)
+def _stems(text: str) -> tuple[str, ...]:
+    bare = text.rstrip(_ENDINGS)
+    if bare.isascii() and bare.isalpha():  # most of all pieces: nothing to take apart
+        stem = _kept_stem(bare.lower()) if len(bare) <= _KEPT_CHARS else _stem(bare.lower())
+        return (stem,) if stem else ()
+    words = (word for match in _matches(text) for word in _words(match))
+    stems = (_kept_stem(word) if len(word) <= _KEPT_CHARS else _stem(word) for word in words)
+    return tuple(filter(None, stems))
+
+
 def _stem(word: str) -> str:
     """Return the stem of a lower-case word, or nothing for a function word or a single letter."""
     token = _token(word)
@@ -138,7 +164,11 @@ def _stem(word: str) -> str:
     # The French stemmer leaves English endings («attacked»), the English one French stems.
     french, english = _stemmers
     with _stemmers_lock:
-        return _NO_LETTER.sub("", english.stemWord(fold(french.stemWord(word)))) or token
+        return _token(english.stemWord(fold(french.stemWord(word)))) or token
+
+
+_kept_stem: Final = lru_cache(maxsize=1 << 16)(_stem)
+_kept_stems: Final = lru_cache(maxsize=1 << 16)(_stems)
 
 
 def plain_text(text: str) -> str:
@@ -161,7 +191,6 @@ def _matches(text: str) -> list[str]:
     ]
 
 
-@lru_cache(maxsize=1 << 16)
 def _words(match: str) -> tuple[str, ...]:
     """Return lower-case words with their accents; numbers normalised; elided words left out."""
     word = match.lower()
@@ -170,11 +199,6 @@ def _words(match: str) -> tuple[str, ...]:
     if _IDEOGRAPHS.match(word):
         return tuple(word[at : at + 2] for at in range(max(1, len(word) - 1)))
     return (_without_elisions(word.replace(".", "")),)
-
-
-@lru_cache(maxsize=1 << 16)
-def _stems(match: str) -> tuple[str, ...]:
-    return tuple(stem for word in _words(match) if (stem := _stem(word)))
 
 
 def _without_elisions(word: str) -> str:

@@ -26,6 +26,8 @@ _COLUMN_LINES = 3
 _COLUMN_LETTERS = 18  # in the median line of a column: a cell has fewer
 _MAX_COLUMNS = 4
 
+Kind = Literal["plain", "columns", "table"]
+
 
 class Gap(NamedTuple):
     """White from ``x0`` to ``x1`` between two columns or cells."""
@@ -68,7 +70,7 @@ class _Band:
     gaps: list[Gap] = field(default_factory=list)
 
     @property
-    def kind(self) -> Literal["plain", "columns", "table"]:
+    def kind(self) -> Kind:
         """Return what the rows are together."""
         shared = sum(len(row.segments) > 1 for row in self.rows)
         if not self.gaps or shared == 0:
@@ -126,7 +128,22 @@ def _bands(rows: Sequence[Row]) -> list[_Band]:
         if band.gaps or own:
             bands.append(_Band(_taken_back(band, own) if own and not apart else [], own))
         bands[-1].rows.append(row)
-    return [band for band in bands if band.rows]
+    return [_with_all_columns(band) for band in bands if band.rows]
+
+
+def _with_all_columns(band: _Band) -> _Band:
+    """Return a band with the gaps that its first row does not show, if they part columns.
+
+    The first lines of a page's columns may stand at different heights.
+    """
+    segments = sorted((one for row in band.rows for one in row.segments), key=lambda one: one.x0)
+    white, end = [], segments[0].x1
+    for one in segments[1:]:
+        if one.x0 - end >= _MIN_GAP * one.size:
+            white.append(Gap(end, one.x0))
+        end = max(end, one.x1)
+    whole = _Band(band.rows, white)
+    return whole if whole.kind == "columns" else band
 
 
 def _is_apart(band: _Band, row: Row) -> bool:
@@ -259,17 +276,21 @@ def _is_filled(column: Sequence[Row]) -> bool:
 
 
 def _whole_rows(band: _Band) -> list[Row]:
-    """Return the rows of a table; one that only goes on with a cell is put to the row before."""
+    """Return the rows of a table; lines of one cell close to a row are put to that row."""
     pitches = [two.top - one.top for one, two in pairwise(band.rows)]
     close = min(pitches, default=0.0) * 1.1
     wrapped = bool(pitches) and close < 0.9 * max(pitches)
     edges = [(gap.x0 + gap.x1) / 2 for gap in band.gaps]
     rows: list[Row] = []
     for row, pitch in zip(band.rows, [0.0, *pitches], strict=True):
-        lacks = len({_place(one, edges) for one in row.segments}) <= len(edges)
-        if rows and wrapped and lacks and pitch <= close:
+        if rows and wrapped and pitch <= close and (_lacks(row, edges) or _lacks(rows[-1], edges)):
             rows[-1].segments += row.segments
             rows[-1].segments.sort(key=lambda one: (_place(one, edges), one.top, one.x0))
         else:
             rows.append(row)
     return rows
+
+
+def _lacks(row: Row, edges: Sequence[float]) -> bool:
+    """Return whether a row has nothing in some of its cells."""
+    return len({_place(one, edges) for one in row.segments}) <= len(edges)

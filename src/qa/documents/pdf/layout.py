@@ -20,6 +20,7 @@ from qa.documents.pdf.paragraphs import HYPHENS, Line, Paragraph
 _WORDS = re.compile(r"[^\W\d_]+(?:[-\u2010'’][^\W\d_]+)*")
 _LAST_WORD = re.compile(r"[^\W\d_]+(?=[-\u2010\u00ad]$)")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
+_ADDRESS = re.compile(r"(?:://|www\.|@)\S*[-?&=_#%]$")
 _WIDE = 0x2E80  # from here on scripts that put no space between words
 # French words that begin or end a compound whose hyphen stays at a line's end.
 _BEGINS = re.compile(
@@ -153,6 +154,8 @@ def _joint(line: Line, following: Line, words: frozenset[str]) -> tuple[int, str
     the document has nowhere else loses it, unless it is a French compound.
     """
     text, after = line.text, following.text
+    if _ADDRESS.search(text) and not after[0].isupper():
+        return 0, ""
     if text[-1] not in HYPHENS or len(text) < 2 or not text[-2].isalnum():
         wide = min(ord(text[-1]), ord(after[0])) >= _WIDE
         return 0, "" if wide else " "
@@ -164,7 +167,10 @@ def _joint(line: Line, following: Line, words: frozenset[str]) -> tuple[int, str
     head, tail = one[0].lower(), two[0].lower()
     if head + tail in words:
         return 1, ""
-    stays = f"{head}-{tail}" in words or _BEGINS.fullmatch(head) or _FOLLOWS.fullmatch(tail)
+    # «rez-de-» and «de-chaussée» are parts of a compound as they stand.
+    compound = text[one.start() - 1 : one.start()] in HYPHENS or after[two.end() :][:1] in HYPHENS
+    known = compound or f"{head}-{tail}" in words
+    stays = known or _BEGINS.fullmatch(head) or _FOLLOWS.fullmatch(tail)
     return (0, "") if stays else (1, "")
 
 

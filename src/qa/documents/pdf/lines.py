@@ -84,15 +84,31 @@ def read_page(page: PdfPage) -> PageText:
 def _split(chars: list[Char], turn: int) -> Iterator[Segment]:
     """Yield the characters as segments, in their order: cut at line ends and at wide gaps."""
     current: list[Char] = []
+    ended = False
     for char in chars:
-        if char.text == "\n" or (current and not _goes_on(current, char)):
+        if char.text == "\n":
+            ended = True
+            continue
+        if current and not (_is_beside(current, char) if ended else _goes_on(current, char)):
             if segment := _segment(current, turn):
                 yield segment
             current = []
-        if char.text != "\n" and (current or char.text != " "):
+        ended = False
+        if current or char.text != " ":
             current.append(char)
     if segment := _segment(current, turn):
         yield segment
+
+
+def _is_beside(current: list[Char], char: Char) -> bool:
+    """Return whether pdfium ended a line only because a small character is raised or lowered."""
+    last, size = current[-1], max(one.size for one in current)
+    return (
+        last.text != " " != char.text
+        and min(last.size, char.size) < _SMALLER * size
+        and abs(char.x0 - last.x1) < _WORD_GAP * size
+        and _goes_on(current, char)
+    )
 
 
 def _goes_on(current: list[Char], char: Char) -> bool:

@@ -5,8 +5,9 @@ Example: ``[p.kind for p in find_paragraphs(lines)] == ["heading", "text", "row"
 
 from __future__ import annotations
 
+import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,13 +19,15 @@ from qa.documents.pdf.lines import Segment
 Kind = Literal["text", "row", "heading"]
 
 _SAME_SIZE = 0.12  # share by which the letters of one paragraph may differ
+_NARROWER = 3.0  # × size that a block ends before its column, to be narrower
+_FLUSH = 1.0  # points: lines that end so close together are justified
 _LEADING = 1.3  # × the usual distance of two lines: more is a new paragraph
 _INDENT = 0.8  # × size
 _HEADING_SIZE = 1.15  # × the size of most letters
 _HEADING_CHARS = 100
 _SMALL = 0.92  # × the size of most letters: a footnote
 _ITEM = re.compile(
-    r"(?:[-–—•*‣◦▪●○■□✓✔➢➤·]|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2})+[.)]?|\(?[a-z]\))\s+\S"
+    r"(?:[-–—•*‣◦▪●○■□✓✔➢➤·]|\(?\d{1,3}[.)]|\d{1,2}(?:\.\d{1,2})+[.)]?|\(?[a-z]\)|[a-z]\.)\s+\S"
 )
 _NUMBERING = re.compile(r"(?:\d{1,2}(?:\.\d{1,2})*|[IVX]+)[.)]?\s+(?=[^\W\d_])")
 _ENDS = tuple(".!?…:;»”。！？")
@@ -78,8 +81,12 @@ def find_paragraphs(lines: Sequence[Line]) -> list[Paragraph]:
         return []
     body = _usual_size(lines)
     groups: list[list[Line]] = []
+    columns: dict[tuple[int, int], list[Line]] = defaultdict(list)
+    for line in lines:
+        columns[line.page, line.column].append(line)
     for block in _blocks(lines, _usual_leading(lines)):
-        groups += _in_block(block)
+        column = columns[block[0].page, block[0].column]
+        groups += _in_block(block, [line for line in column if _same_size(line, block[0])])
     sizes = sorted({round(line.size) for group in groups for line in group}, reverse=True)
     large = [size for size in sizes if size >= _HEADING_SIZE * body]
     return [
@@ -127,8 +134,8 @@ def _blocks(lines: Sequence[Line], leading: float) -> list[list[Line]]:
     return blocks
 
 
-def _in_block(block: list[Line]) -> list[list[Line]]:
-    left, right = min(line.x0 for line in block), max(line.x1 for line in block)
+def _in_block(block: list[Line], column: Sequence[Line]) -> list[list[Line]]:
+    left, right = min(line.x0 for line in block), _right_edge(block, column)
     groups = [block[:1]]
     for one, two in pairwise(block):
         if _goes_on(groups[-1], one, two, left, right):
@@ -138,9 +145,26 @@ def _in_block(block: list[Line]) -> list[list[Line]]:
     return groups
 
 
+def _right_edge(block: Sequence[Line], column: Sequence[Line]) -> float:
+    """Return where the lines of a block are full; nowhere, when each begins because it is one.
+
+    Lines of an address or a list end far from the column's edge, and none plainly runs on.
+    """
+    own = max(line.x1 for line in block)
+    edge = max(line.x1 for line in column)
+    justified = sum(own - line.x1 < _FLUSH for line in block[:-1]) > 1
+    if not justified and own > edge - _NARROWER * block[0].size and len(column) > len(block):
+        return edge
+    runs_on = any(
+        two.text[0].islower() and not _has_ended(one) and not _ITEM.match(two.text)
+        for one, two in pairwise(block)
+    )
+    return own if justified or runs_on else math.inf
+
+
 def _goes_on(group: list[Line], one: Line, two: Line, left: float, right: float) -> bool:
     """Return whether the second of two lines of a block continues the paragraph of the first."""
-    full = _is_full(one, two, right)
+    full = _is_full(one, two, right) and not (one.text[-1] == ";" and two.text[0].isupper())
     if _ITEM.match(two.text):
         return full and not _has_ended(one) and _ITEM.match(group[0].text) is None
     indented = two.x0 - left > _INDENT * two.size and one.x0 - left < 0.5 * _INDENT * one.size
