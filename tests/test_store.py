@@ -19,7 +19,8 @@ from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.sentences import split_sentences
 from qa.store import Origin, Store, erase, fuse
-from qa.store.records import to_rows
+from qa.store.places import LINKED, Places
+from qa.store.terms import index as indexed
 from qa.types import Chunk, Document, Page, Sentence
 from qa.words import stems
 
@@ -326,7 +327,7 @@ def test_a_file_that_is_no_database_is_an_error_that_says_how_to_repair(folder: 
 
 def damaged(folder: Path, sql: str) -> None:
     with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute(sql)
+        raw.executescript(sql)
     raw.close()
 
 
@@ -348,10 +349,13 @@ def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE sentences SET first = first + 1 WHERE row = 2",
-        "UPDATE sentences SET heading = 1 WHERE row = 2",
-        "UPDATE sentences SET context = 'x' WHERE row = 2",
-        "DELETE FROM sentences WHERE row = 2",
+        "UPDATE spans SET places = zeroblob(length(places)) WHERE document = 'irak.txt'",
+        "UPDATE spans SET places = (SELECT places FROM spans WHERE document = 'cuisine.txt')",
+        "UPDATE spans SET words = cast(x'01000200' || words AS BLOB) WHERE document = 'irak.txt'",
+        "UPDATE spans SET words = x'' WHERE document = 'irak.txt'",
+        "UPDATE spans SET first = first + 90, last = last + 90 WHERE document = 'irak.txt'",
+        "UPDATE spans SET document = 'rien.txt' WHERE document = 'irak.txt'",
+        "DELETE FROM spans WHERE document = 'irak.txt'",
     ],
 )
 def test_a_sentence_that_is_not_what_was_written_is_an_error(
@@ -368,8 +372,10 @@ def test_a_sentence_that_is_not_what_was_written_is_an_error(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row = 2",
-        "UPDATE vectors SET vector = x'00' WHERE row = 2",
+        "UPDATE vectors SET block = zeroblob(length(block)) WHERE row = 1",
+        "UPDATE vectors SET block = x'00' WHERE row = 1",
+        "UPDATE vectors SET row = 2 WHERE row = 1; DELETE FROM vectors WHERE row = 2",
+        "DELETE FROM vectors WHERE row = 1",
     ],
 )
 def test_a_vector_that_is_not_what_was_written_is_an_error(
@@ -386,9 +392,11 @@ def test_a_vector_that_is_not_what_was_written_is_an_error(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE terms_content SET c0 = 'autre' WHERE id = 2",
+        "INSERT INTO terms (terms, rowid, stems) VALUES ('delete', 2, 'soldat')",
+        "INSERT INTO terms (rowid, stems) VALUES (2, 'beurr')",
         "DELETE FROM terms_data WHERE id > 10",
-        "DELETE FROM vectors WHERE row = 2",
+        "UPDATE spans SET terms_sum = terms_sum + 1 WHERE document = 'irak.txt'",
+        "DELETE FROM vectors WHERE row = 1",
     ],
 )
 def test_deep_check_finds_damaged_search_terms_and_lost_vectors(
@@ -546,10 +554,29 @@ def test_the_terms_of_a_context_are_those_of_its_whole_text(store: Store, path: 
     document = document_from_text(path.read_text("utf-8"), path.name)
     sentences = split_sentences(document)
     chunks = make_chunks(document, sentences)
-    rows = to_rows(sentences, chunks, 1)
-    assert [one[1:] for one in rows.terms] == [
-        (" ".join(stems(chunk.sentence.text)), " ".join(stems(chunk.context))) for chunk in chunks
-    ]
+    contexts = {chunk.sentence.index: chunk.context for chunk in chunks}
+    places = Places.of(sentences, contexts)
+    found = indexed(sentences, chunks, places)
+    terms = dict(found.terms)
+    for chunk in chunks:
+        place = chunk.sentence.index
+        assert places.context(document, place) == chunk.context
+        own, head = told(terms.get(place, ""))
+        linked = bool(found.words[place] & LINKED)
+        before = told(terms.get(place - 1, ""))[0] if linked else []
+        assert own == sorted(stems(chunk.sentence.text))
+        assert sorted([*head, *before]) == sorted(stems(chunk.context))
+        assert int(found.words[place]) & 0x7FFF == 1 + len(own) + len(head) + len(before)
+    assert (found.words > 0).sum() == len(chunks)
+
+
+def told(terms: str) -> tuple[list[str], list[str]]:
+    """Return the stems of a sentence and those of the head of its context."""
+    found = sorted(terms.split(), key=lambda term: term.split(":")[-1])
+    stems_of = [term.split(":")[-1] for term in found]
+    is_head = [term.startswith(":") or "::" in term for term in found]
+    own = [stem for stem, of_head in zip(stems_of, is_head, strict=True) if not of_head]
+    return own, [stem for stem, of_head in zip(stems_of, is_head, strict=True) if of_head]
 
 
 def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
@@ -569,18 +596,13 @@ def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
         assert len(lexical(store, "drapeau", 99)) == 2
 
 
-def test_where_documents_are_is_read_without_their_texts(filled: Store, folder: Path) -> None:
+def test_where_documents_are_is_read_without_their_texts(filled: Store) -> None:
     queries: list[str] = []
     filled._db.connection.set_trace_callback(queries.append)
     put(filled, "irak.txt", CUISINE)
     lexical(filled, "beurre")
+    dense(filled, "beurre")
     filled._db.connection.set_trace_callback(None)
-    scans = [sql for sql in queries if "FROM documents" in sql and "WHERE id" not in sql]
+    scans = [sql for sql in queries if "FROM documents" in sql]
     assert scans
-    for sql in scans:
-        plan = str(filled._db.run(f"EXPLAIN QUERY PLAN {sql}"))
-        assert "USING COVERING INDEX places" in plan, sql
-    filled._db.run("DROP INDEX places")  # an index of an earlier version
-    filled.close()
-    with reopened(folder) as again:
-        assert again._db.run("SELECT 1 FROM sqlite_master WHERE name = 'places'")
+    assert all("WHERE id =" in sql for sql in scans)

@@ -21,7 +21,7 @@ _Value = TypeVar("_Value")
 
 DATABASE: Final = "store.sqlite"
 # A vector is .8 or 1.5 KB: pages of 4 KB would leave a quarter of themselves empty.
-_PAGE_BYTES: Final = 16384
+PAGE_BYTES: Final = 16384
 
 
 class _Connection(sqlite3.Connection):
@@ -61,7 +61,7 @@ class Database:
                 uri=True,
             )
             if not self.read_only:
-                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
         with self._lock:

@@ -1,8 +1,9 @@
 """Vectors of length 1 as SQLite keeps them, and parts of them in FAISS for searching.
 
-SQLite keeps 16-bit floats with a checksum: cosines move by about 1e-5, and everything is half as
-large. An exact part scores these very numbers; a coarse part keeps 4 bits for every two of them
-and only proposes candidates, which an exact part then scores. It knows nothing of files or SQLite.
+SQLite keeps 16-bit floats: cosines move by about 1e-5, and everything is half as large. Each vector
+has a checksum, and as many as fit one of its pages are a block. An exact part scores these very
+numbers; a coarse part keeps 4 bits for every two of them and only proposes candidates, which an
+exact part then scores. It knows nothing of files or SQLite.
 """
 
 from __future__ import annotations
@@ -16,16 +17,19 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from qa.store.database import PAGE_BYTES
+from qa.store.layout import NO_ROWS, Mask, Rows
+
 if TYPE_CHECKING:
     import faiss
 
 Vectors = npt.NDArray[np.float32]
 Halves = npt.NDArray[np.float16]
-Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Scored = tuple[Rows, npt.NDArray[np.float32]]
 
 _CRC_BYTES: Final = 4
+# What fits a page of SQLite's with a cell's head.
+_BLOCK_BYTES: Final = PAGE_BYTES - 64
 # Equal texts have equal cosines whatever else is searched: float32 noise is below this.
 _DECIMALS: Final = 6
 # 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0009).
@@ -37,25 +41,41 @@ _FEWEST_PROPOSED: Final = 400
 _FEW: Final = 8
 
 
-def pack(vectors: Vectors) -> list[bytes]:
-    """Return each row of (n, dim) float32 as SQLite keeps it."""
+def vector_bytes(dim: int) -> int:
+    """Return how many bytes SQLite keeps of a vector."""
+    return 2 * dim + _CRC_BYTES
+
+
+def block_vectors(dim: int) -> int:
+    """Return how many vectors are kept together."""
+    return max(1, _BLOCK_BYTES // vector_bytes(dim))
+
+
+def pack(vectors: Vectors | Halves) -> list[bytes]:
+    """Return (n, dim) vectors as SQLite keeps them: in blocks, of which the last may be smaller."""
     halves = np.ascontiguousarray(vectors, dtype="<f2")
-    return [one + zlib.crc32(one).to_bytes(_CRC_BYTES, "little") for one in map(bytes, halves)]
+    packed = [one + zlib.crc32(one).to_bytes(_CRC_BYTES, "little") for one in map(bytes, halves)]
+    size = block_vectors(halves.shape[1])
+    return [b"".join(packed[at : at + size]) for at in range(0, len(packed), size)]
 
 
-def unpack(blobs: Sequence[bytes], dim: int) -> Halves:
-    """Return (n, dim) float16.
+def unpack(blocks: Sequence[bytes], dim: int, count: int) -> Halves:
+    """Return the (count, dim) float16 of blocks.
 
-    :raises ValueError: a vector is not what was written; its place in ``blobs`` is the argument.
+    :raises ValueError: there are more or fewer, or a vector is not what was written.
     """
-    size = 2 * dim
-    for place, blob in enumerate(blobs):
-        if len(blob) != size + _CRC_BYTES or zlib.crc32(blob[:size]) != int.from_bytes(
-            blob[size:], "little"
-        ):
-            raise ValueError(place)
-    joined = np.frombuffer(b"".join(blobs), dtype=np.uint8).reshape(len(blobs), size + _CRC_BYTES)
-    return np.ascontiguousarray(joined[:, :size]).view("<f2")
+    size = vector_bytes(dim)
+    whole = all(isinstance(block, bytes) for block in blocks)
+    content = b"".join(blocks) if whole else b""
+    if len(content) != size * count:
+        raise ValueError(f"{len(content) // size} vectors instead of {count}")
+    view = memoryview(content)
+    rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
+    expected = np.ascontiguousarray(rows[:, -_CRC_BYTES:]).view("<u4").ravel().tolist()
+    for number, check_sum in enumerate(expected):
+        if zlib.crc32(view[number * size : (number + 1) * size - _CRC_BYTES]) != check_sum:
+            raise ValueError(f"vector {number} is not what was written")
+    return np.ascontiguousarray(rows[:, :-_CRC_BYTES]).view("<f2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +92,14 @@ class Part:
     def mask(self, wanted: Rows) -> Mask:
         """Return which of the part's rows are in ``wanted`` (rising)."""
         found = wanted[slice(*np.searchsorted(wanted, [self.rows[0], self.rows[-1] + 1]))]
+        if len(found) == len(self) and np.array_equal(found, self.rows):
+            return np.ones(len(self), dtype=np.bool_)
         return np.isin(self.rows, found, assume_unique=True)
+
+    def left(self, alive: Rows) -> Mask | None:
+        """Return which of the part's rows are still there; None: all of them."""
+        mask = self.mask(alive)
+        return None if mask.all() else mask
 
     def search(self, query: Vectors, top_k: int, mask: Mask | None) -> Scored:
         """Return rows and cosines of the best: exact ones, or a coarse part's candidates.
@@ -109,7 +136,7 @@ class Part:
         # One question is one thread's work; more threads only wait for each other (9 ms against 1).
         faiss.omp_set_num_threads(1)
         if top_k <= 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
+            return NO_ROWS, np.empty(0, np.float32)
         cosines, places = self.index.search(query, top_k, params=only)
         found = places[0] >= 0
         return places[0][found], cosines[0][found]
@@ -152,10 +179,9 @@ class View:
     parts: tuple[tuple[Part, Mask | None], ...]
 
     @classmethod
-    def of(cls, parts: Iterable[Part], dead: Rows) -> View:
-        """Put parts together, without the rows ``dead`` (rising)."""
-        masks = [(part, part.mask(dead)) for part in parts if len(part)]
-        return cls(tuple((part, ~mask if mask.any() else None) for part, mask in masks))
+    def of(cls, parts: Iterable[Part], alive: Rows) -> View:
+        """Put parts together, without their rows that are not in ``alive`` (rising)."""
+        return cls(tuple((part, part.left(alive)) for part in parts if len(part)))
 
     def search(
         self,

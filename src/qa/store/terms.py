@@ -1,0 +1,164 @@
+"""What the full-text index keeps of a sentence, and BM25 scores from what it finds.
+
+The index is FTS5 without texts and positions: for each term the rows that have it, and nothing
+else. A stem's second occurrence in a sentence is a term of its own, ``2:stem``; a stem of the
+context's head is ``:stem``. The sentence before, the other part of most contexts, is not indexed
+again: its stems are found one row above. It knows nothing of how rows are stored.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from qa.store.layout import Layout, Mask, Rows
+from qa.store.places import LINKED, MOST_WORDS, Places, Words, flat
+from qa.types import Chunk, Sentence
+from qa.words import stems
+
+Numbers = npt.NDArray[np.float64]
+# Gives the rows of the index that have a term.
+RowsOf = Callable[[str], Rows]
+
+# Weight of a match in a sentence's context (title, sentence before) against one in the sentence.
+CONTEXT_WEIGHT: Final = 0.35
+# BM25's usual constants, which FTS5 has too.
+_K1: Final = 1.2
+_B: Final = 0.75
+# The weight of a stem that half of the sentences have, or more.
+_COMMONEST: Final = 1e-6
+HEAD: Final = ":"
+
+
+@dataclass(frozen=True, slots=True)
+class Indexed:
+    """A document's ``words``, and the terms of its rows that have some: (place, terms)."""
+
+    words: Words
+    terms: list[tuple[int, str]]
+
+
+def index(sentences: Sequence[Sentence], chunks: Sequence[Chunk], places: Places) -> Indexed:
+    """Return what the index keeps of the chunks of a document's sentences."""
+    chunk_of = {chunk.sentence.index: chunk for chunk in chunks}
+    words = np.zeros(len(sentences), dtype=np.uint16)
+    terms: list[tuple[int, str]] = []
+    heads: dict[str, list[str]] = {}
+    before: list[str] | None = None
+    for place, sentence in enumerate(sentences):
+        chunk = chunk_of.get(sentence.index)
+        if chunk is None:
+            before = None
+            continue
+        own = stems(sentence.text)
+        linked = before is not None and places.goes_on(place)
+        if linked:  # on one line, its numbers may read differently («1⏎200»)
+            text = sentences[place - 1].text
+            linked = flat(text) == text or stems(flat(text)) == before
+        head = places.heads[places.head_numbers[place]] if linked else chunk.context
+        if head not in heads:
+            heads[head] = stems(head)
+        count = len(own) + len(heads[head]) + (len(before or ()) if linked else 0)
+        words[place] = min(count + 1, MOST_WORDS) | (LINKED if linked else 0)
+        terms.append((place, " ".join((*_numbered(own), *_numbered(heads[head], HEAD)))))
+        before = own
+    return Indexed(words, [one for one in terms if one[1]])
+
+
+def _numbered(found: Iterable[str], prefix: str = "") -> Iterator[str]:
+    """Yield stems as terms: the first of a stem as it is, others with their number."""
+    seen: Counter[str] = Counter()
+    for stem in found:
+        seen[stem] += 1
+        yield prefix + stem if seen[stem] == 1 else _again(stem, prefix, seen[stem])
+
+
+def _again(stem: str, prefix: str, number: int) -> str:
+    return f"{number}:{prefix}{stem}"
+
+
+def score(
+    wanted: Collection[str], layout: Layout, rows_of: RowsOf, top_k: int, within: Mask | None
+) -> list[tuple[int, float]]:
+    """Return the best (row, BM25), best first, of the sentences that have some of the stems.
+
+    :param wanted: stems.
+    :param layout: the sentences.
+    :param rows_of: what the full-text index says of a term.
+    :param top_k: how many.
+    :param within: which places of the layout count; None: all. How rare a stem is counts there.
+    """
+    size = layout.size if within is None else layout.size_of(within)
+    total = np.zeros(len(layout.words), dtype=np.float64)
+    frequencies = np.zeros(len(layout.words), dtype=np.float64)
+    found: list[Rows] = []
+    # Sorted: the score is a sum of floats and must not depend on the order of a set.
+    for stem in sorted(wanted):
+        places = _frequencies(stem, layout, rows_of, within, frequencies)
+        if len(places):
+            often = frequencies[places]
+            frequencies[places] = 0
+            length = (layout.words[places] & MOST_WORDS) - 1.0
+            norm = _K1 * (1 - _B + _B * length / layout.mean_words)
+            found.append(places[total[places] == 0])
+            total[places] += _rarity(len(places), size) * often * (_K1 + 1) / (often + norm)
+    if not found:
+        return []
+    return _best(np.concatenate(found), total, layout, top_k)
+
+
+def _frequencies(
+    stem: str,
+    layout: Layout,
+    rows_of: RowsOf,
+    within: Mask | None,
+    frequencies: Numbers,
+) -> Rows:
+    """Add up how often a stem stands in each sentence and its context, and return in which."""
+    touched: list[Rows] = []
+
+    def add(places: Rows, weight: float) -> None:
+        if within is not None:
+            places = places[within[places]]
+        touched.append(places[frequencies[places] == 0])
+        frequencies[places] += weight
+
+    for places in _occurrences(stem, "", layout, rows_of):
+        add(places, 1.0)
+        following = places + 1
+        following = following[following < len(layout.words)]
+        add(following[layout.words[following] & LINKED > 0], CONTEXT_WEIGHT)
+    for places in _occurrences(stem, HEAD, layout, rows_of):
+        add(places, CONTEXT_WEIGHT)
+    return np.concatenate(touched) if touched else np.empty(0, np.int64)
+
+
+def _occurrences(stem: str, prefix: str, layout: Layout, rows_of: RowsOf) -> Iterator[Rows]:
+    """Yield the places that have a stem once at least, twice at least and so on."""
+    number, term = 1, prefix + stem
+    while len(rows := rows_of(term)):
+        yield layout.places(rows)
+        number += 1
+        term = _again(stem, prefix, number)
+
+
+def _best(places: Rows, scores: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:
+    found = scores[places]
+    if len(places) > top_k > 0:
+        least = np.partition(found, len(found) - top_k)[len(found) - top_k]
+        places, found = places[found >= least], found[found >= least]
+    rows = layout.rows_at(places)
+    order = np.lexsort((rows, -found))[: max(top_k, 0)]
+    return list(zip(rows[order].tolist(), found[order].tolist(), strict=True))
+
+
+def _rarity(count: int, size: int) -> float:
+    """Return BM25's weight of a stem that ``count`` of ``size`` sentences have, as FTS5 has it."""
+    weight = math.log((max(size - count, 0) + 0.5) / (count + 0.5))
+    return weight if weight > 0 else _COMMONEST
