@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -331,11 +332,14 @@ def damaged(folder: Path, sql: str) -> None:
     raw.close()
 
 
+@pytest.mark.parametrize("readable", [True, False])
 def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
-    filled: Store, folder: Path
+    filled: Store, folder: Path, readable: bool
 ) -> None:
     filled.close()
-    damaged(folder, "UPDATE documents SET text = replace(text, '2500', '9999')")
+    text = "\n".join(IRAK).replace("2500", "9999") if readable else "zlib"
+    content = zlib.compress(text.encode()) if readable else text.encode()
+    damaged(folder, f"UPDATE documents SET text = x'{content.hex()}' WHERE id = 'irak.txt'")
     with reopened(folder) as again:
         assert again.check() == []
         assert "'irak.txt'" in again.check(deep=True)[0]

@@ -114,9 +114,14 @@ class Reader:
             if not found:
                 raise self._unknown(document_id)
             *row, digest = found[0]
-            document = to_document(tuple(row))
-            if text_digest(document.text) != digest:
-                raise IndexMismatch(f"the stored text of {document_id!r} is damaged: {REBUILD}")
+            try:
+                document = to_document(tuple(row))
+                if text_digest(document.text) != digest:
+                    raise ValueError("it is not what was written")
+            except ValueError as error:
+                raise IndexMismatch(
+                    f"the stored text of {document_id!r} is damaged ({error}): {REBUILD}"
+                ) from error
             return document
 
         return self._hold("document", document_id, load_document)

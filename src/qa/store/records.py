@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zlib
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -56,6 +57,8 @@ class DocumentInfo:
         return self.origin.path
 
 
+# Half of the text's size at 70 MB/s; level 6 saves 2 % more and takes 1.6 times as long.
+_COMPRESSION: Final = 3
 INFO_COLUMNS: Final = (
     "id, title, sentences, chars, notices, root, path, sha256, size, mtime_ns, recipe"
 )
@@ -72,7 +75,8 @@ def document_values(document: Document, origin: Origin, sentences: int) -> tuple
         *(document.id, document.title, sentences, len(document.text)),
         json.dumps(document.notices, ensure_ascii=False),
         *(origin.root, origin.path, origin.sha256, origin.size, origin.mtime_ns, origin.recipe),
-        *(text_digest(document.text), json.dumps(pages), document.text),
+        *(text_digest(document.text), json.dumps(pages)),
+        zlib.compress(document.text.encode(), _COMPRESSION),
     )
 
 
@@ -89,13 +93,29 @@ def to_info(row: tuple[Any, ...]) -> DocumentInfo:
     )
 
 
+def to_text(content: bytes | str) -> str:
+    """Return the text of a document as SQLite keeps it; earlier formats did not compress it.
+
+    :raises ValueError: it is damaged so that it cannot be read at all.
+    """
+    if isinstance(content, str):
+        return content
+    try:
+        return zlib.decompress(content).decode()
+    except (zlib.error, TypeError) as error:
+        raise ValueError(f"the text cannot be read ({error})") from error
+
+
 def to_document(row: tuple[Any, ...]) -> Document:
-    """Return the value of a row of (id, title, text, pages, notices)."""
+    """Return the value of a row of (id, title, text, pages, notices).
+
+    :raises ValueError: it is damaged.
+    """
     document_id, title, text, pages, notices = row
     return Document(
         document_id,
         title,
-        text,
+        to_text(text),
         tuple(Page(*page) for page in json.loads(pages)),
         tuple(json.loads(notices)),
     )

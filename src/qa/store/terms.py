@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -49,7 +49,7 @@ def index(sentences: Sequence[Sentence], chunks: Sequence[Chunk], places: Places
     chunk_of = {chunk.sentence.index: chunk for chunk in chunks}
     words = np.zeros(len(sentences), dtype=np.uint16)
     terms: list[tuple[int, str]] = []
-    heads: dict[str, list[str]] = {}
+    heads: dict[str, tuple[int, str]] = {}
     before: list[str] | None = None
     for place, sentence in enumerate(sentences):
         chunk = chunk_of.get(sentence.index)
@@ -63,20 +63,27 @@ def index(sentences: Sequence[Sentence], chunks: Sequence[Chunk], places: Places
             linked = flat(text) == text or stems(flat(text)) == before
         head = places.heads[places.head_numbers[place]] if linked else chunk.context
         if head not in heads:
-            heads[head] = stems(head)
-        count = len(own) + len(heads[head]) + (len(before or ()) if linked else 0)
+            found = stems(head)
+            heads[head] = len(found), " ".join(_numbered(found, HEAD))
+        of_head, text_of_head = heads[head]
+        count = len(own) + of_head + (len(before or ()) if linked else 0)
         words[place] = min(count + 1, MOST_WORDS) | (LINKED if linked else 0)
-        terms.append((place, " ".join((*_numbered(own), *_numbered(heads[head], HEAD)))))
+        terms.append((place, f"{' '.join(_numbered(own))} {text_of_head}".strip()))
         before = own
     return Indexed(words, [one for one in terms if one[1]])
 
 
-def _numbered(found: Iterable[str], prefix: str = "") -> Iterator[str]:
-    """Yield stems as terms: the first of a stem as it is, others with their number."""
+def _numbered(found: list[str], prefix: str = "") -> list[str]:
+    """Return stems as terms: the first of a stem as it is, others with their number."""
+    if len(set(found)) == len(found):
+        return [prefix + stem for stem in found] if prefix else found
     seen: Counter[str] = Counter()
+    terms = []
     for stem in found:
         seen[stem] += 1
-        yield prefix + stem if seen[stem] == 1 else _again(stem, prefix, seen[stem])
+        again = seen[stem] > 1
+        terms.append(_again(stem, prefix, seen[stem]) if again else prefix + stem)
+    return terms
 
 
 def _again(stem: str, prefix: str, number: int) -> str:
