@@ -6,7 +6,7 @@ It knows nothing of commits, or of how rows are searched.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -164,10 +164,17 @@ def terms_sum(found: Iterable[tuple[int, str]]) -> int:
     return zlib.crc32("\n".join(f"{place} {text}" for place, text in found).encode())
 
 
-def vectors_of(db: Database, first: int, last: int, dim: int, count: int) -> Halves:
-    """Return the (count, dim) float16 vectors of a span of whole documents, in the order of rows.
+def vectors_of(db: Database, first: int, last: int, dim: int, count: int) -> Iterator[Halves]:
+    """Yield the vectors of a span of whole documents as (k, dim) float16, in the order of rows.
 
-    :raises ValueError: one is not what was written, or not so many are there.
+    :raises ValueError: one is not what was written, or there are not ``count`` of them.
     """
     sql = "SELECT block FROM vectors WHERE row BETWEEN ? AND ? ORDER BY row"
-    return unpack([block for (block,) in db.run(sql, first, last)], dim, count)
+    for found in db.stream(sql, first, last):
+        halves = unpack([block for (block,) in found], dim)
+        count -= len(halves)
+        if count < 0:
+            break
+        yield halves
+    if count:
+        raise ValueError("there are more or fewer vectors than sentences")

@@ -28,7 +28,7 @@ from qa.store.prefixes import drop_prefixes
 from qa.store.records import Label, Origin
 from qa.store.remains import check_remains
 from qa.store.search import Searcher
-from qa.store.segments import Segment, load, remove_others
+from qa.store.segments import load, remove_others
 from qa.store.vectors import Vectors
 from qa.types import Chunk, Document, Sentence
 
@@ -144,14 +144,17 @@ class Store(Searcher):
                 part = load(self.folder, segment)
                 if part is None:
                     log.warning("%s is missing or damaged: made again", segment.name)
-                    self._mend(segment)
+                    self._db.run("DELETE FROM segments WHERE first = ?", segment.first)
+                    self._seal(segment.first, segment.last)
                 else:
                     self._parts[segment.sha256] = part
+            for span in seal.ready(self._db):  # an index of an earlier format has no files
+                self._seal(*span)
 
-    def _mend(self, segment: Segment) -> None:
-        self._db.run("DELETE FROM segments WHERE first = ?", segment.first)
-        span = (segment.first, segment.last)
-        seal.write(self._db, self.folder, span, self.generation, self._part_between)
+    def _seal(self, first: int, last: int) -> None:
+        with suppress(IndexMismatch):  # a damaged vector: searches will say so
+            span = (first, last)
+            seal.write(self._db, self.folder, span, self.generation, self._part_between)
 
     def put(
         self,

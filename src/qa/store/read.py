@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from difflib import get_close_matches
@@ -256,18 +257,12 @@ class Reader:
         places = (firsts + numbers // size * size) * size + numbers % size
         found = self._db.run(_VECTORS, vector_bytes(dim), size, json.dumps(places.tolist()))
         try:
-            return unpack([blob for (blob,) in found], dim, len(rows))
+            halves = unpack([blob for (blob,) in found], dim)
         except ValueError as error:
             raise self._harmed(rows) from error
-
-    def _vectors_between(self, first: int, last: int) -> tuple[Rows, Halves]:
-        """Return (n,) rising rows and the (n, dim) float16 vectors of a span of whole documents."""
-        found = self._layout().rows
-        rows = found[slice(*np.searchsorted(found, [first, last + 1]))]
-        try:
-            return rows, vectors_of(self._db, first, last, self._dim, len(rows))
-        except ValueError as error:
-            raise self._harmed(rows) from error
+        if len(halves) != len(rows):
+            raise self._harmed(rows)
+        return halves
 
     def _harmed(self, rows: Rows) -> IndexMismatch:
         """Return the error that names the first document of which a vector is damaged."""
@@ -277,7 +272,7 @@ class Reader:
             last = first + count - 1
             vectors = int(np.diff(np.searchsorted(layout.rows, [first, last + 1]))[0])
             try:
-                vectors_of(self._db, first, last, self._dim, vectors)
+                deque(vectors_of(self._db, first, last, self._dim, vectors), maxlen=0)
             except ValueError as error:
                 return self._damaged(document_id, str(error))
         return self._damaged("vectors", "more of them are there than sentences")

@@ -52,8 +52,7 @@ def tidy(db: Database, folder: Path, generation: int, part_between: PartBetween)
     stale = db.run(_STALE, 2 * size < EXACT_VECTORS)
     for first, _ in stale:
         db.run("DELETE FROM segments WHERE first = ?", first)
-    ready = _ready(db) if size > EXACT_VECTORS else []
-    spans = [*stale, *ready] if 2 * size >= EXACT_VECTORS else []
+    spans = [*stale, *ready(db)] if 2 * size >= EXACT_VECTORS else []
     for span in spans:
         write(db, folder, span, generation, part_between)
     return bool(stale or spans)
@@ -70,10 +69,11 @@ def write(
         db.run("INSERT OR REPLACE INTO segments VALUES (?, ?, ?, ?, ?, ?)", *values)
 
 
-def _ready(db: Database) -> list[Span]:
+def ready(db: Database) -> list[Span]:
     """Return the spans of whole documents after the last file that are large enough for one."""
+    [(size,)] = db.run(_SIZE)
     spans, begin, waiting = [], 0, 0
-    for first, last, findable in db.run(_UNSEALED):
+    for first, last, findable in db.run(_UNSEALED) if size > EXACT_VECTORS else ():
         begin = begin or first
         waiting += findable
         if waiting >= SEALED_ROWS:

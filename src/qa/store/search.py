@@ -16,6 +16,7 @@ import numpy as np
 
 from qa.errors import IndexMismatch
 from qa.store import fulltext, terms
+from qa.store.contents import vectors_of
 from qa.store.faults import REEMBED
 from qa.store.layout import NO_ROWS, Layout, Mask, Rows
 from qa.store.read import Reader
@@ -152,7 +153,14 @@ class Searcher(Reader):
         return part
 
     def _part_between(self, first: int, last: int) -> Part:
-        return exact_part(*self._vectors_between(first, last))
+        """Return the vectors of a span of whole documents, as SQLite has them."""
+        found = self._layout().rows
+        rows = found[slice(*np.searchsorted(found, [first, last + 1]))]
+        pieces = vectors_of(self._db, first, last, self._dim, len(rows))
+        try:
+            return exact_part(rows, self._dim, pieces)
+        except ValueError as error:
+            raise self._harmed(rows) from error
 
     def _exact_parts(self, rows: Rows) -> tuple[Part, ...]:
         """Return exact parts that have all of the rows; what was read before is not read again."""
@@ -179,7 +187,7 @@ class Searcher(Reader):
         return [self._part_between(*span) for span in zip(firsts, ends, strict=True)]
 
     def _exactly(self, rows: Rows) -> Part:
-        return exact_part(rows, self._vectors(rows))
+        return exact_part(rows, self._dim, [self._vectors(rows)])
 
     def check(self, *, deep: bool = False) -> list[str]:
         """Return what is wrong with the index, one sentence each; ``deep`` reads everything."""

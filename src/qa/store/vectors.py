@@ -60,16 +60,15 @@ def pack(vectors: Vectors | Halves) -> list[bytes]:
     return [b"".join(packed[at : at + size]) for at in range(0, len(packed), size)]
 
 
-def unpack(blocks: Sequence[bytes], dim: int, count: int) -> Halves:
-    """Return the (count, dim) float16 of blocks.
+def unpack(blocks: Sequence[bytes], dim: int) -> Halves:
+    """Return the (n, dim) float16 of blocks.
 
-    :raises ValueError: there are more or fewer, or a vector is not what was written.
+    :raises ValueError: a vector is not what was written.
     """
     size = vector_bytes(dim)
-    whole = all(isinstance(block, bytes) for block in blocks)
-    content = b"".join(blocks) if whole else b""
-    if len(content) != size * count:
-        raise ValueError(f"{len(content) // size} vectors instead of {count}")
+    if not all(isinstance(block, bytes) and not len(block) % size for block in blocks):
+        raise ValueError("a vector is not what was written")
+    content = b"".join(blocks)
     view = memoryview(content)
     rows = np.frombuffer(content, dtype=np.uint8).reshape(-1, size)
     expected = np.ascontiguousarray(rows[:, -_CRC_BYTES:]).view("<u4").ravel().tolist()
@@ -143,14 +142,23 @@ class Part:
         return places[0][found], cosines[0][found]
 
 
-def exact_part(rows: Rows, halves: Halves) -> Part:
-    """Make a part that scores (n, dim) float16 vectors exactly."""
+def exact_part(rows: Rows, dim: int, pieces: Iterable[Halves]) -> Part:
+    """Make a part that scores vectors exactly.
+
+    :param rows: (n,) rising.
+    :param dim: of the vectors.
+    :param pieces: (k, dim) float16 arrays of n vectors together; one is in memory at a time.
+    """
     import faiss
 
     kind = faiss.ScalarQuantizer.QT_fp16
-    index = faiss.IndexScalarQuantizer(halves.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-    codes = np.ascontiguousarray(halves, dtype="<f2").view(np.uint8).ravel()
-    faiss.copy_array_to_vector(codes, index.codes)
+    index: Any = faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT)
+    index.codes.resize(len(rows) * 2 * dim)
+    codes = faiss.rev_swig_ptr(index.codes.data(), len(rows) * 2 * dim).view("<f2")
+    at = 0
+    for piece in pieces:
+        codes[at : at + piece.size] = piece.ravel()
+        at += piece.size
     index.ntotal = len(rows)
     return Part(rows, index, exact=True)
 

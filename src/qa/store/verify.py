@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -86,7 +87,8 @@ def _check(db: Database, document: Document, sentences: int, dim: int) -> dict[i
         raise ValueError("its search terms are not those of its text")
     if not np.array_equal(found.words, span.words):
         raise ValueError("what a search knows of its sentences is not what its text gives")
-    contents.vectors_of(db, span.first, span.last, dim, int(np.count_nonzero(span.words)))
+    findable = int(np.count_nonzero(span.words))
+    deque(contents.vectors_of(db, span.first, span.last, dim, findable), maxlen=0)
     return {span.first + place: _sum(text.split()) for place, text in found.terms}
 
 
