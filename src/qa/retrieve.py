@@ -65,8 +65,7 @@ class _Search:
     ) -> None:
         size = store.size(documents)
         top_k = size if size <= _SCORE_ALL else _CANDIDATES
-        dense = store.search_dense(vector, top_k, documents)
-        lexical = store.search_lexical(set(stems(text)), top_k, documents)
+        dense, lexical = store.search(vector, set(stems(text)), top_k, documents)
         self.dense = dict(dense)
         self.lexical = dict(lexical)
         self.fused = fuse(dense, lexical, size=size, top_k=top_k)

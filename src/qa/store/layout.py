@@ -6,7 +6,8 @@ from 0. It knows nothing of SQLite.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -14,10 +15,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from qa.store.places import MOST_WORDS, Words, opened
+from qa.store.places import LINKED, MOST_WORDS, Words, opened
 
 Rows = npt.NDArray[np.int64]
 Mask = npt.NDArray[np.bool_]
+Numbers = npt.NDArray[np.float64]
 
 NO_ROWS: Final[Rows] = np.empty(0, np.int64)
 
@@ -104,6 +106,27 @@ class Layout:
         if not there.all():
             places = places[there]
         return places[self.words[places] > 0]
+
+    def linked(self, places: Rows) -> Rows:
+        """Return the places that come after some and have them in their context."""
+        following = places + 1
+        following = following[following < len(self.words)]
+        linked: Rows = following[self.words[following] >= LINKED]
+        return linked
+
+    @contextmanager
+    def board(self) -> Iterator[Numbers]:
+        """Lend a number for each place, 0 at first; who borrows it leaves it so.
+
+        Making one takes longer than a search in a large store.
+        """
+        board = self._boards.pop() if self._boards else np.zeros(len(self.words))
+        yield board  # after an error it is not taken back
+        self._boards.append(board)
+
+    @cached_property
+    def _boards(self) -> list[Numbers]:
+        return []
 
     def rows_at(self, places: Rows) -> Rows:
         """Return the rows of (n,) places."""

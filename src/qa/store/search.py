@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -28,6 +30,8 @@ from qa.store.verify import problems
 # them would take a third of a second.
 _MATCHES: Final = 100_000
 _SEGMENTS: Final = "SELECT first, last, name, vectors, size, sha256 FROM segments ORDER BY first"
+# In smaller stores a second thread costs more than it saves.
+_TOGETHER: Final = 20_000
 # Vectors in one exact part; the last one is made anew with what is new while it is smaller than
 # this share of that.
 _PART_ROWS: Final = 32_768
@@ -62,12 +66,43 @@ class Searcher(Reader):
         :return: (row, cosine), best first.
         """
         with self.reading():
-            layout = self._layout()
-            mask = _mask(layout, documents)
-            within = None
-            if mask is not None:
-                within = layout.rows_at(np.flatnonzero(mask & (layout.words > 0)))
-            return self._view().search(vector, top_k, within, self._exactly)
+            return self._view().search(vector, top_k, self._within(documents), self._exactly)
+
+    def search(
+        self,
+        vector: Vectors,
+        stems: Collection[str],
+        top_k: int,
+        documents: Collection[str] | None = None,
+    ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Return what :meth:`search_dense` and :meth:`search_lexical` do, both of one commit.
+
+        In a large store they run at the same time: FAISS and SQLite leave Python to others.
+        """
+        with self.reading():
+            if self.size() < _TOGETHER:
+                dense = self.search_dense(vector, top_k, documents)
+                return dense, self.search_lexical(stems, top_k, documents)
+            view = self._view()
+            asked = self._helper.submit(view.propose, vector, top_k, self._within(documents))
+            lexical = self.search_lexical(stems, top_k, documents)
+            return view.settle(asked.result(), top_k, self._exactly), lexical
+
+    @cached_property
+    def _helper(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2, thread_name_prefix="qa-search")
+
+    def close(self) -> None:
+        """Close all connections; calling it twice is fine."""
+        if "_helper" in self.__dict__:
+            self._helper.shutdown()
+        super().close()
+
+    def _within(self, documents: Collection[str] | None) -> Rows | None:
+        """Return the rows of the documents that can be found; None when it is all."""
+        layout = self._layout()
+        mask = _mask(layout, documents)
+        return None if mask is None else layout.rows_at(np.flatnonzero(mask & (layout.words > 0)))
 
     def search_lexical(
         self, stems: Collection[str], top_k: int, documents: Collection[str] | None = None

@@ -15,14 +15,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-from qa.store.layout import Layout, Mask, Rows
+from qa.store.layout import NO_ROWS, Layout, Mask, Numbers, Rows
 from qa.store.places import LINKED, MOST_WORDS, Places, Words, flat
 from qa.types import Chunk, Sentence
 from qa.words import stems
 
-Numbers = npt.NDArray[np.float64]
 # Gives the rows of the index that have a term.
 RowsOf = Callable[[str], Rows]
 
@@ -102,22 +100,23 @@ def score(
     :param within: which places of the layout count; None: all. How rare a stem is counts there.
     """
     size = layout.size if within is None else layout.size_of(within)
-    total = np.zeros(len(layout.words), dtype=np.float64)
-    frequencies = np.zeros(len(layout.words), dtype=np.float64)
     found: list[Rows] = []
-    # Sorted: the score is a sum of floats and must not depend on the order of a set.
-    for stem in sorted(wanted):
-        places = _frequencies(stem, layout, rows_of, within, frequencies)
-        if len(places):
-            often = frequencies[places]
-            frequencies[places] = 0
-            length = (layout.words[places] & MOST_WORDS) - 1.0
-            norm = _K1 * (1 - _B + _B * length / layout.mean_words)
-            found.append(places[total[places] == 0])
-            total[places] += _rarity(len(places), size) * often * (_K1 + 1) / (often + norm)
-    if not found:
-        return []
-    return _best(np.concatenate(found), total, layout, top_k)
+    with layout.board() as total, layout.board() as frequencies:
+        # Sorted: the score is a sum of floats and must not depend on the order of a set.
+        for stem in sorted(wanted):
+            places = _frequencies(stem, layout, rows_of, within, frequencies)
+            if len(places):
+                often = frequencies[places]
+                frequencies[places] = 0
+                length = (layout.words[places] & MOST_WORDS) - 1.0
+                often *= (_K1 + 1) / (often + _K1 * (1 - _B + _B * length / layout.mean_words))
+                before = total[places]
+                found.append(places[before == 0])
+                total[places] = before + _rarity(len(places), size) * often
+        places = np.concatenate([NO_ROWS, *found])
+        scores = total[places]
+        total[places] = 0
+    return _best(places, scores, layout, top_k)
 
 
 def _frequencies(
@@ -133,17 +132,16 @@ def _frequencies(
     def add(places: Rows, weight: float) -> None:
         if within is not None:
             places = places[within[places]]
-        touched.append(places[frequencies[places] == 0])
-        frequencies[places] += weight
+        before = frequencies[places]
+        touched.append(places[before == 0])
+        frequencies[places] = before + weight
 
     for places in _occurrences(stem, "", layout, rows_of):
         add(places, 1.0)
-        following = places + 1
-        following = following[following < len(layout.words)]
-        add(following[layout.words[following] & LINKED > 0], CONTEXT_WEIGHT)
+        add(layout.linked(places), CONTEXT_WEIGHT)
     for places in _occurrences(stem, HEAD, layout, rows_of):
         add(places, CONTEXT_WEIGHT)
-    return np.concatenate(touched) if touched else np.empty(0, np.int64)
+    return np.concatenate([NO_ROWS, *touched])
 
 
 def _occurrences(stem: str, prefix: str, layout: Layout, rows_of: RowsOf) -> Iterator[Rows]:
@@ -155,8 +153,7 @@ def _occurrences(stem: str, prefix: str, layout: Layout, rows_of: RowsOf) -> Ite
         term = _again(stem, prefix, number)
 
 
-def _best(places: Rows, scores: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:
-    found = scores[places]
+def _best(places: Rows, found: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:
     if len(places) > top_k > 0:
         least = np.partition(found, len(found) - top_k)[len(found) - top_k]
         places, found = places[found >= least], found[found >= least]

@@ -182,6 +182,15 @@ def coarse_part(part: Part) -> Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposals:
+    """What the parts found for a query: exact scores, and the rows of candidates."""
+
+    query: Vectors
+    scored: Sequence[Scored]
+    candidates: Sequence[Rows]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All vectors of one commit: parts, and which of their rows are left (None: all)."""
 
@@ -207,6 +216,10 @@ class View:
         :param exactly: gives an exact part of the rows that a coarse part proposed.
         :return: row numbers with exact cosines.
         """
+        return self.settle(self.propose(vector, top_k, within), top_k, exactly)
+
+    def propose(self, vector: Vectors, top_k: int, within: Rows | None) -> Proposals:
+        """Return what :meth:`settle` takes: the part of a search that reads no database."""
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         scored: list[Scored] = []
         proposed: list[Scored] = []
@@ -216,9 +229,16 @@ class View:
             if mask is None or mask.any():
                 found = part.search(query, top_k if part.exact else count, mask)
                 (scored if part.exact else proposed).append(found)
-        if candidates := _leading(proposed, count):
-            rows = np.sort(np.concatenate(candidates))
-            scored.append(exactly(rows).search(query, top_k, None))
+        return Proposals(query, scored, _leading(proposed, count))
+
+    def settle(
+        self, proposals: Proposals, top_k: int, exactly: Callable[[Rows], Part]
+    ) -> list[tuple[int, float]]:
+        """Score the candidates exactly and return the ``top_k`` best (row, cosine)."""
+        scored = list(proposals.scored)
+        if proposals.candidates:
+            rows = np.sort(np.concatenate(proposals.candidates))
+            scored.append(exactly(rows).search(proposals.query, top_k, None))
         return _best(scored, top_k)
 
 
