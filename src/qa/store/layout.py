@@ -120,7 +120,10 @@ class Layout:
 
         Making one takes longer than a search in a large store.
         """
-        board = self._boards.pop() if self._boards else np.zeros(len(self.words))
+        try:
+            board = self._boards.pop()
+        except IndexError:
+            board = np.zeros(len(self.words))
         yield board  # after an error it is not taken back
         self._boards.append(board)
 

@@ -37,7 +37,9 @@ from qa.types import Document, Sentence
 
 _Value = TypeVar("_Value")
 
-_VALUES_HELD: Final = 64
+# Of texts, and what takes as much memory as so many.
+_CHARS_HELD: Final = 4_000_000
+_FEWEST_HELD: Final = 8
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices, text_sha256 FROM documents WHERE id = ?"
 # Of (row of a block, place in it, bytes of a vector), each as one number: see `_vectors`.
@@ -57,7 +59,8 @@ class Reader:
         self.folder = folder
         self._db = Database(folder, wait_s)
         self._lock = threading.Lock()
-        self._held: dict[tuple[int, str, str], object] = {}
+        self._held: dict[tuple[int, str, str], tuple[object, int]] = {}
+        self._chars_held = 0
         self._newest_layout: tuple[int, Layout] | None = None
 
     def close(self) -> None:
@@ -125,7 +128,7 @@ class Reader:
                 ) from error
             return document
 
-        return self._hold("document", document_id, load_document)
+        return self._hold("document", document_id, load_document, lambda one: len(one.text))
 
     def sentences(self, document_id: str) -> tuple[Sentence, ...]:
         """Return a document's sentences in order, headings too."""
@@ -134,7 +137,7 @@ class Reader:
             with self.reading():
                 return self._span(document_id).sentences(self.document(document_id))
 
-        return self._hold("sentences", document_id, load_sentences)
+        return self._hold("sentences", document_id, load_sentences, lambda all_: 200 * len(all_))
 
     def _span(self, document_id: str) -> Span:
         def load_span() -> Span:
@@ -148,7 +151,7 @@ class Reader:
                 raise self._damaged(document_id, "its sentences are gone")
             return span
 
-        return self._hold("span", document_id, load_span)
+        return self._hold("span", document_id, load_span, lambda span: 20 * len(span.words))
 
     def sentences_at(self, rows: Collection[int]) -> dict[int, Sentence]:
         """Return the sentences of rows that a search found; rows that are gone are left out."""
@@ -213,20 +216,29 @@ class Reader:
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "the index is empty"
         return InputError(f"there is no document {document_id!r} in the index; {hint}")
 
-    def _hold(self, kind: str, document_id: str, make: Callable[[], _Value]) -> _Value:
-        """Return a value made from a document, kept until the next commit."""
+    def _hold(
+        self,
+        kind: str,
+        document_id: str,
+        make: Callable[[], _Value],
+        chars: Callable[[_Value], int],
+    ) -> _Value:
+        """Return a value made from a document, kept for a while, until the next commit at most."""
         with self.reading():
             if self._db.is_writing:
                 return make()
             key = (self.generation, kind, document_id)
-            value = self._held.get(key)
-            if value is None:
-                value = make()
-                with self._lock:
-                    while len(self._held) >= _VALUES_HELD:
-                        del self._held[next(iter(self._held))]
-                    self._held[key] = value
-            return value  # type: ignore[return-value]
+            found = self._held.get(key)
+            if found is not None:
+                return found[0]  # type: ignore[return-value]
+            value = make()
+            with self._lock:
+                before = self._held.pop(key, (None, 0))  # another thread may have been faster
+                self._held[key] = (value, chars(value))
+                self._chars_held += chars(value) - before[1]
+                while self._chars_held > _CHARS_HELD and len(self._held) > _FEWEST_HELD:
+                    self._chars_held -= self._held.pop(next(iter(self._held)))[1]
+            return value
 
     def _layout(self) -> Layout:
         """Return where the sentences of the commit are that this thread sees."""
