@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import tempfile
 import threading
@@ -219,6 +220,63 @@ def test_a_word_is_as_rare_as_it_is_in_the_documents_asked_for(
             inside, expected = lexical(store, question, 9, asked), lexical(alone, question, 9)
             assert [text for text, _ in inside] == [text for text, _ in expected]
             assert [score for _, score in inside] == pytest.approx([s for _, s in expected])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_are_those_of_an_index_that_keeps_sentences_and_contexts_whole(
+    store: Store, seed: int
+) -> None:
+    rng = random.Random(seed)
+    words = "soldat drapeau marche rouge bleu vert 1200 d'Irak aujourd’hui après-midi".split()  # noqa: SIM905
+    plain = sqlite3.connect(":memory:")
+    plain.execute(
+        "CREATE VIRTUAL TABLE t USING fts5 (bare, context, tokenize = \"ascii tokenchars '.'\")"
+    )
+    for number in range(12):
+        lines = [
+            " ".join(rng.choices(words, k=rng.randrange(1, 9)))
+            + rng.choice((".", " ?", ". 1\u00a0200."))
+            for _ in range(rng.randrange(1, 12))
+        ]
+        lines.insert(rng.randrange(len(lines)), "# Le drapeau de la coalition")
+        document = document_from_text("\n\n".join(lines), f"{number} rouge.md")
+        sentences = split_sentences(document)
+        chunks = make_chunks(document, sentences)
+        first = max([0, *store.rows([info.id for info in store.documents()])]) + 1
+        texts = [chunk.sentence.text for chunk in chunks]
+        store.put(document, Origin(), sentences, chunks, ENCODER.encode(texts))
+        for chunk in chunks:
+            row = (
+                first + chunk.sentence.index,
+                *map(terms_of, (chunk.sentence.text, chunk.context)),
+            )
+            plain.execute("INSERT INTO t (rowid, bare, context) VALUES (?, ?, ?)", row)
+    sql = "SELECT rowid, -bm25(t, 1.0, 0.35) FROM t WHERE t MATCH ?"
+    for asked in (words[:1], words[:3], words[4:], ["drapeau", "inconnu"], ["coalition"]):
+        wanted = sorted(set(stems(" ".join(asked))))
+        expected = plain.execute(sql, (" OR ".join(f'"{one}"' for one in wanted),)).fetchall()
+        found = store.search_lexical(wanted, 9999)
+        assert dict(found) == pytest.approx(dict(expected))
+        assert store.search_lexical(wanted, 5) == found[:5]
+
+
+def terms_of(text: str) -> str:
+    return " ".join(stems(text))
+
+
+def test_searching_with_two_threads_finds_the_same(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [vector] = ENCODER.encode(["trois soldats"], query=True)
+    wanted = stems("trois soldats")
+    for documents in (None, ["irak.txt"], []):
+        monkeypatch.setattr("qa.store.search._TOGETHER", 10**9)
+        alone = filled.search(vector, wanted, 9, documents)
+        monkeypatch.setattr("qa.store.search._TOGETHER", 0)
+        assert filled.search(vector, wanted, 9, documents) == alone
+    filled.close()
+    with pytest.raises(QAError, match="closed"):
+        filled.search(vector, wanted, 9)
 
 
 def test_an_empty_store_answers_searches_with_nothing(store: Store) -> None:

@@ -13,10 +13,10 @@ from typing import Final
 import numpy as np
 
 from qa.store import terms
+from qa.store.blocks import Halves, Vectors, block_vectors, pack, unpack
 from qa.store.database import Database
 from qa.store.places import Places, Words, opened, sealed
 from qa.store.records import PUT_DOCUMENT, Origin, document_values, to_document
-from qa.store.vectors import Halves, Vectors, block_vectors, pack, unpack
 from qa.types import Chunk, Document, Sentence
 
 # What `Layout.of` takes.

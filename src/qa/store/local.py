@@ -21,6 +21,7 @@ from typing import Self
 
 from qa.errors import IndexMismatch, IndexMissing, InputError
 from qa.store import contents, schema, seal, swap
+from qa.store.blocks import Vectors
 from qa.store.database import DATABASE
 from qa.store.faults import translated
 from qa.store.migrate import migrate
@@ -29,7 +30,6 @@ from qa.store.records import Label, Origin
 from qa.store.remains import check_remains
 from qa.store.search import Searcher
 from qa.store.segments import load, remove_others
-from qa.store.vectors import Vectors
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)

@@ -15,10 +15,10 @@ import numpy as np
 
 from qa.errors import QAError
 from qa.store import contents
+from qa.store.blocks import Halves
 from qa.store.database import Database
 from qa.store.records import Origin, to_document
 from qa.store.schema import FORMAT, lay_out
-from qa.store.vectors import Halves
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)

@@ -19,9 +19,11 @@ import numpy as np
 
 from qa.errors import IndexMismatch, InputError
 from qa.store import schema
+from qa.store.blocks import Halves, Vectors, block_vectors, unpack, vector_bytes
 from qa.store.contents import SPANS, Span, span_of, vectors_of
 from qa.store.database import Database
 from qa.store.faults import REBUILD, REEMBED
+from qa.store.held import Held
 from qa.store.layout import Layout, Rows
 from qa.store.records import (
     INFO_COLUMNS,
@@ -32,14 +34,10 @@ from qa.store.records import (
     to_info,
 )
 from qa.store.schema import Manifest
-from qa.store.vectors import Halves, Vectors, block_vectors, unpack, vector_bytes
 from qa.types import Document, Sentence
 
 _Value = TypeVar("_Value")
 
-# Of texts, and what takes as much memory as so many.
-_CHARS_HELD: Final = 4_000_000
-_FEWEST_HELD: Final = 8
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices, text_sha256 FROM documents WHERE id = ?"
 # Of (row of a block, place in it, bytes of a vector), each as one number: see `_vectors`.
@@ -59,8 +57,7 @@ class Reader:
         self.folder = folder
         self._db = Database(folder, wait_s)
         self._lock = threading.Lock()
-        self._held: dict[tuple[int, str, str], tuple[object, int]] = {}
-        self._chars_held = 0
+        self._held = Held()
         self._newest_layout: tuple[int, Layout] | None = None
 
     def close(self) -> None:
@@ -227,18 +224,7 @@ class Reader:
         with self.reading():
             if self._db.is_writing:
                 return make()
-            key = (self.generation, kind, document_id)
-            found = self._held.get(key)
-            if found is not None:
-                return found[0]  # type: ignore[return-value]
-            value = make()
-            with self._lock:
-                before = self._held.pop(key, (None, 0))  # another thread may have been faster
-                self._held[key] = (value, chars(value))
-                self._chars_held += chars(value) - before[1]
-                while self._chars_held > _CHARS_HELD and len(self._held) > _FEWEST_HELD:
-                    self._chars_held -= self._held.pop(next(iter(self._held)))[1]
-            return value
+            return self._held.get((self.generation, kind, document_id), make, chars)
 
     def _layout(self) -> Layout:
         """Return where the sentences of the commit are that this thread sees."""

@@ -18,12 +18,13 @@ import numpy as np
 
 from qa.errors import IndexMismatch
 from qa.store import fulltext, terms
+from qa.store.blocks import Vectors
 from qa.store.contents import vectors_of
 from qa.store.faults import REEMBED
 from qa.store.layout import NO_ROWS, Layout, Mask, Rows
 from qa.store.read import Reader
 from qa.store.segments import Segment, load
-from qa.store.vectors import Part, Vectors, View, exact_part
+from qa.store.vectors import Part, View, exact_part
 from qa.store.verify import problems
 
 # Of all stems asked for: a match takes .3 µs, a million of them would take a third of a second.
