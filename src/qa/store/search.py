@@ -123,8 +123,8 @@ class Searcher(Reader):
                 first, last = layout.rows_at(places[[0, -1]]).tolist()
                 looked_at = last - first + 1
 
-            def rows_of(term: str) -> Rows:
-                return fulltext.rows_of(self._db, term, first, last)
+            def rows_of(asked: Sequence[str]) -> list[Rows]:
+                return fulltext.rows_of(self._db, asked, first, last)
 
             wanted = self._rare(set(stems)) if looked_at > _MATCHES else stems
             return terms.score(wanted, layout, rows_of, top_k, mask)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +21,8 @@ from qa.store.places import LINKED, MOST_WORDS, Places, Words, flat
 from qa.types import Chunk, Sentence
 from qa.words import stems
 
-# Gives the rows of the index that have a term.
-RowsOf = Callable[[str], Rows]
+# Gives the rows of the index that have each of some terms.
+RowsOf = Callable[[Sequence[str]], list[Rows]]
 
 # Weight of a match in a sentence's context (title, sentence before) against one in the sentence.
 CONTEXT_WEIGHT: Final = 0.35
@@ -79,13 +79,12 @@ def _numbered(found: list[str], prefix: str = "") -> list[str]:
     terms = []
     for stem in found:
         seen[stem] += 1
-        again = seen[stem] > 1
-        terms.append(_again(stem, prefix, seen[stem]) if again else prefix + stem)
+        terms.append(_term(prefix, stem, seen[stem]))
     return terms
 
 
-def _again(stem: str, prefix: str, number: int) -> str:
-    return f"{number}:{prefix}{stem}"
+def _term(prefix: str, stem: str, number: int) -> str:
+    return prefix + stem if number == 1 else f"{number}:{prefix}{stem}"
 
 
 def score(
@@ -100,11 +99,13 @@ def score(
     :param within: which places of the layout count; None: all. How rare a stem is counts there.
     """
     size = layout.size if within is None else layout.size_of(within)
+    occurrences = _occurrences(wanted, layout, rows_of)
     found: list[Rows] = []
     with layout.board() as total, layout.board() as frequencies:
         # Sorted: the score is a sum of floats and must not depend on the order of a set.
         for stem in sorted(wanted):
-            places = _frequencies(stem, layout, rows_of, within, frequencies)
+            of_stem = (occurrences["", stem], occurrences[HEAD, stem])
+            places = _frequencies(*of_stem, layout, within, frequencies)
             if len(places):
                 often = frequencies[places]
                 frequencies[places] = 0
@@ -120,11 +121,7 @@ def score(
 
 
 def _frequencies(
-    stem: str,
-    layout: Layout,
-    rows_of: RowsOf,
-    within: Mask | None,
-    frequencies: Numbers,
+    own: list[Rows], of_head: list[Rows], layout: Layout, within: Mask | None, frequencies: Numbers
 ) -> Rows:
     """Add up how often a stem stands in each sentence and its context, and return in which."""
     touched: list[Rows] = []
@@ -136,21 +133,29 @@ def _frequencies(
         touched.append(places[before == 0])
         frequencies[places] = before + weight
 
-    for places in _occurrences(stem, "", layout, rows_of):
+    for places in own:
         add(places, 1.0)
         add(layout.linked(places), CONTEXT_WEIGHT)
-    for places in _occurrences(stem, HEAD, layout, rows_of):
+    for places in of_head:
         add(places, CONTEXT_WEIGHT)
     return np.concatenate([NO_ROWS, *touched])
 
 
-def _occurrences(stem: str, prefix: str, layout: Layout, rows_of: RowsOf) -> Iterator[Rows]:
-    """Yield the places that have a stem once at least, twice at least and so on."""
-    number, term = 1, prefix + stem
-    while len(rows := rows_of(term)):
-        yield layout.places(rows)
-        number += 1
-        term = _again(stem, prefix, number)
+def _occurrences(
+    wanted: Collection[str], layout: Layout, rows_of: RowsOf
+) -> dict[tuple[str, str], list[Rows]]:
+    """Return by prefix and stem the places that have it once at least, twice at least and so on."""
+    found: dict[tuple[str, str], list[Rows]] = {
+        (prefix, stem): [] for prefix in ("", HEAD) for stem in wanted
+    }
+    left, number = list(found), 1
+    while left:
+        rows = rows_of([_term(prefix, stem, number) for prefix, stem in left])
+        there = [(key, one) for key, one in zip(left, rows, strict=True) if len(one)]
+        for key, one in there:
+            found[key].append(layout.places(one))
+        left, number = [key for key, _ in there], number + 1
+    return found
 
 
 def _best(places: Rows, found: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:

@@ -102,7 +102,8 @@ def _terms(db: Database, expected: dict[int, int]) -> Iterator[str]:
         layout = Layout.of(db.run(contents.SPANS))
         found = np.zeros(len(layout.words), dtype=np.int64)
         for term in vocabulary(db):
-            found[layout.places(rows_of(db, term))] += zlib.crc32(term.encode())
+            [rows] = rows_of(db, [term])
+            found[layout.places(rows)] += zlib.crc32(term.encode())
     except (ValueError, QAError) as error:
         yield f"the search terms cannot be read ({error}): {REEMBED}"
         return
