@@ -252,11 +252,15 @@ def test_what_is_damaged_in_an_earlier_format_is_an_error_that_can_be_mended(
         assert dense(store, IRAK[1], 1)[0][0] == IRAK[1]
 
 
-def test_a_damaged_text_stays_damaged_in_the_present_format(tmp_path: Path) -> None:
-    folder = tmp_path / "store"
-    write_format_2(folder)
+@pytest.mark.parametrize(
+    "harm", ["text = replace(text, '2500', '9999')", "pages = '['", "notices = x'00'"]
+)
+def test_a_damaged_text_stays_damaged_in_the_present_format(folder: Path, harm: str) -> None:
     with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute("UPDATE documents SET text = replace(text, '2500', '9999')")
+        raw.execute(f"UPDATE documents SET {harm} WHERE id = 'irak.txt'")
     raw.close()
-    with reopened(folder) as store, pytest.raises(IndexMismatch, match="--rebuild"):
-        store.document("irak.txt")
+    with reopened(folder) as store:
+        with pytest.raises(IndexMismatch, match="--rebuild"):
+            store.document("irak.txt")
+        assert any("'irak.txt'" in said for said in store.check(deep=True))
+        assert store.document("cuisine.txt").text == "\n".join(CUISINE)

@@ -85,6 +85,12 @@ def put(
     return end
 
 
+def put_damaged(db: Database, document_id: str, first: int) -> None:
+    """Give a document that is there a span that says that its sentences are not known."""
+    words = sealed(b"", key(first, document_id))
+    db.run(_PUT_SPAN, first, first, document_id, 0, words, b"", 0)
+
+
 def move(db: Database, document_id: str, schema: str, shift: int) -> None:
     """Take a document's span over from another schema, and write its search terms.
 

@@ -17,7 +17,7 @@ from qa.errors import QAError
 from qa.store import contents
 from qa.store.blocks import Halves
 from qa.store.database import Database
-from qa.store.records import Origin, to_document
+from qa.store.records import INFO_COLUMNS, Origin, text_digest, to_document
 from qa.store.schema import FORMAT, lay_out
 from qa.types import Chunk, Document, Sentence
 
@@ -31,6 +31,10 @@ _DOCUMENTS: Final = {1: "id", 2: "first_row"}
 _DOCUMENT: Final = (
     "SELECT id, title, text, pages, notices, text_sha256, sentences, {findable}, root, path, "
     "sha256, size, mtime_ns, recipe FROM old_documents WHERE id = ?"
+)
+_AS_IT_IS: Final = (
+    f"INSERT INTO documents SELECT {INFO_COLUMNS}, text_sha256, pages, text FROM old_documents "
+    f"WHERE id = ?"
 )
 _SENTENCES: Final = (
     "SELECT first, last, heading, context, vector, labels.id, metadata, {sum} FROM old_sentences "
@@ -89,30 +93,46 @@ def _take_over(db: Database, version: int) -> None:
 
 def _move(db: Database, document_id: str, version: int, first: int, dim: int) -> int:
     """Move a document and return the next free row."""
-    [row] = db.run(_DOCUMENT.format(**_COLUMNS[version]), document_id)
-    document, digest, counts, origin = to_document(row[:5]), row[5], row[6:8], Origin(*row[8:])
     rows = db.run(_SENTENCES.format(**_COLUMNS[version]), document_id)
-    sentences = [_sentence(document, place, row) for place, row in enumerate(rows)]
-    there = [place for place, row in enumerate(rows) if row[4] is not None]
-    chunks = [Chunk(sentences[place], rows[place][3]) for place in there]
+    there = [row for row in rows if row[4] is not None]
     try:
-        vectors = _vectors([rows[place] for place in there], version, dim)
-        if counts not in ((len(rows), len(there)), (len(rows), None)):
-            raise ValueError("sentences or vectors are lost")
-        _check(sentences, rows)
-        end = contents.put(db, document, origin, sentences, chunks, vectors, first)
-    except ValueError:  # asking for its sentences will say so
-        end = contents.put(db, document, origin, [], [], np.empty((0, dim), np.float16), first)
-        db.run("UPDATE spans SET places = x'' WHERE document = ?", document_id)
-    db.run("UPDATE documents SET text_sha256 = ? WHERE id = ?", digest, document_id)
+        document, origin = _document(db, document_id, version, (len(rows), len(there)))
+        sentences = [_sentence(document, place, row) for place, row in enumerate(rows)]
+        vectors = _vectors(there, version, dim)
+    except (ValueError, TypeError):  # asking for its sentences will say so
+        db.run(_AS_IT_IS, document_id)
+        contents.put_damaged(db, document_id, first)
+        return first + 1
+    pairs = zip(sentences, rows, strict=True)
+    chunks = [Chunk(one, row[3]) for one, row in pairs if row[4] is not None]
+    end = contents.put(db, document, origin, sentences, chunks, vectors, first)
     labels = [(first + place, row[5], row[6]) for place, row in enumerate(rows) if row[5]]
-    db.run_many("INSERT INTO labels VALUES (?, ?, ?)", labels if end - first >= len(rows) else [])
+    db.run_many("INSERT INTO labels VALUES (?, ?, ?)", labels)
     return end
 
 
+def _document(
+    db: Database, document_id: str, version: int, found: tuple[int, int]
+) -> tuple[Document, Origin]:
+    """Return a document; a ValueError: its text or numbers are not what was written."""
+    [row] = db.run(_DOCUMENT.format(**_COLUMNS[version]), document_id)
+    document, digest, sentences, findable = to_document(row[:5]), *row[5:8]
+    if (
+        text_digest(document.text) != digest
+        or (sentences, found[1] if findable is None else findable) != found
+    ):
+        raise ValueError(f"{document_id!r} is not what was written")
+    return document, Origin(*row[8:])
+
+
 def _sentence(document: Document, place: int, row: _Row) -> Sentence:
-    first, last, heading, *_ = row
-    return Sentence(document.id, place, first, last, document.text[first:last], bool(heading))
+    """Return a sentence; a ValueError: it is not what was written."""
+    first, last, heading, context, *_, written = row
+    text = document.text[first:last]
+    plain = f"{first} {last} {int(heading)}\0{context}\0{text}"
+    if written not in (None, zlib.crc32(plain.encode())):
+        raise ValueError(f"sentence {place} is not what was written")
+    return Sentence(document.id, place, first, last, text, bool(heading))
 
 
 def _vectors(rows: list[_Row], version: int, dim: int) -> Halves:
@@ -126,11 +146,3 @@ def _vectors(rows: list[_Row], version: int, dim: int) -> Halves:
             raise ValueError("a vector is not what was written")
     plain = b"".join(content[:-4] for content in contents)
     return np.frombuffer(plain, dtype="<f2").reshape(len(rows), dim)
-
-
-def _check(sentences: list[Sentence], rows: list[_Row]) -> None:
-    """Compare sentences with their checksums; a ValueError: one is not what was written."""
-    for one, (_, _, _, context, *_, written) in zip(sentences, rows, strict=True):
-        place = f"{one.start} {one.end} {int(one.heading)}"
-        if written not in (None, zlib.crc32(f"{place}\0{context}\0{one.text}".encode())):
-            raise ValueError(f"sentence {one.index} is not what was written")
