@@ -416,6 +416,8 @@ def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
         "UPDATE spans SET words = cast(x'01000200' || words AS BLOB) WHERE document = 'irak.txt'",
         "UPDATE spans SET words = x'' WHERE document = 'irak.txt'",
         "UPDATE spans SET first = first + 90, last = last + 90 WHERE document = 'irak.txt'",
+        "UPDATE spans SET last = last + 1 WHERE document = 'irak.txt'",
+        "UPDATE spans SET findable = findable + 1 WHERE document = 'irak.txt'",
         "UPDATE spans SET document = 'rien.txt' WHERE document = 'irak.txt'",
         "DELETE FROM spans WHERE document = 'irak.txt'",
     ],

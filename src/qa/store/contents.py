@@ -22,7 +22,9 @@ from qa.types import Chunk, Document, Sentence
 # What `Layout.of` takes.
 SPANS: Final = "SELECT first, document, words FROM spans ORDER BY first"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices FROM documents WHERE id = ?"
-_SPAN: Final = "SELECT first, last, words, places, terms_sum FROM {0}spans WHERE document = ?"
+_SPAN: Final = (
+    "SELECT first, last, findable, words, places, terms_sum FROM {0}spans WHERE document = ?"
+)
 _PUT_SPAN: Final = "INSERT INTO spans VALUES (?, ?, ?, ?, ?, ?, ?)"
 _ADD_TERMS: Final = "INSERT INTO terms (rowid, stems) VALUES (?, ?)"
 _DELETE_TERMS: Final = "INSERT INTO terms (terms, rowid, stems) VALUES ('delete', ?, ?)"
@@ -122,11 +124,13 @@ def span_of(db: Database, document_id: str, schema: str = "") -> Span | None:
     found = db.run(_SPAN.format(schema), document_id)
     if not found:
         return None
-    [(first, last, words, places, written)] = found
+    [(first, last, findable, words, places, written)] = found
     name = key(first, document_id)
     numbers = np.frombuffer(opened(words, name), dtype="<u2")
     span = Span(first, last, numbers, Places.unpack(places, name), written)
-    if not len(numbers) == len(span.places) == last - first + bool(len(numbers)):
+    count = len(span.places)
+    counts = (count, last - first + bool(count), int(np.count_nonzero(numbers)))
+    if (len(numbers), count, findable) != counts:
         raise ValueError(f"what is kept of {name!r} does not fit together")
     return span
 
