@@ -211,13 +211,13 @@ def _leading(proposed: Sequence[Scored], count: int) -> list[Rows]:
     return [np.union1d(rows[best], rows[certain])]
 
 
-def _best(scored: Iterable[Scored], top_k: int) -> list[tuple[int, float]]:
-    pairs = [
-        (int(row), round(float(cosine), _DECIMALS))
-        for rows, cosines in scored
-        for row, cosine in zip(rows, cosines, strict=True)
-    ]
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[: max(top_k, 0)]
+def _best(scored: Sequence[Scored], top_k: int) -> list[tuple[int, float]]:
+    if not scored or top_k <= 0:
+        return []
+    rows = np.concatenate([found[0] for found in scored])
+    cosines = np.concatenate([found[1] for found in scored]).astype(np.float64).round(_DECIMALS)
+    order = np.lexsort((rows, -cosines))[:top_k]
+    return list(zip(rows[order].tolist(), cosines[order].tolist(), strict=True))
 
 
 def _only(mask: Mask | None) -> faiss.SearchParameters | None:
