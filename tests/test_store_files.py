@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import IndexMismatch, QAError
+from qa.reembed import reembed
 from qa.store import Store, erase, seal
 from test_store import ENCODER, dense, lexical, put, reopened
 
@@ -219,6 +220,39 @@ def test_any_flipped_bit_of_a_vector_file_is_seen_at_opening(
     with reopened(folder) as again:
         assert answers(again) == before
         assert path.read_bytes() != content
+
+
+def test_a_large_store_without_files_gets_them_at_opening(store: Store, folder: Path) -> None:
+    small(10_000)
+    fill(store, 6)
+    before = answers(store)
+    store.close()
+    assert files(folder) == set()
+    small()
+    with reopened(folder) as again:
+        assert len(files(folder)) == 2
+        assert answers(again) == before
+        assert again.check(deep=True) == []
+
+
+def test_a_file_and_a_vector_that_are_both_damaged_are_an_error_that_reembedding_mends(
+    store: Store, folder: Path
+) -> None:
+    fill(store, 6)
+    before = answers(store)
+    [(row,)] = store._db.run("SELECT min(row) FROM vectors")
+    store._db.run("UPDATE vectors SET block = zeroblob(length(block)) WHERE row = ?", row)
+    store.close()
+    min(folder.glob("vectors*")).unlink()
+    with reopened(folder) as again:
+        assert again.sentences("d0.txt")
+        with pytest.raises(IndexMismatch, match=r"'d0\.txt'.*--reembed"):
+            answers(again)
+        assert any("'d0.txt'" in said for said in again.check(deep=True))
+    reembed(folder, ENCODER)
+    with reopened(folder) as again:
+        assert answers(again) == before
+        assert again.check(deep=True) == []
 
 
 def test_a_reader_whose_files_were_replaced_still_sees_its_commit(
