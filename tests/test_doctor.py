@@ -300,12 +300,12 @@ def test_sentences_that_are_damaged_are_mended_from_the_stored_text(
     with Store.open(settings.store, encoder.id, encoder.dim) as store:
         sync([text], store, encoder)
     with sqlite3.connect(settings.store / "store.sqlite") as raw:
-        raw.execute("UPDATE sentences SET first = first + 1 WHERE row = 2")
+        raw.execute("UPDATE spans SET places = zeroblob(40)")
     raw.close()
     assert find(examine(settings), "Index").status == "ok"
     check = find(examine(settings, deep=True), "Index")
     assert check.status == "problem"
-    assert "'note.txt': sentence 1" in check.detail
+    assert "'note.txt': what is kept of '1 note.txt'" in check.detail
     assert check.remedy == "qa index --reembed"
 
 

@@ -138,9 +138,9 @@ def test_damaged_sentences_vectors_and_terms_are_mended_from_the_text(
 ) -> None:
     before = found(folder, OLD)
     with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute("UPDATE sentences SET last = last - 1 WHERE row = 1")
-        raw.execute("UPDATE vectors SET vector = zeroblob(132) WHERE row = 3")
-        raw.execute("UPDATE terms_content SET c0 = 'x' WHERE id = 5")
+        raw.execute("UPDATE spans SET places = zeroblob(9) WHERE document = 'irak.txt'")
+        raw.execute("UPDATE vectors SET block = zeroblob(132) WHERE row = 3")
+        raw.execute("INSERT INTO terms (terms, rowid, stems) VALUES ('delete', 5, 'vill')")
     raw.close()
     with Store.open(folder, OLD.id, OLD.dim) as store:
         assert len(store.check(deep=True)) >= 3

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import sqlite3
 import tempfile
 import threading
+import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -19,7 +21,8 @@ from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.sentences import split_sentences
 from qa.store import Origin, Store, erase, fuse
-from qa.store.records import to_rows
+from qa.store.places import LINKED, Places
+from qa.store.terms import index as indexed
 from qa.types import Chunk, Document, Page, Sentence
 from qa.words import stems
 
@@ -219,6 +222,63 @@ def test_a_word_is_as_rare_as_it_is_in_the_documents_asked_for(
             assert [score for _, score in inside] == pytest.approx([s for _, s in expected])
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_scores_are_those_of_an_index_that_keeps_sentences_and_contexts_whole(
+    store: Store, seed: int
+) -> None:
+    rng = random.Random(seed)
+    words = "soldat drapeau marche rouge bleu vert 1200 d'Irak aujourd’hui après-midi".split()  # noqa: SIM905
+    plain = sqlite3.connect(":memory:")
+    plain.execute(
+        "CREATE VIRTUAL TABLE t USING fts5 (bare, context, tokenize = \"ascii tokenchars '.'\")"
+    )
+    for number in range(12):
+        lines = [
+            " ".join(rng.choices(words, k=rng.randrange(1, 9)))
+            + rng.choice((".", " ?", ". 1\u00a0200."))
+            for _ in range(rng.randrange(1, 12))
+        ]
+        lines.insert(rng.randrange(len(lines)), "# Le drapeau de la coalition")
+        document = document_from_text("\n\n".join(lines), f"{number} rouge.md")
+        sentences = split_sentences(document)
+        chunks = make_chunks(document, sentences)
+        first = max([0, *store.rows([info.id for info in store.documents()])]) + 1
+        texts = [chunk.sentence.text for chunk in chunks]
+        store.put(document, Origin(), sentences, chunks, ENCODER.encode(texts))
+        for chunk in chunks:
+            row = (
+                first + chunk.sentence.index,
+                *map(terms_of, (chunk.sentence.text, chunk.context)),
+            )
+            plain.execute("INSERT INTO t (rowid, bare, context) VALUES (?, ?, ?)", row)
+    sql = "SELECT rowid, -bm25(t, 1.0, 0.35) FROM t WHERE t MATCH ?"
+    for asked in (words[:1], words[:3], words[4:], ["drapeau", "inconnu"], ["coalition"]):
+        wanted = sorted(set(stems(" ".join(asked))))
+        expected = plain.execute(sql, (" OR ".join(f'"{one}"' for one in wanted),)).fetchall()
+        found = store.search_lexical(wanted, 9999)
+        assert dict(found) == pytest.approx(dict(expected))
+        assert store.search_lexical(wanted, 5) == found[:5]
+
+
+def terms_of(text: str) -> str:
+    return " ".join(stems(text))
+
+
+def test_searching_with_two_threads_finds_the_same(
+    filled: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    [vector] = ENCODER.encode(["trois soldats"], query=True)
+    wanted = stems("trois soldats")
+    for documents in (None, ["irak.txt"], []):
+        monkeypatch.setattr("qa.store.search._TOGETHER", 10**9)
+        alone = filled.search(vector, wanted, 9, documents)
+        monkeypatch.setattr("qa.store.search._TOGETHER", 0)
+        assert filled.search(vector, wanted, 9, documents) == alone
+    filled.close()
+    with pytest.raises(QAError, match="closed"):
+        filled.search(vector, wanted, 9)
+
+
 def test_an_empty_store_answers_searches_with_nothing(store: Store) -> None:
     assert store.size() == 0
     assert dense(store, "soldats") == lexical(store, "soldats") == []
@@ -326,15 +386,18 @@ def test_a_file_that_is_no_database_is_an_error_that_says_how_to_repair(folder: 
 
 def damaged(folder: Path, sql: str) -> None:
     with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute(sql)
+        raw.executescript(sql)
     raw.close()
 
 
+@pytest.mark.parametrize("readable", [True, False])
 def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
-    filled: Store, folder: Path
+    filled: Store, folder: Path, readable: bool
 ) -> None:
     filled.close()
-    damaged(folder, "UPDATE documents SET text = replace(text, '2500', '9999')")
+    text = "\n".join(IRAK).replace("2500", "9999") if readable else "zlib"
+    content = zlib.compress(text.encode()) if readable else text.encode()
+    damaged(folder, f"UPDATE documents SET text = x'{content.hex()}' WHERE id = 'irak.txt'")
     with reopened(folder) as again:
         assert again.check() == []
         assert "'irak.txt'" in again.check(deep=True)[0]
@@ -348,10 +411,15 @@ def test_a_text_that_was_changed_is_an_error_and_never_an_answer(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE sentences SET first = first + 1 WHERE row = 2",
-        "UPDATE sentences SET heading = 1 WHERE row = 2",
-        "UPDATE sentences SET context = 'x' WHERE row = 2",
-        "DELETE FROM sentences WHERE row = 2",
+        "UPDATE spans SET places = zeroblob(length(places)) WHERE document = 'irak.txt'",
+        "UPDATE spans SET places = (SELECT places FROM spans WHERE document = 'cuisine.txt')",
+        "UPDATE spans SET words = cast(x'01000200' || words AS BLOB) WHERE document = 'irak.txt'",
+        "UPDATE spans SET words = x'' WHERE document = 'irak.txt'",
+        "UPDATE spans SET first = first + 90, last = last + 90 WHERE document = 'irak.txt'",
+        "UPDATE spans SET last = last + 1 WHERE document = 'irak.txt'",
+        "UPDATE spans SET findable = findable + 1 WHERE document = 'irak.txt'",
+        "UPDATE spans SET document = 'rien.txt' WHERE document = 'irak.txt'",
+        "DELETE FROM spans WHERE document = 'irak.txt'",
     ],
 )
 def test_a_sentence_that_is_not_what_was_written_is_an_error(
@@ -368,8 +436,10 @@ def test_a_sentence_that_is_not_what_was_written_is_an_error(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE vectors SET vector = zeroblob(length(vector)) WHERE row = 2",
-        "UPDATE vectors SET vector = x'00' WHERE row = 2",
+        "UPDATE vectors SET block = zeroblob(length(block)) WHERE row = 1",
+        "UPDATE vectors SET block = x'00' WHERE row = 1",
+        "UPDATE vectors SET row = 2 WHERE row = 1; DELETE FROM vectors WHERE row = 2",
+        "DELETE FROM vectors WHERE row = 1",
     ],
 )
 def test_a_vector_that_is_not_what_was_written_is_an_error(
@@ -386,9 +456,11 @@ def test_a_vector_that_is_not_what_was_written_is_an_error(
 @pytest.mark.parametrize(
     "harm",
     [
-        "UPDATE terms_content SET c0 = 'autre' WHERE id = 2",
+        "INSERT INTO terms (terms, rowid, stems) VALUES ('delete', 2, 'soldat')",
+        "INSERT INTO terms (rowid, stems) VALUES (2, 'beurr')",
         "DELETE FROM terms_data WHERE id > 10",
-        "DELETE FROM vectors WHERE row = 2",
+        "UPDATE spans SET terms_sum = terms_sum + 1 WHERE document = 'irak.txt'",
+        "DELETE FROM vectors WHERE row = 1",
     ],
 )
 def test_deep_check_finds_damaged_search_terms_and_lost_vectors(
@@ -546,10 +618,29 @@ def test_the_terms_of_a_context_are_those_of_its_whole_text(store: Store, path: 
     document = document_from_text(path.read_text("utf-8"), path.name)
     sentences = split_sentences(document)
     chunks = make_chunks(document, sentences)
-    rows = to_rows(sentences, chunks, 1)
-    assert [one[1:] for one in rows.terms] == [
-        (" ".join(stems(chunk.sentence.text)), " ".join(stems(chunk.context))) for chunk in chunks
-    ]
+    contexts = {chunk.sentence.index: chunk.context for chunk in chunks}
+    places = Places.of(sentences, contexts)
+    found = indexed(sentences, chunks, places)
+    terms = dict(found.terms)
+    for chunk in chunks:
+        place = chunk.sentence.index
+        assert places.context(document, place) == chunk.context
+        own, head = told(terms.get(place, ""))
+        linked = bool(found.words[place] & LINKED)
+        before = told(terms.get(place - 1, ""))[0] if linked else []
+        assert own == sorted(stems(chunk.sentence.text))
+        assert sorted([*head, *before]) == sorted(stems(chunk.context))
+        assert int(found.words[place]) & 0x7FFF == 1 + len(own) + len(head) + len(before)
+    assert (found.words > 0).sum() == len(chunks)
+
+
+def told(terms: str) -> tuple[list[str], list[str]]:
+    """Return the stems of a sentence and those of the head of its context."""
+    found = sorted(terms.split(), key=lambda term: term.split(":")[-1])
+    stems_of = [term.split(":")[-1] for term in found]
+    is_head = [term.startswith(":") or "::" in term for term in found]
+    own = [stem for stem, of_head in zip(stems_of, is_head, strict=True) if not of_head]
+    return own, [stem for stem, of_head in zip(stems_of, is_head, strict=True) if of_head]
 
 
 def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
@@ -569,18 +660,13 @@ def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
         assert len(lexical(store, "drapeau", 99)) == 2
 
 
-def test_where_documents_are_is_read_without_their_texts(filled: Store, folder: Path) -> None:
+def test_where_documents_are_is_read_without_their_texts(filled: Store) -> None:
     queries: list[str] = []
     filled._db.connection.set_trace_callback(queries.append)
     put(filled, "irak.txt", CUISINE)
     lexical(filled, "beurre")
+    dense(filled, "beurre")
     filled._db.connection.set_trace_callback(None)
-    scans = [sql for sql in queries if "FROM documents" in sql and "WHERE id" not in sql]
+    scans = [sql for sql in queries if "FROM documents" in sql]
     assert scans
-    for sql in scans:
-        plan = str(filled._db.run(f"EXPLAIN QUERY PLAN {sql}"))
-        assert "USING COVERING INDEX places" in plan, sql
-    filled._db.run("DROP INDEX places")  # an index of an earlier version
-    filled.close()
-    with reopened(folder) as again:
-        assert again._db.run("SELECT 1 FROM sqlite_master WHERE name = 'places'")
+    assert all("WHERE id =" in sql for sql in scans)

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from qa.errors import IndexMismatch, QAError
+from qa.reembed import reembed
 from qa.store import Store, erase, seal
 from test_store import ENCODER, dense, lexical, put, reopened
 
@@ -27,15 +28,21 @@ def lines(seed: int, count: int) -> list[str]:
     return [" ".join(rng.choices(WORDS, k=6)) + f" {seed} {at}." for at in range(count)]
 
 
+def small(most: int = 0) -> None:
+    """Make files of vectors of a few documents, where the store has more than ``most`` of them."""
+    seal.SEALED_ROWS, seal.EXACT_VECTORS, seal.COARSE_VECTORS = 20, most, 16
+
+
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seal, "SEALED_ROWS", 20)
+    for name in ("SEALED_ROWS", "EXACT_VECTORS", "COARSE_VECTORS"):
+        monkeypatch.setattr(seal, name, getattr(seal, name))
+    small()
 
 
 @pytest.fixture
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(seal, "EXACT_VECTORS", 60)
-    monkeypatch.setattr(seal, "COARSE_VECTORS", 16)
+def large() -> None:
+    small(60)
 
 
 @pytest.fixture
@@ -56,10 +63,6 @@ def fill(store: Store, documents: int, size: int = 7) -> None:
 
 def files(folder: Path) -> set[str]:
     return {path.name for path in folder.glob("vectors*")}
-
-
-def kinds(store: Store) -> list[bool]:
-    return [bool(segment.exact) for segment in store._segments()]
 
 
 def answers(store: Store) -> list[object]:
@@ -103,34 +106,50 @@ def test_searches_do_not_depend_on_what_is_in_files(
         assert sorted(words) == sorted(their_words)
 
 
-def test_a_file_of_which_half_is_deleted_is_written_again(store: Store, folder: Path) -> None:
-    fill(store, 3)
+def test_a_file_of_which_half_is_deleted_is_written_again(
+    store: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(seal, "SEALED_ROWS", 70)
+    fill(store, 5, 14)
     before = files(folder)
-    store.remove(["d0.txt"])
+    store.remove(["d0.txt", "d1.txt"])
     assert files(folder) == before
-    store.remove(["d1.txt"])
+    store.remove(["d2.txt"])
     after = files(folder)
     assert len(after) == 1
     assert after != before
-    store.remove(["d2.txt"])
+    assert store.check(deep=True) == []
+    store.remove(["d3.txt"])
+    assert {text for text, _ in dense(store, "soldat", 99)} == set(lines(4, 14))
+    store.remove(["d4.txt"])
     assert files(folder) == set()
-    assert store._db.run("SELECT * FROM dead") == []
     assert store.check(deep=True) == []
 
 
-@pytest.mark.usefixtures("coarse")
-def test_a_large_store_keeps_coarse_files_and_gives_exact_scores(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_a_file_of_which_too_little_is_left_is_not_written_again(
+    store: Store, folder: Path
+) -> None:
+    fill(store, 7)
+    store.remove(["d0.txt", "d1.txt"])
+    assert len(files(folder)) == 1
+    left = {text for n in range(2, 7) for text in lines(n, 7)}
+    assert {text for text, _ in dense(store, "soldat", 99)} == left
+    assert store.check(deep=True) == []
+
+
+@pytest.mark.usefixtures("large")
+def test_only_a_large_store_has_files_and_its_scores_are_exact(
+    store: Store, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(store, 8)
-    assert kinds(store) == [True, True]
+    assert files(folder) == set()
     fill(store, 14)
-    assert False in kinds(store)
+    assert files(folder) != set()
     found = [dense(store, text, 10) for text in lines(3, 7)]
     monkeypatch.setattr(seal, "EXACT_VECTORS", 10_000)
     with Store.open(tmp_path / "exact", ENCODER.id, ENCODER.dim) as exact:
         fill(exact, 14)
-        assert set(kinds(exact)) == {True}
+        assert files(tmp_path / "exact") == set()
         for ours, text in zip(found, lines(3, 7), strict=True):
             theirs = dense(exact, text, 10)
             assert ours[0] == theirs[0]
@@ -139,26 +158,26 @@ def test_a_large_store_keeps_coarse_files_and_gives_exact_scores(
             assert len({one for one, _ in ours} & {one for one, _ in theirs}) >= 9
 
 
-@pytest.mark.usefixtures("coarse")
+@pytest.mark.usefixtures("large")
 @pytest.mark.parametrize("documents", [["d3.txt"], [f"d{n}.txt" for n in range(1, 13)]])
 def test_a_search_in_some_documents_of_a_large_store_stays_inside_them(
-    store: Store, documents: list[str]
+    store: Store, folder: Path, documents: list[str]
 ) -> None:
     fill(store, 14)
     store.remove(["d5.txt"])
-    assert False in kinds(store)
+    assert files(folder) != set()
     left = {text for n in range(14) if f"d{n}.txt" in documents and n != 5 for text in lines(n, 7)}
     assert {text for text, _ in dense(store, "soldat", 500, documents)} == left
     assert {text for text, _ in dense(store, "soldat", 8, documents)} <= left
     assert not {text for text, _ in dense(store, "soldat", 500)} & set(lines(5, 7))
 
 
-@pytest.mark.usefixtures("coarse")
-def test_a_store_that_shrinks_scores_every_vector_again(store: Store) -> None:
+@pytest.mark.usefixtures("large")
+def test_a_store_that_shrinks_scores_every_vector_again(store: Store, folder: Path) -> None:
     fill(store, 14)
-    assert False in kinds(store)
+    assert files(folder) != set()
     store.remove([f"d{n}.txt" for n in range(3, 13)])
-    assert False not in kinds(store)
+    assert files(folder) == set()
     assert store.check(deep=True) == []
 
 
@@ -201,6 +220,39 @@ def test_any_flipped_bit_of_a_vector_file_is_seen_at_opening(
     with reopened(folder) as again:
         assert answers(again) == before
         assert path.read_bytes() != content
+
+
+def test_a_large_store_without_files_gets_them_at_opening(store: Store, folder: Path) -> None:
+    small(10_000)
+    fill(store, 6)
+    before = answers(store)
+    store.close()
+    assert files(folder) == set()
+    small()
+    with reopened(folder) as again:
+        assert len(files(folder)) == 2
+        assert answers(again) == before
+        assert again.check(deep=True) == []
+
+
+def test_a_file_and_a_vector_that_are_both_damaged_are_an_error_that_reembedding_mends(
+    store: Store, folder: Path
+) -> None:
+    fill(store, 6)
+    before = answers(store)
+    [(row,)] = store._db.run("SELECT min(row) FROM vectors")
+    store._db.run("UPDATE vectors SET block = zeroblob(length(block)) WHERE row = ?", row)
+    store.close()
+    min(folder.glob("vectors*")).unlink()
+    with reopened(folder) as again:
+        assert again.sentences("d0.txt")
+        with pytest.raises(IndexMismatch, match=r"'d0\.txt'.*--reembed"):
+            answers(again)
+        assert any("'d0.txt'" in said for said in again.check(deep=True))
+    reembed(folder, ENCODER)
+    with reopened(folder) as again:
+        assert answers(again) == before
+        assert again.check(deep=True) == []
 
 
 def test_a_reader_whose_files_were_replaced_still_sees_its_commit(
@@ -302,8 +354,8 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
 from qa.errors import IndexMismatch, QAError
-from test_store_files import lines, put, reopened, seal
-seal.SEALED_ROWS = 20
+from test_store_files import lines, put, reopened, seal, small
+small()
 with reopened(Path({folder!r})) as store:
     resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit}))
     try:
@@ -382,8 +434,8 @@ CRASH = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_store_files import lines, put, reopened, seal
-seal.SEALED_ROWS = 20
+from test_store_files import lines, put, reopened, seal, small
+small()
 save = seal.save
 def save_and_die(part, span, folder, generation):
     if {early!r}:
@@ -436,8 +488,8 @@ LOGGED = """
 import os, sys
 from pathlib import Path
 sys.path.insert(0, {tests!r})
-from test_store_files import lines, put, reopened, seal
-seal.SEALED_ROWS = 20
+from test_store_files import lines, put, reopened, seal, small
+small()
 store = reopened(Path({folder!r}))
 for number in range(8):
     put(store, f"d{{number}}.txt", lines(number, 7))

@@ -39,6 +39,8 @@ _COMMIT_DOCUMENTS = 20
 _QUERIES = 40
 _CHANGES = 12
 _TOP_K = 200
+# 16 bits a dimension and a checksum.
+_VECTOR_BYTES = 2 * DIM + 4
 _OPENED = """
 import sys, time
 from pathlib import Path
@@ -220,17 +222,32 @@ def _size(folder: Path, size: int, made: Synthetic, clock: str) -> dict[str, flo
     count = max(1, size // SENTENCES_A_DOCUMENT)
     samples = range(0, count, max(1, count // 20))
     text = statistics.mean(len(made.document(n).text.encode()) for n in samples)
-    stored = sum(path.stat().st_size for path in folder.iterdir())
+    beyond = (sum(path.stat().st_size for path in folder.iterdir()) - count * text) / size
+    opened, searched, resident = _open(folder, clock)
+    memory = (resident - _memory_of_one(made, folder.with_name("one"), clock)) / size
+    return {
+        "disk beyond the text, bytes a sentence": beyond,
+        "the same / vectors as stored": beyond / _VECTOR_BYTES,
+        "opening in a new process, s": opened,
+        "opening and first search, s": searched,
+        "memory of it beyond that of one document, bytes a sentence": memory,
+        "memory / vectors as stored": memory / _VECTOR_BYTES,
+    }
+
+
+def _open(folder: Path, clock: str) -> tuple[float, float, float]:
+    """Open an index in a new process; seconds until it is open, has searched, and bytes taken."""
     command = [sys.executable, "-c", _OPENED, str(folder), str(DIM), clock]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=os.environ)
     opened, searched, resident = map(float, done.stdout.split())
-    return {
-        "disk beyond the text, bytes a sentence": (stored - count * text) / size,
-        "the same / 4-byte vectors": (stored - count * text) / size / (4 * DIM),
-        "opening in a new process, s": opened,
-        "opening and first search, s": searched,
-        "memory of it, bytes a sentence": resident / size,
-    }
+    return opened, searched, resident
+
+
+def _memory_of_one(made: Synthetic, folder: Path, clock: str) -> float:
+    """Return what an index of one document takes: the code that a first search loads."""
+    with Store.open(folder, "synthetic", DIM) as store:
+        _build(store, made, 1, Timed(clock))
+    return _open(folder, clock)[2]
 
 
 def _note(line: str) -> None:

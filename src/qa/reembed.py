@@ -113,7 +113,7 @@ def _stored(old: Store, info: DocumentInfo) -> _Stored | None:
     None: it was removed meanwhile.
     """
     with old.reading():
-        if not old.rows([info.id]):
+        if info.id not in old:
             return None
         document = old.document(info.id)
         try:

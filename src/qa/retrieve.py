@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
+from heapq import nlargest
 from typing import Final
 
 from qa.embed import Encoder
@@ -89,18 +90,17 @@ class _Search:
     ) -> None:
         size = store.size(documents)
         top_k = size if size <= _SCORE_ALL else _CANDIDATES
-        dense = store.search_dense(vector, top_k, documents)
-        lexical = store.search_lexical(set(stems(text)), top_k, documents)
+        dense, lexical = store.search(vector, set(stems(text)), top_k, documents)
         self.dense = dict(dense)
         self.lexical = dict(lexical)
         self.fused = fuse(dense, lexical, size=size, top_k=top_k)
 
 
 def _best(searches: list[_Search], store: Store, top_k: int) -> tuple[Hit, ...]:
-    mean = _mean([search.fused for search in searches])
-    sentences = store.sentences_at(_leading(mean, top_k))
+    best = _leading(_mean([search.fused for search in searches]), top_k)
+    sentences = store.sentences_at(best)
     ranked = sorted(
-        ((mean[row], sentence, row) for row, sentence in sentences.items()),
+        ((best[row], sentence, row) for row, sentence in sentences.items()),
         key=lambda found: (-found[0], found[1].document, found[1].index),
     )
     return tuple(
@@ -118,21 +118,20 @@ def _best(searches: list[_Search], store: Store, top_k: int) -> tuple[Hit, ...]:
 def _mean(scores: list[dict[int, float]]) -> dict[int, float]:
     """Return the mean score of every row; one that a search lacks counts as its lowest there."""
     if len(scores) == 1:
-        return {row: round(score, _DECIMALS) for row, score in scores[0].items()}
+        return scores[0]
     lowest = [min(one.values(), default=0.0) for one in scores]
     return {
-        row: round(
-            sum(one.get(row, floor) for one, floor in zip(scores, lowest, strict=True))
-            / len(scores),
-            _DECIMALS,
-        )
+        row: sum(one.get(row, floor) for one, floor in zip(scores, lowest, strict=True))
+        / len(scores)
         for row in set().union(*scores)
     }
 
 
-def _leading(scores: dict[int, float], top_k: int) -> list[int]:
-    """Return the rows of the best scores, and all that equal the last of them."""
-    if len(scores) <= top_k:
-        return list(scores)
-    last = sorted(scores.values(), reverse=True)[top_k - 1]
-    return [row for row, score in scores.items() if score >= last]
+def _leading(scores: dict[int, float], top_k: int) -> dict[int, float]:
+    """Return the rows of the best scores, rounded, and all that equal the last of them."""
+    if len(scores) > top_k:  # rounding moves no score by as much as this
+        least = nlargest(top_k, scores.values())[-1] - 10**-_DECIMALS
+        scores = {row: score for row, score in scores.items() if score >= least}
+    rounded = {row: round(score, _DECIMALS) for row, score in scores.items()}
+    least = nlargest(top_k, rounded.values())[-1] if rounded else 0.0
+    return {row: score for row, score in rounded.items() if score >= least}

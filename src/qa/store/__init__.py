@@ -3,6 +3,7 @@
 `Store` is used as it is; `qa.store.llama` offers it as a LlamaIndex vector store.
 """
 
+from qa.store.blocks import Vectors
 from qa.store.fuse import fuse
 from qa.store.local import Store
 from qa.store.prefixes import prefix_owner
@@ -10,7 +11,6 @@ from qa.store.records import DocumentInfo, Label, Origin
 from qa.store.remains import erase
 from qa.store.salvage import Salvaged, salvage, set_aside
 from qa.store.schema import Manifest
-from qa.store.vectors import Vectors
 
 __all__ = [
     "DocumentInfo",

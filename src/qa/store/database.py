@@ -21,7 +21,10 @@ _Value = TypeVar("_Value")
 
 DATABASE: Final = "store.sqlite"
 # A vector is .8 or 1.5 KB: pages of 4 KB would leave a quarter of themselves empty.
-_PAGE_BYTES: Final = 16384
+PAGE_BYTES: Final = 16384
+_ROWS_AT_A_TIME: Final = 32
+# A connection's own copies of pages: what is read often is in the system's cache anyway.
+_CACHE_KB: Final = 1024
 
 
 class _Connection(sqlite3.Connection):
@@ -61,9 +64,10 @@ class Database:
                 uri=True,
             )
             if not self.read_only:
-                connection.execute(f"PRAGMA page_size = {_PAGE_BYTES}")  # of a new file
+                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")  # of a new file
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(f"PRAGMA cache_size = -{_CACHE_KB}")
         with self._lock:
             self._connections.add(connection)
         return connection
@@ -81,6 +85,14 @@ class Database:
         connection = self.connection
         with translated(self._folder):
             return connection.execute(sql, values).fetchall()
+
+    def stream(self, sql: str, *values: object) -> Iterator[list[tuple[Any, ...]]]:
+        """Execute one statement and yield its rows some at a time."""
+        connection = self.connection
+        with translated(self._folder):
+            cursor = connection.execute(sql, values)
+            while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
+                yield rows
 
     def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Execute one statement for each row of values and return how many rows it changed."""

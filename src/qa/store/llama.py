@@ -33,10 +33,10 @@ from llama_index.core.vector_stores.types import (
 )
 
 from qa.errors import InputError
+from qa.store.blocks import Vectors
 from qa.store.fuse import WEIGHTS, fuse
 from qa.store.local import Store
 from qa.store.records import DocumentInfo, Label, Origin
-from qa.store.vectors import Vectors
 from qa.types import Chunk, Document, Sentence
 from qa.words import stems
 

@@ -20,16 +20,16 @@ from pathlib import Path
 from typing import Self
 
 from qa.errors import IndexMismatch, IndexMissing, InputError
-from qa.store import schema, seal, swap
+from qa.store import contents, schema, seal, swap
+from qa.store.blocks import Vectors
 from qa.store.database import DATABASE
 from qa.store.faults import translated
 from qa.store.migrate import migrate
 from qa.store.prefixes import drop_prefixes
-from qa.store.records import PUT_DOCUMENT, Label, Origin, Span, document_values, to_rows
+from qa.store.records import Label, Origin
 from qa.store.remains import check_remains
 from qa.store.search import Searcher
-from qa.store.segments import Segment, load, remove_others
-from qa.store.vectors import Vectors, pack
+from qa.store.segments import load, remove_others
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)
@@ -136,7 +136,6 @@ class Store(Searcher):
 
     def _clean(self) -> None:
         """Remove what an interrupted commit left, and mend the files of vectors."""
-        self._db.run(schema.PLACES)  # an index of an earlier version may lack it
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])
@@ -145,15 +144,17 @@ class Store(Searcher):
                 part = load(self.folder, segment)
                 if part is None:
                     log.warning("%s is missing or damaged: made again", segment.name)
-                    self._mend(segment)
+                    self._db.run("DELETE FROM segments WHERE first = ?", segment.first)
+                    self._seal(segment.first, segment.last)
                 else:
                     self._parts[segment.sha256] = part
+            for span in seal.ready(self._db):  # an index of an earlier format has no files
+                self._seal(*span)
 
-    def _mend(self, segment: Segment) -> None:
-        span = (segment.first, segment.last)
-        seal.rewrite(
-            *(self._db, self.folder, span, self.generation, self._part_between), exact=segment.exact
-        )
+    def _seal(self, first: int, last: int) -> None:
+        with suppress(IndexMismatch):  # a damaged vector: searches will say so
+            span = (first, last)
+            seal.write(self._db, self.folder, span, self.generation, self._part_between)
 
     def put(
         self,
@@ -180,55 +181,28 @@ class Store(Searcher):
             )
         with self.writing():
             self.remove([document.id])
-            first = self._next_row()
-            span = Span(first, len(sentences), len(chunks))
+            parts = (document, origin, sentences, chunks, vectors, self._next_row())
             try:
-                self._db.run(PUT_DOCUMENT, *document_values(document, origin, span))
+                end = contents.put(self._db, *parts)
             except UnicodeEncodeError as error:
                 raise InputError(
                     f"{document.id!r} holds an unpaired surrogate; save the file as UTF-8"
                 ) from error
-            self._put_sentences(sentences, chunks, vectors, first)
-            # A document without sentences takes a row, too: no two begin at the same one.
-            self._set_meta("next_row", str(first + max(1, len(sentences))))
+            self._set_meta("next_row", str(end))
             self._local.changed = True
-
-    def _put_sentences(
-        self, sentences: Sequence[Sentence], chunks: Sequence[Chunk], vectors: Vectors, first: int
-    ) -> None:
-        rows = to_rows(sentences, chunks, first)
-        numbers = [row for row, *_ in rows.terms]
-        run_many = self._db.run_many
-        run_many("INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)", rows.sentences)
-        run_many("INSERT INTO terms (rowid, bare, context) VALUES (?, ?, ?)", rows.terms)
-        run_many("INSERT INTO vectors VALUES (?, ?)", zip(numbers, pack(vectors), strict=True))
 
     def remove(self, document_ids: Collection[str]) -> int:
         """Delete documents and everything of theirs, and return how many of them were there."""
-        return sum(map(self._remove, document_ids))
-
-    def _remove(self, document_id: str) -> int:
-        sql = "SELECT first_row, first_row + sentences - 1, findable FROM documents WHERE id = ?"
         with self.writing():
-            found = self._db.run(sql, document_id)
-            if not found:
-                return 0
-            [(first, last, findable)] = found
-            for table, column in (
-                *(("terms", "rowid"), ("labels", "row")),
-                *(("vectors", "row"), ("sentences", "row")),
-            ):
-                self._db.run(f"DELETE FROM {table} WHERE {column} BETWEEN ? AND ?", first, last)
-            self._db.run("DELETE FROM documents WHERE id = ?", document_id)
-            seal.bury(self._db, first, last, findable)
-            self._local.changed = True
-        return 1
+            removed = sum(contents.remove(self._db, document_id) for document_id in document_ids)
+            self._local.changed |= removed > 0
+        return removed
 
     def label(self, document_id: str, labels: Mapping[int, Label]) -> None:
         """Give sentences, by their index, the names that another program knows them by."""
         with self.writing():
             self._db.run_many(
-                "INSERT INTO labels SELECT first_row + ?, ?, ? FROM documents WHERE id = ?",
+                "INSERT INTO labels SELECT first + ?, ?, ? FROM spans WHERE document = ?",
                 [(index, one.id, one.metadata, document_id) for index, one in labels.items()],
             )
 
@@ -255,7 +229,7 @@ class Store(Searcher):
         swap.attach(self._db, other.folder)
         try:
             with self.writing():
-                if self.signatures() != swap.signatures(self._db, "new."):
+                if not swap.agree(self.signatures(), swap.signatures(self._db, "new.")):
                     return False
                 self._set_meta("next_row", str(swap.copy(self._db, self._next_row())))
                 self._local.changed = True

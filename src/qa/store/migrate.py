@@ -1,34 +1,55 @@
 """Indexes of earlier formats → this one, in one commit: interrupted, they are as they were before.
 
-Texts, sentences, search terms and vectors are taken over; nothing is read or encoded again.
+Texts, sentences and vectors are taken over; nothing is read or encoded again. What is damaged of a
+document stays damaged, and an error when it is asked for.
 """
 
 from __future__ import annotations
 
 import logging
+import zlib
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
+from qa.errors import QAError
+from qa.store import contents
+from qa.store.blocks import Halves
 from qa.store.database import Database
-from qa.store.records import check_sum
+from qa.store.records import INFO_COLUMNS, Origin, text_digest, to_document
 from qa.store.schema import FORMAT, lay_out
-from qa.store.vectors import pack
-from qa.types import Sentence
+from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)
 
-_TABLES = ("documents", "sentences", "vectors", "labels")
-_PUT = (
-    "INSERT INTO documents SELECT id, title, ?, chars, notices, root, path, sha256, size, "
-    "mtime_ns, recipe, ?, ?, text_sha256, pages, text FROM old_documents WHERE id = ?"
+_TABLES: Final = ("labels", "vectors", "sentences", "documents")
+# Format 1: rows in no order, vectors of 32 bits without checksums, one vector file. Format 2: the
+# rows of a document follow each other; sentences and vectors have checksums.
+_OTHERS: Final = {1: ("vector_files",), 2: ("segments", "dead")}
+_DOCUMENTS: Final = {1: "id", 2: "first_row"}
+_DOCUMENT: Final = (
+    "SELECT id, title, text, pages, notices, text_sha256, sentences, {findable}, root, path, "
+    "sha256, size, mtime_ns, recipe FROM old_documents WHERE id = ?"
 )
-_OLD = (
-    "SELECT row, place, first, last, heading, context, vector, bare, c1, labels.id, metadata "
-    "FROM old_sentences LEFT JOIN old_vectors USING (row) LEFT JOIN old_labels AS labels "
-    "USING (row) LEFT JOIN old_terms ON old_terms.id = row WHERE document = ? ORDER BY place"
+_AS_IT_IS: Final = (
+    f"INSERT INTO documents SELECT {INFO_COLUMNS}, text_sha256, pages, text FROM old_documents "
+    f"WHERE id = ?"
 )
+_SENTENCES: Final = (
+    "SELECT first, last, heading, context, vector, labels.id, metadata, {sum} FROM old_sentences "
+    "LEFT JOIN old_vectors USING (row) LEFT JOIN old_labels AS labels USING (row) WHERE {where}"
+)
+_COLUMNS: Final = {
+    1: {"findable": "NULL", "sum": "NULL", "where": "document = ? ORDER BY place"},
+    2: {
+        "findable": "findable",
+        "sum": "check_sum",
+        "where": "row BETWEEN (SELECT first_row FROM old_documents WHERE id = ?1) AND (SELECT "
+        "first_row + sentences - 1 FROM old_documents WHERE id = ?1) ORDER BY row",
+    },
+}
+_Row = tuple[Any, ...]
 
 
 def migrate(db: Database, folder: Path, version: int) -> None:
@@ -36,7 +57,7 @@ def migrate(db: Database, folder: Path, version: int) -> None:
 
     :param db: the index's database.
     :param folder: the index's folder.
-    :param version: its format, 1 or the present one.
+    :param version: its format, an earlier or the present one.
     :raises QAError: it cannot be written, or another program is writing to it.
     """
     if version == FORMAT:
@@ -45,57 +66,83 @@ def migrate(db: Database, folder: Path, version: int) -> None:
     with db.writing():
         if db.run("SELECT value FROM meta WHERE key = 'format'") == [(str(FORMAT),)]:
             return  # another process was faster
-        _from_1(db)
+        _take_over(db, version)
         db.run("UPDATE meta SET value = ? WHERE key = 'format'", str(FORMAT))
+    try:
+        db.run("VACUUM")  # what the old tables took
+    except QAError as error:
+        log.warning("the index in %s keeps the size of the old one: %s", folder, error)
 
 
-def _from_1(db: Database) -> None:
-    """Format 1: rows in no order, vectors of 32 bits without checksums, one vector file."""
-    db.run("CREATE TABLE old_terms AS SELECT rowid AS id, bare, context AS c1 FROM terms")
-    db.run("CREATE UNIQUE INDEX old_terms_id ON old_terms (id)")
+def _take_over(db: Database, version: int) -> None:
     for table in _TABLES:
         db.run(f"ALTER TABLE {table} RENAME TO old_{table}")
-    db.run("DROP TABLE terms")
-    lay_out(db)
-    row = 1
-    for (document_id,) in db.run("SELECT id FROM old_documents ORDER BY id"):
-        row += _take_over(db, document_id, row)
-    for table in ("old_labels", "old_vectors", "old_sentences", "old_documents", "old_terms"):
+    for table in ("terms", *_OTHERS[version]):
         db.run(f"DROP TABLE {table}")
-    db.run("DROP TABLE vector_files")
-    db.run("INSERT INTO meta VALUES ('next_row', ?)", str(row))
+    lay_out(db)
+    dim = int(db.run("SELECT value FROM meta WHERE key = 'dim'")[0][0])
+    row = 1
+    if version > 1:  # numbers go on: none is used twice
+        row = int(db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
+    for (document_id,) in db.run(f"SELECT id FROM old_documents ORDER BY {_DOCUMENTS[version]}"):
+        row = _move(db, document_id, version, row, dim)
+    for table in _TABLES:
+        db.run(f"DROP TABLE old_{table}")
+    db.run("INSERT OR REPLACE INTO meta VALUES ('next_row', ?)", str(row))
 
 
-def _take_over(db: Database, document_id: str, first_row: int) -> int:
-    """Move a document and return how many sentences it has."""
-    [(text,)] = db.run("SELECT text FROM old_documents WHERE id = ?", document_id)
-    old = db.run(_OLD, document_id)
-    rows = list(enumerate(old, first_row))
-    found = [(row, one) for row, one in rows if one[6] is not None]
-    db.run(_PUT, len(old), first_row, len(found), document_id)
-    db.run_many(
-        "INSERT INTO sentences VALUES (?, ?, ?, ?, ?, ?)",
-        [_sentence(row, one, document_id, text) for row, one in rows],
-    )
-    db.run_many(
-        "INSERT INTO terms (rowid, bare, context) VALUES (?, ?, ?)",
-        [(row, one[7], one[8]) for row, one in found],
-    )
-    vectors = [np.frombuffer(one[6], dtype="<f4") for _, one in found]
-    if vectors:
-        packed = pack(np.array(vectors, dtype=np.float32))
-        db.run_many(
-            "INSERT INTO vectors VALUES (?, ?)",
-            [(row, blob) for (row, _), blob in zip(found, packed, strict=True)],
-        )
-    db.run_many(
-        "INSERT INTO labels VALUES (?, ?, ?)",
-        [(row, one[9], one[10]) for row, one in rows if one[9] is not None],
-    )
-    return len(old)
+def _move(db: Database, document_id: str, version: int, first: int, dim: int) -> int:
+    """Move a document and return the next free row."""
+    rows = db.run(_SENTENCES.format(**_COLUMNS[version]), document_id)
+    there = [row for row in rows if row[4] is not None]
+    try:
+        document, origin = _document(db, document_id, version, (len(rows), len(there)))
+        sentences = [_sentence(document, place, row) for place, row in enumerate(rows)]
+        vectors = _vectors(there, version, dim)
+    except (ValueError, TypeError):  # asking for its sentences will say so
+        db.run(_AS_IT_IS, document_id)
+        contents.put_damaged(db, document_id, first)
+        return first + 1
+    pairs = zip(sentences, rows, strict=True)
+    chunks = [Chunk(one, row[3]) for one, row in pairs if row[4] is not None]
+    end = contents.put(db, document, origin, sentences, chunks, vectors, first)
+    labels = [(first + place, row[5], row[6]) for place, row in enumerate(rows) if row[5]]
+    db.run_many("INSERT INTO labels VALUES (?, ?, ?)", labels)
+    return end
 
 
-def _sentence(row: int, old: tuple[Any, ...], document_id: str, text: str) -> tuple[object, ...]:
-    _, place, first, last, heading, context, *_ = old
-    sentence = Sentence(document_id, place, first, last, text[first:last], bool(heading))
-    return row, first, last, heading, context, check_sum(sentence, context)
+def _document(
+    db: Database, document_id: str, version: int, found: tuple[int, int]
+) -> tuple[Document, Origin]:
+    """Return a document; a ValueError: its text or numbers are not what was written."""
+    [row] = db.run(_DOCUMENT.format(**_COLUMNS[version]), document_id)
+    document, digest, sentences, findable = to_document(row[:5]), *row[5:8]
+    if (
+        text_digest(document.text) != digest
+        or (sentences, found[1] if findable is None else findable) != found
+    ):
+        raise ValueError(f"{document_id!r} is not what was written")
+    return document, Origin(*row[8:])
+
+
+def _sentence(document: Document, place: int, row: _Row) -> Sentence:
+    """Return a sentence; a ValueError: it is not what was written."""
+    first, last, heading, context, *_, written = row
+    text = document.text[first:last]
+    plain = f"{first} {last} {int(heading)}\0{context}\0{text}"
+    if written not in (None, zlib.crc32(plain.encode())):
+        raise ValueError(f"sentence {place} is not what was written")
+    return Sentence(document.id, place, first, last, text, bool(heading))
+
+
+def _vectors(rows: list[_Row], version: int, dim: int) -> Halves:
+    """Return (n, dim) float16; a ValueError: one is not what was written."""
+    contents = [row[4] for row in rows]
+    if version == 1:
+        joined = np.frombuffer(b"".join(contents), dtype="<f4").reshape(len(rows), dim)
+        return joined.astype("<f2")
+    for content in contents:
+        if zlib.crc32(content[:-4]) != int.from_bytes(content[-4:], "little"):
+            raise ValueError("a vector is not what was written")
+    plain = b"".join(content[:-4] for content in contents)
+    return np.frombuffer(plain, dtype="<f2").reshape(len(rows), dim)

@@ -6,9 +6,9 @@ It knows nothing of commits, searches or encoders.
 
 from __future__ import annotations
 
-import bisect
 import json
 import threading
+from collections import deque
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from difflib import get_close_matches
@@ -19,29 +19,32 @@ import numpy as np
 
 from qa.errors import IndexMismatch, InputError
 from qa.store import schema
+from qa.store.blocks import Halves, Vectors, block_vectors, unpack, vector_bytes
+from qa.store.contents import SPANS, Span, span_of, vectors_of
 from qa.store.database import Database
 from qa.store.faults import REBUILD, REEMBED
+from qa.store.held import Held
+from qa.store.layout import Layout, Rows
 from qa.store.records import (
     INFO_COLUMNS,
     DocumentInfo,
     Label,
-    Span,
     text_digest,
     to_document,
     to_info,
-    to_sentence,
 )
 from qa.store.schema import Manifest
-from qa.store.vectors import Halves, Rows, Vectors, unpack
 from qa.types import Document, Sentence
 
 _Value = TypeVar("_Value")
 
-_VALUES_HELD: Final = 32
-OF_ROWS: Final = "row IN (SELECT value FROM json_each(?))"
 _INFOS: Final = f"SELECT {INFO_COLUMNS} FROM documents ORDER BY id"
 _DOCUMENT: Final = "SELECT id, title, text, pages, notices, text_sha256 FROM documents WHERE id = ?"
-_SENTENCE: Final = "first, last, heading, context, check_sum FROM sentences"
+# Of (row of a block, place in it, bytes of a vector), each as one number: see `_vectors`.
+_VECTORS: Final = (
+    "SELECT substr(block, 1 + ?1 * (value % ?2), ?1) FROM json_each(?3) CROSS JOIN vectors "
+    "ON row = value / ?2 ORDER BY key"
+)
 
 
 class Reader:
@@ -54,7 +57,8 @@ class Reader:
         self.folder = folder
         self._db = Database(folder, wait_s)
         self._lock = threading.Lock()
-        self._held: dict[tuple[int, str, str], object] = {}
+        self._held = Held()
+        self._newest_layout: tuple[int, Layout] | None = None
 
     def close(self) -> None:
         """Close all connections; calling it twice is fine."""
@@ -111,64 +115,81 @@ class Reader:
             if not found:
                 raise self._unknown(document_id)
             *row, digest = found[0]
-            document = to_document(tuple(row))
-            if text_digest(document.text) != digest:
-                raise IndexMismatch(f"the stored text of {document_id!r} is damaged: {REBUILD}")
+            try:
+                document = to_document(tuple(row))
+                if text_digest(document.text) != digest:
+                    raise ValueError("it is not what was written")
+            except ValueError as error:
+                raise IndexMismatch(
+                    f"the stored text of {document_id!r} is damaged ({error}): {REBUILD}"
+                ) from error
             return document
 
-        return self._hold("document", document_id, load_document)
+        return self._hold("document", document_id, load_document, lambda one: len(one.text))
 
     def sentences(self, document_id: str) -> tuple[Sentence, ...]:
         """Return a document's sentences in order, headings too."""
 
         def load_sentences() -> tuple[Sentence, ...]:
             with self.reading():
-                document = self.document(document_id)
-                span = self._spans()[document_id]
-                between = (span.first, span.first + span.count - 1)
-                sql = f"SELECT {_SENTENCE} WHERE row BETWEEN ? AND ? ORDER BY row"
-                found = self._db.run(sql, *between)
-            if len(found) != span.count:
-                raise self._damaged(document_id, f"{len(found)} of {span.count} sentences are left")
-            return tuple(self._sentence(row, place, document) for place, row in enumerate(found))
+                return self._span(document_id).sentences(self.document(document_id))
 
-        return self._hold("sentences", document_id, load_sentences)
+        return self._hold("sentences", document_id, load_sentences, lambda all_: 200 * len(all_))
+
+    def _span(self, document_id: str) -> Span:
+        def load_span() -> Span:
+            try:
+                span = span_of(self._db, document_id)
+            except ValueError as error:
+                raise self._damaged(
+                    document_id, "its sentences are not what was written"
+                ) from error
+            if span is None:
+                raise self._damaged(document_id, "its sentences are gone")
+            return span
+
+        return self._hold("span", document_id, load_span, lambda span: 20 * len(span.words))
 
     def sentences_at(self, rows: Collection[int]) -> dict[int, Sentence]:
         """Return the sentences of rows that a search found; rows that are gone are left out."""
         with self.reading():
-            found = self._db.run(f"SELECT row, {_SENTENCE} WHERE {OF_ROWS}", json.dumps(list(rows)))
-            return {row: self._sentence_at(row, tuple(rest)) for row, *rest in found}
+            return {
+                row: self._span(owner).places.sentence(self.document(owner), place)
+                for row, owner, place in self._owners(rows)
+            }
 
-    def _sentence_at(self, row: int, values: tuple[object, ...]) -> Sentence:
-        first, document_id = self._owner(row)
-        return self._sentence(values, row - first, self.document(document_id))
+    def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
+        """Return the contexts that the rows' sentences are read in."""
+        with self.reading():
+            return {
+                row: self._span(owner).places.context(self.document(owner), place)
+                for row, owner, place in self._owners(rows)
+            }
 
-    def _sentence(self, row: tuple[object, ...], place: int, document: Document) -> Sentence:
-        try:
-            return to_sentence(row, place, document)
-        except ValueError as error:
-            raise self._damaged(document.id, f"{error} is not what was written") from error
+    def _owners(self, rows: Collection[int]) -> list[tuple[int, str, int]]:
+        """Return (row, document, number of the sentence in it) of the rows that are there."""
+        layout = self._layout()
+        found = ((int(row), layout.owner(row)) for row in rows)
+        return [(row, *owner) for row, owner in found if owner]
 
     def _damaged(self, what: str, how: str) -> IndexMismatch:
         return IndexMismatch(
             f"the index in {str(self.folder)!r} is damaged at {what!r} ({how}): {REEMBED}"
         )
 
+    def __contains__(self, document_id: object) -> bool:
+        """Return whether there is a document of this id."""
+        return document_id in self._layout()
+
     def rows(self, documents: Collection[str]) -> list[int]:
         """Return the rows of the sentences of some documents, headings too, in order."""
-        spans = self._spans()
-        return [
-            row
-            for document_id in sorted(set(documents) & spans.keys())
-            for row in range(
-                spans[document_id].first, spans[document_id].first + spans[document_id].count
-            )
-        ]
+        layout = self._layout()
+        spans = [layout.span(one) for one in sorted(set(documents)) if one in layout]
+        return [row for first, count in spans for row in range(first, first + count)]
 
     def labels_at(self, rows: Collection[int]) -> dict[int, Label]:
         """Return the labels of the rows that have one."""
-        sql = f"SELECT row, id, metadata FROM labels WHERE {OF_ROWS}"
+        sql = "SELECT row, id, metadata FROM labels WHERE row IN (SELECT value FROM json_each(?))"
         return {row: Label(*rest) for row, *rest in self._db.run(sql, json.dumps(list(rows)))}
 
     def labelled(self, ids: Collection[str]) -> set[str]:
@@ -176,17 +197,15 @@ class Reader:
         sql = "SELECT row FROM labels WHERE id IN (SELECT value FROM json_each(?))"
         with self.reading():
             found = self._db.run(sql, json.dumps(sorted(ids)))
-            return {self._owner(row)[1] for (row,) in found}
-
-    def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
-        """Return the contexts that the rows' sentences are read in."""
-        sql = f"SELECT row, context FROM sentences WHERE {OF_ROWS}"
-        return dict(self._db.run(sql, json.dumps(list(rows))))
+            return {owner for _, owner, _ in self._owners([row for (row,) in found])}
 
     def vectors_at(self, rows: Collection[int]) -> dict[int, Vectors]:
         """Return the (dim,) float32 vectors of the rows that have one."""
-        found, halves = self._exact_vectors(OF_ROWS, json.dumps([int(row) for row in rows]))
-        return dict(zip(found.tolist(), halves.astype(np.float32), strict=True))
+        with self.reading():
+            layout = self._layout()
+            wanted = layout.rows_at(layout.places(np.array(sorted(rows), dtype=np.int64)))
+            halves = self._vectors(wanted)
+        return dict(zip(wanted.tolist(), halves.astype(np.float32), strict=True))
 
     def _unknown(self, document_id: str) -> InputError:
         known = [info.id for info in self.documents()]
@@ -194,53 +213,68 @@ class Reader:
         hint = f"did you mean {', '.join(map(repr, near))}?" if near else "the index is empty"
         return InputError(f"there is no document {document_id!r} in the index; {hint}")
 
-    def _hold(self, kind: str, document_id: str, make: Callable[[], _Value]) -> _Value:
-        """Return a value made from a document, kept until the next commit."""
+    def _hold(
+        self,
+        kind: str,
+        document_id: str,
+        make: Callable[[], _Value],
+        chars: Callable[[_Value], int],
+    ) -> _Value:
+        """Return a value made from a document, kept for a while, until the next commit at most."""
         with self.reading():
             if self._db.is_writing:
                 return make()
-            key = (self.generation, kind, document_id)
-            value = self._held.get(key)
-            if value is None:
-                value = make()
-                with self._lock:
-                    while len(self._held) >= _VALUES_HELD:
-                        del self._held[next(iter(self._held))]
-                    self._held[key] = value
-            return value  # type: ignore[return-value]
+            return self._held.get((self.generation, kind, document_id), make, chars)
 
-    def _spans(self) -> dict[str, Span]:
-        """Return where each document's sentences are, in the order of their rows."""
+    def _layout(self) -> Layout:
+        """Return where the sentences of the commit are that this thread sees."""
+        with self.reading():
+            if self._db.is_writing:
+                return self._read_layout()
+            generation = self.generation
+            with self._lock:
+                if self._newest_layout and self._newest_layout[0] == generation:
+                    return self._newest_layout[1]
+            layout = self._read_layout()
+            with self._lock:
+                if self._newest_layout is None or self._newest_layout[0] < generation:
+                    self._newest_layout = (generation, layout)
+            return layout
 
-        def read() -> dict[str, Span]:
-            sql = "SELECT id, first_row, sentences, findable FROM documents ORDER BY first_row"
-            return {document_id: Span(*rest) for document_id, *rest in self._db.run(sql)}
-
-        return self._hold("spans", "", read)
-
-    def _owners(self) -> tuple[list[int], list[str]]:
-        """Return the first rows of all documents, rising, and whose they are."""
-
-        def read() -> tuple[list[int], list[str]]:
-            spans = self._spans()
-            return [span.first for span in spans.values()], list(spans)
-
-        return self._hold("owners", "", read)
-
-    def _owner(self, row: int) -> tuple[int, str]:
-        """Return the document that a row belongs to, after its first row."""
-        firsts, owners = self._owners()
-        at = bisect.bisect_right(firsts, row) - 1
-        if at < 0:
-            raise self._damaged(f"row {row}", "no document holds it")
-        return firsts[at], owners[at]
-
-    def _exact_vectors(self, where: str, *values: object) -> tuple[Rows, Halves]:
-        """Return (n,) rising rows and (n, dim) float16 as SQLite, the truth, has them."""
-        found = self._db.run(f"SELECT row, vector FROM vectors WHERE {where} ORDER BY row", *values)
-        rows = np.array([row for row, _ in found], dtype=np.int64)
+    def _read_layout(self) -> Layout:
         try:
-            return rows, unpack([blob for _, blob in found], self.manifest.dim)
+            return Layout.of(self._db.run(SPANS))
         except ValueError as error:
-            row = int(rows[error.args[0]])
-            raise self._damaged(self._owner(row)[1], "a vector is not what was written") from error
+            raise self._damaged(str(error), "its sentences are not what was written") from error
+
+    def _vectors(self, rows: Rows) -> Halves:
+        """Return the (n, dim) float16 vectors of (n,) rising rows that can be found."""
+        dim = self._dim
+        size = block_vectors(dim)
+        firsts, numbers = self._layout().ordinals(rows)
+        places = (firsts + numbers // size * size) * size + numbers % size
+        found = self._db.run(_VECTORS, vector_bytes(dim), size, json.dumps(places.tolist()))
+        try:
+            halves = unpack([blob for (blob,) in found], dim)
+        except ValueError as error:
+            raise self._harmed(rows) from error
+        if len(halves) != len(rows):
+            raise self._harmed(rows)
+        return halves
+
+    def _harmed(self, rows: Rows) -> IndexMismatch:
+        """Return the error that names the first document of which a vector is damaged."""
+        layout = self._layout()
+        for document_id in dict.fromkeys(owner for _, owner, _ in self._owners(rows.tolist())):
+            first, count = layout.span(document_id)
+            last = first + count - 1
+            vectors = int(np.diff(np.searchsorted(layout.rows, [first, last + 1]))[0])
+            try:
+                deque(vectors_of(self._db, first, last, self._dim, vectors), maxlen=0)
+            except ValueError as error:
+                return self._damaged(document_id, str(error))
+        return self._damaged("vectors", "more of them are there than sentences")
+
+    @property
+    def _dim(self) -> int:
+        return int(self._db.once("dim", lambda: self.manifest.dim))

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from qa.store.database import DATABASE
 from qa.store.faults import translated
-from qa.store.records import Origin, text_digest, to_document
+from qa.store.records import Origin, text_digest, to_document, to_text
 from qa.types import Document
 
 _ASIDE: Final = "damaged"
@@ -107,8 +107,12 @@ def _document(db: sqlite3.Connection, rowid: int) -> tuple[Document, Origin] | N
 
 
 def _whole(row: tuple[Any, ...]) -> tuple[Document, Origin] | None:
-    document_id, title, text, pages, notices, digest, *origin = row
-    if not isinstance(text, str) or text_digest(text) != digest:
+    document_id, title, content, pages, notices, digest, *origin = row
+    try:
+        text = to_text(content)
+    except ValueError:
+        return None
+    if text_digest(text) != digest:
         return None
     try:
         return to_document((document_id, title, text, pages, notices)), Origin(*origin)

@@ -1,8 +1,8 @@
 """The layout of the store's SQLite file, and its manifest.
 
-SQLite is the truth: texts, sentences, search terms and vectors, each with a checksum that is
-compared whenever it is read. Everything else in the folder is derived from it. It knows nothing of
-FAISS or of how documents are read.
+SQLite is the truth: texts, sentences, search terms and vectors, all but the terms with a checksum
+that is compared whenever it is read. Everything else in the folder is derived from it. It knows
+nothing of FAISS or of how documents are read.
 """
 
 from __future__ import annotations
@@ -17,45 +17,40 @@ from qa.store.database import Database
 from qa.store.faults import REBUILD
 from qa.store.remains import check_remains
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
-# The sentences of a document are `sentences` consecutive rows from `first_row` on, in text order;
-# `findable` of them have a vector and search terms. No row number is ever used twice.
-# `segments` names the files of vectors up to the row `last` of the newest one; `dead` the rows
-# deleted since.
+# The sentences of a document are the rows of its span, in text order; `findable` of them have a
+# vector and search terms. No row number is ever used twice. `words` and `places`:
+# `qa.store.places`; `terms_sum` tells which search terms were written. A block of vectors is under
+# the span's first row plus the number of the block's first vector. `segments` names the files of
+# coarse vectors.
 SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE documents (
     id TEXT PRIMARY KEY, title TEXT NOT NULL, sentences INTEGER NOT NULL, chars INTEGER NOT NULL,
     notices TEXT NOT NULL, root TEXT NOT NULL, path TEXT NOT NULL, sha256 TEXT NOT NULL,
     size INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, recipe TEXT NOT NULL,
-    first_row INTEGER NOT NULL UNIQUE, findable INTEGER NOT NULL, text_sha256 TEXT NOT NULL,
-    pages TEXT NOT NULL, text TEXT NOT NULL
+    text_sha256 TEXT NOT NULL, pages TEXT NOT NULL, text BLOB NOT NULL
 );
-CREATE TABLE sentences (
-    row INTEGER PRIMARY KEY, first INTEGER NOT NULL, last INTEGER NOT NULL,
-    heading INTEGER NOT NULL, context TEXT NOT NULL, check_sum INTEGER NOT NULL
+CREATE TABLE spans (
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, document TEXT NOT NULL UNIQUE,
+    findable INTEGER NOT NULL, words BLOB NOT NULL, places BLOB NOT NULL, terms_sum INTEGER NOT NULL
 );
-CREATE TABLE vectors (row INTEGER PRIMARY KEY, vector BLOB NOT NULL);
+CREATE TABLE vectors (row INTEGER PRIMARY KEY, block BLOB NOT NULL);
 CREATE TABLE labels (
     row INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, metadata TEXT NOT NULL
 );
 CREATE TABLE segments (
-    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, name TEXT NOT NULL, exact INTEGER NOT NULL,
-    vectors INTEGER NOT NULL, size INTEGER NOT NULL, sha256 TEXT NOT NULL
+    first INTEGER PRIMARY KEY, last INTEGER NOT NULL, name TEXT NOT NULL, vectors INTEGER NOT NULL,
+    size INTEGER NOT NULL, sha256 TEXT NOT NULL
 );
-CREATE TABLE dead (first INTEGER PRIMARY KEY, last INTEGER NOT NULL, vectors INTEGER NOT NULL);
 """
-# Where documents are, beside their texts: after each commit all of this is read, and the texts
-# would be read with it (160 MB at a million sentences).
-PLACES: Final = (
-    "CREATE INDEX IF NOT EXISTS places ON documents (first_row, sentences, findable, id)"
-)
-# Stems (qa.words.stems): the ascii tokenizer takes them as they are in any script. Positions, which
-# nothing asks for, are kept all the same: without them FTS5 reads and splits the text of every
-# match again to score it (5.3 ms against 1.3 at 10 000 sentences, the same scores).
+# Terms (qa.store.terms): the ascii tokenizer takes them as they are in any script. Only the rows
+# that have a term are kept: the text of the terms would be as large as the documents' own.
 TERMS: Final = """
-CREATE VIRTUAL TABLE terms USING fts5 (bare, context, tokenize = "ascii tokenchars '.'")
+CREATE VIRTUAL TABLE terms USING fts5 (
+    stems, content = '', detail = none, columnsize = 0, tokenize = "ascii tokenchars '.:'"
+)
 """
 
 
@@ -97,7 +92,6 @@ def lay_out(db: Database) -> None:
     """Create the tables that are not there; inside a transaction."""
     for statement in filter(str.strip, SCHEMA.split(";\n")):
         db.run(statement)
-    db.run(PLACES)
     db.run(TERMS)
 
 

@@ -1,48 +1,41 @@
 """Both kinds of search on a store, each on exactly one commit of it.
 
-A commit's vectors are those of the segments (files), without the rows that were deleted since,
-and the tail: what is too new to be in a segment, read from SQLite. It knows nothing of how results
-are fused.
+The vectors of a commit are in parts: coarse ones from the files of a large store, and exact ones,
+held in memory, of what no file has. Those that are gone since a part was made are left out of it.
+It knows nothing of how results are fused.
 """
 
 from __future__ import annotations
 
-import json
-import math
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
 import numpy as np
 
 from qa.errors import IndexMismatch
+from qa.store import fulltext, terms
+from qa.store.blocks import Vectors
+from qa.store.contents import vectors_of
 from qa.store.faults import REEMBED
-from qa.store.read import OF_ROWS, Reader
+from qa.store.layout import NO_ROWS, Layout, Mask, Rows
+from qa.store.read import Reader
 from qa.store.segments import Segment, load
-from qa.store.vectors import Halves, Part, Rows, Vectors, View, exact_part
+from qa.store.vectors import Part, View, exact_part
 from qa.store.verify import problems
 
-# Weight of a match in a sentence's context (title, sentence before) against one in the sentence.
-_CONTEXT_WEIGHT: Final = 0.35
-_SCOPE: Final = "AND rowid BETWEEN ? AND ?"
-_IN_SPANS: Final = (
-    "AND +rowid IN (SELECT row FROM json_each(?) AS span CROSS JOIN sentences ON row "
-    "BETWEEN json_extract(span.value, '$[0]') AND json_extract(span.value, '$[1]'))"
-)
-_MATCH: Final = (
-    f"SELECT rowid, -bm25(terms, 1.0, {_CONTEXT_WEIGHT}) AS score FROM terms WHERE terms MATCH ?"
-)
-# FTS5's own: of a stem that half of the sentences have, or more.
-_COMMONEST: Final = 1e-6
-_MATCHES: Final = 20_000
-_WORDS: Final = (
-    "CREATE VIRTUAL TABLE IF NOT EXISTS temp.words USING fts5vocab ('main', 'terms', 'row')"
-)
-_COUNTS: Final = "SELECT term, doc FROM json_each(?) CROSS JOIN temp.words ON term = value"
-_SIZE: Final = "SELECT coalesce(sum(findable), 0) FROM documents"
-_SEGMENTS: Final = (
-    "SELECT first, last, name, exact, vectors, size, sha256 FROM segments ORDER BY first"
-)
+# Of all stems asked for: a match takes .3 µs, a million of them would take a third of a second.
+_MATCHES: Final = 200_000
+_SEGMENTS: Final = "SELECT first, last, name, vectors, size, sha256 FROM segments ORDER BY first"
+# In smaller stores a second thread costs more than it saves.
+_TOGETHER: Final = 20_000
+# Vectors in one exact part; the last one is made anew with what is new while it is smaller than
+# this share of that.
+_PART_ROWS: Final = 32_768
+_GROWING: Final = 8
 
 
 class Searcher(Reader):
@@ -52,16 +45,15 @@ class Searcher(Reader):
         super().__init__(folder, wait_s)
         self._newest: tuple[int, View] | None = None
         self._parts: dict[str, Part] = {}
-        self._tail: tuple[Rows, Halves] | None = None
+        self._exact: tuple[Part, ...] = ()
         # The encoder that searches and its dimension; None: whichever the index is for.
         self._made_for: tuple[str, int] | None = None
 
     def size(self, documents: Collection[str] | None = None) -> int:
         """Return how many sentences can be found, in some documents or in all."""
-        if documents is None:
-            return self._hold("size", "", lambda: int(self._db.run(_SIZE)[0][0]))
-        spans = self._spans()
-        return sum(spans[one].findable for one in set(documents) & spans.keys())
+        layout = self._layout()
+        mask = _mask(layout, documents)
+        return layout.size if mask is None else layout.size_of(mask)
 
     def search_dense(
         self, vector: Vectors, top_k: int, documents: Collection[str] | None = None
@@ -74,13 +66,43 @@ class Searcher(Reader):
         :return: (row, cosine), best first.
         """
         with self.reading():
-            spans = self._asked(documents)
-            within = None
-            if spans is not None:
-                within = np.concatenate(
-                    [np.empty(0, np.int64), *(np.arange(a, b + 1) for a, b in spans)]
-                )
-            return self._view().search(vector, top_k, within, self._exactly)
+            return self._view().search(vector, top_k, self._within(documents), self._exactly)
+
+    def search(
+        self,
+        vector: Vectors,
+        stems: Collection[str],
+        top_k: int,
+        documents: Collection[str] | None = None,
+    ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Return what :meth:`search_dense` and :meth:`search_lexical` do, both of one commit.
+
+        In a large store they run at the same time: FAISS and SQLite leave Python to others.
+        """
+        with self.reading():
+            if self.size() < _TOGETHER:
+                dense = self.search_dense(vector, top_k, documents)
+                return dense, self.search_lexical(stems, top_k, documents)
+            view = self._view()
+            asked = self._helper.submit(view.propose, vector, top_k, self._within(documents))
+            lexical = self.search_lexical(stems, top_k, documents)
+            return view.settle(asked.result(), top_k, self._exactly), lexical
+
+    @cached_property
+    def _helper(self) -> ThreadPoolExecutor:
+        return ThreadPoolExecutor(2, thread_name_prefix="qa-search")
+
+    def close(self) -> None:
+        """Close all connections; calling it twice is fine."""
+        if "_helper" in self.__dict__:
+            self._helper.shutdown()
+        super().close()
+
+    def _within(self, documents: Collection[str] | None) -> Rows | None:
+        """Return the rows of the documents that can be found; None when it is all."""
+        layout = self._layout()
+        mask = _mask(layout, documents)
+        return None if mask is None else layout.rows_at(np.flatnonzero(mask & (layout.words > 0)))
 
     def search_lexical(
         self, stems: Collection[str], top_k: int, documents: Collection[str] | None = None
@@ -90,53 +112,29 @@ class Searcher(Reader):
         How rare a stem is counts in the documents asked. Where the stems stand in very many
         sentences, the rarest of them are searched for.
         """
-        if not stems:
-            return []
         with self.reading():
-            spans = self._asked(documents)
-            # Sorted, since the score is a sum of floats and must not depend on the order of a set.
-            rare = sorted(self._rare(set(stems), spans))
-            if spans is not None:
-                return self._search_words_in(spans, rare, top_k, self.size(documents))
-            match = " OR ".join(f'"{stem}"' for stem in rare)
-            return self._db.run(f"{_MATCH} ORDER BY score DESC, rowid LIMIT ?", match, top_k)
+            layout = self._layout()
+            mask = _mask(layout, documents)
+            first, last, looked_at = 0, fulltext.LAST_ROW, layout.size
+            if mask is not None:
+                places = np.flatnonzero(mask)
+                if not len(places):
+                    return []
+                first, last = layout.rows_at(places[[0, -1]]).tolist()
+                looked_at = last - first + 1
 
-    def _search_words_in(
-        self, spans: list[tuple[int, int]], stems: list[str], top_k: int, size: int
-    ) -> list[tuple[int, float]]:
-        """Search the spans, which hold ``size`` sentences.
+            def rows_of(asked: Sequence[str]) -> list[Rows]:
+                return fulltext.rows_of(self._db, asked, first, last)
 
-        FTS5 weighs a stem by its rarity in the whole store: each is searched for by itself, and the
-        weight replaced.
-        """
-        one = len(spans) == 1
-        within = _SCOPE if one else _IN_SPANS
-        values: tuple[object, ...] = spans[0] if one else (json.dumps(spans),)
-        counts = self._counts(stems)
-        scores: dict[int, float] = {}
-        for stem in stems:
-            found = self._db.run(f"{_MATCH} {within}", f'"{stem}"', *values)
-            if found:
-                weight = _rarity(len(found), size) / _rarity(counts.get(stem, 0), self.size())
-                for row, score in found:
-                    scores[row] = scores.get(row, 0.0) + weight * score
-        return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))[:top_k]
+            wanted = self._rare(set(stems)) if looked_at > _MATCHES else stems
+            return terms.score(wanted, layout, rows_of, top_k, mask)
 
-    def _counts(self, stems: Collection[str]) -> dict[str, int]:
-        """Return in how many sentences of the store each stem stands; none is left out."""
-        self._db.run(_WORDS)
-        return dict(self._db.run(_COUNTS, json.dumps(sorted(stems))))
-
-    def _rare(self, stems: Collection[str], spans: list[tuple[int, int]] | None) -> list[str]:
-        """Return the rarest stems that stand in `_MATCHES` sentences together, one at least.
-
-        Scoring a sentence takes a microsecond or two: a million of them would take seconds. In one
-        span all of them are, since nothing outside is looked at.
-        """
-        looked_at = spans[0][1] - spans[0][0] if spans and len(spans) == 1 else self.size()
-        if looked_at <= _MATCHES:
-            return list(stems)
-        counted = self._counts(stems)
+    def _rare(self, stems: Collection[str]) -> list[str]:
+        """Return the rarest stems that stand in `_MATCHES` sentences together, one at least."""
+        asked = [term for stem in stems for term in (stem, terms.HEAD + stem)]
+        counted: Counter[str] = Counter()
+        for term, count in fulltext.counts(self._db, asked).items():
+            counted[term.removeprefix(terms.HEAD)] += count
         kept: list[str] = []
         matches = 0
         for count, stem in sorted((count, stem) for stem, count in counted.items()):
@@ -145,16 +143,6 @@ class Searcher(Reader):
                 break
             kept.append(stem)
         return kept or list(stems)
-
-    def _asked(self, documents: Collection[str] | None) -> list[tuple[int, int]] | None:
-        """Return the first and last rows of some documents, rising; None when it is all of them."""
-        if documents is None:
-            return None
-        spans, wanted = self._spans(), set(documents)
-        if len(wanted) >= len(spans) and wanted >= spans.keys():
-            return None
-        found = (span for document_id, span in spans.items() if document_id in wanted)
-        return [(span.first, span.first + span.count - 1) for span in found if span.count]
 
     def _view(self) -> View:
         """Return the vectors of the commit that this thread sees."""
@@ -184,10 +172,8 @@ class Searcher(Reader):
         self._check_encoder()  # another program may have changed it
         segments = self._segments()
         parts = [self._part(segment) for segment in segments]
-        tail = self._read_tail(segments[-1].last if segments else 0)
-        spans = self._db.run("SELECT first, last FROM dead ORDER BY first")
-        dead = [np.empty(0, np.int64), *(np.arange(a, b + 1) for a, b in spans)]
-        return View.of([*parts, tail], np.concatenate(dead))
+        rows = self._layout().rows
+        return View.of([*parts, *self._exact_parts(_outside(rows, segments))], rows)
 
     def _segments(self) -> list[Segment]:
         return [Segment(*row) for row in self._db.run(_SEGMENTS)]
@@ -202,28 +188,41 @@ class Searcher(Reader):
         return part
 
     def _part_between(self, first: int, last: int) -> Part:
-        return exact_part(*self._exact_vectors("row BETWEEN ? AND ?", first, last))
+        """Return the vectors of a span of whole documents, as SQLite has them."""
+        found = self._layout().rows
+        rows = found[slice(*np.searchsorted(found, [first, last + 1]))]
+        pieces = vectors_of(self._db, first, last, self._dim, len(rows))
+        try:
+            return exact_part(rows, self._dim, pieces)
+        except ValueError as error:
+            raise self._harmed(rows) from error
 
-    def _read_tail(self, sealed: int) -> Part:
-        """Return the vectors that no segment holds; those read before are not read again."""
-        found = self._db.run("SELECT row FROM vectors WHERE row > ? ORDER BY row", sealed)
-        rows = np.array([row for (row,) in found], dtype=np.int64)
-        before, halves = self._tail or (rows[:0], None)
-        kept = np.isin(before, rows, assume_unique=True)
-        fresh = rows[rows > before[-1]] if len(before) else rows
-        if halves is None or not kept.any() or kept.sum() + len(fresh) < len(rows):
-            rows, halves = self._exact_vectors("row > ?", sealed)
-        elif len(fresh):
-            added = self._exact_vectors("row >= ?", int(fresh[0]))[1]
-            halves = np.concatenate([halves[kept], added])
-        else:
-            halves = halves[kept]
-        if not self._db.is_writing:  # what is not committed may be undone, and its rows reused
-            self._tail = (rows, halves)
-        return exact_part(rows, halves)
+    def _exact_parts(self, rows: Rows) -> tuple[Part, ...]:
+        """Return exact parts that have all of the rows; what was read before is not read again."""
+        kept: list[Part] = []
+        for part in self._exact:
+            mask = part.mask(rows)
+            if 2 * mask.sum() >= len(part) > _PART_ROWS // _GROWING:
+                kept.append(part)
+        before = np.sort(np.concatenate([NO_ROWS, *(part.rows for part in kept)]))
+        missing = rows[~np.isin(rows, before, assume_unique=True)] if len(before) else rows
+        parts = (*kept, *self._read_parts(missing))
+        if not self._db.is_writing:  # what is not committed may be undone, and its rows used again
+            self._exact = parts
+        return parts
+
+    def _read_parts(self, rows: Rows) -> list[Part]:
+        """Return exact parts of rows; those of neighbouring documents are read at one go."""
+        layout = self._layout()
+        if not layout.is_run(rows):
+            pieces = (rows[at : at + _PART_ROWS] for at in range(0, len(rows), _PART_ROWS))
+            return [self._exactly(piece) for piece in pieces]
+        firsts = np.unique(layout.ordinals(rows[::_PART_ROWS])[0]).tolist()
+        ends = [*(first - 1 for first in firsts[1:]), int(rows[-1])]
+        return [self._part_between(*span) for span in zip(firsts, ends, strict=True)]
 
     def _exactly(self, rows: Rows) -> Part:
-        return exact_part(*self._exact_vectors(OF_ROWS, json.dumps(rows.tolist())))
+        return exact_part(rows, self._dim, [self._vectors(rows)])
 
     def check(self, *, deep: bool = False) -> list[str]:
         """Return what is wrong with the index, one sentence each; ``deep`` reads everything."""
@@ -231,7 +230,17 @@ class Searcher(Reader):
             return problems(self._db, self.folder, self._segments(), deep=deep)
 
 
-def _rarity(count: int, size: int) -> float:
-    """Return BM25's weight of a stem that ``count`` of ``size`` sentences have, as FTS5 has it."""
-    weight = math.log((max(size - count, 0) + 0.5) / (count + 0.5))
-    return weight if weight > 0 else _COMMONEST
+def _mask(layout: Layout, documents: Collection[str] | None) -> Mask | None:
+    """Return which places are of the documents; None when it is all of them."""
+    spans = None if documents is None else layout.asked(documents)
+    return None if spans is None else layout.mask(spans)
+
+
+def _outside(rows: Rows, segments: Sequence[Segment]) -> Rows:
+    """Return the rows, rising, that are in none of the segments."""
+    kept, at = [NO_ROWS], 0
+    for segment in segments:
+        first, last = np.searchsorted(rows, [segment.first, segment.last + 1]).tolist()
+        kept.append(rows[at:first])
+        at = last
+    return np.concatenate([*kept, rows[at:]])

@@ -1,8 +1,8 @@
-"""Files of vectors: each holds the rows of a span, is written once, whole or not at all.
+"""Files of coarse vectors: each holds the rows of a span, is written once, whole or not at all.
 
 They are derived: whatever happens to one, the vectors in SQLite make it anew without the encoder.
 A file is used only when every byte of it has the checksum that SQLite recorded (1.5 GB/s: a
-million sentences take .1 s). The row numbers come first, then the FAISS index.
+million sentences take .1 s). A bit for each row of the span comes first, then the FAISS index.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ class Segment:
     first: int
     last: int
     name: str
-    exact: bool
     vectors: int
     size: int
     sha256: str
@@ -39,7 +38,9 @@ def save(part: Part, span: tuple[int, int], folder: Path, generation: int) -> Se
     """Write a part as the file of a span of rows, and wait until the disk has it."""
     import faiss
 
-    content = part.rows.astype("<i8").tobytes() + faiss.serialize_index(part.index).tobytes()
+    there = np.zeros(span[1] - span[0] + 1, dtype=np.bool_)
+    there[part.rows - span[0]] = True
+    content = np.packbits(there).tobytes() + faiss.serialize_index(part.index).tobytes()
     path = folder / f"vectors-{generation:08d}-{span[0]}.faiss"
     temporary = path.with_suffix(path.suffix + _TEMPORARY)
     with temporary.open("wb") as file:
@@ -49,7 +50,7 @@ def save(part: Part, span: tuple[int, int], folder: Path, generation: int) -> Se
     os.replace(temporary, path)
     _sync_folder(folder)
     digest = hashlib.sha256(content).hexdigest()
-    return Segment(*span, path.name, part.exact, len(part), len(content), digest)
+    return Segment(*span, path.name, len(part), len(content), digest)
 
 
 def load(folder: Path, segment: Segment) -> Part | None:
@@ -63,9 +64,10 @@ def load(folder: Path, segment: Segment) -> Part | None:
     if hashlib.sha256(content).hexdigest() != segment.sha256:
         return None
     data = np.frombuffer(content, dtype=np.uint8)
-    end = 8 * segment.vectors
-    index = faiss.deserialize_index(data[end:])
-    return Part(data[:end].view("<i8").astype(np.int64), index, segment.exact)
+    count = segment.last - segment.first + 1
+    end = -(-count // 8)
+    rows = segment.first + np.flatnonzero(np.unpackbits(data[:end], count=count))
+    return Part(rows, faiss.deserialize_index(data[end:]), exact=False)
 
 
 def damage(folder: Path, segment: Segment) -> str:

@@ -1,14 +1,13 @@
-"""Vectors of length 1 as SQLite keeps them, and parts of them in FAISS for searching.
+"""Parts of a store's vectors in FAISS for searching.
 
-SQLite keeps 16-bit floats with a checksum: cosines move by about 1e-5, and everything is half as
-large. An exact part scores these very numbers; a coarse part keeps 4 bits for every two of them
-and only proposes candidates, which an exact part then scores. It knows nothing of files or SQLite.
+An exact part scores the very numbers that SQLite has; a coarse part keeps 4 bits for every two of
+them and only proposes candidates, which an exact part then scores. It knows nothing of files or
+SQLite.
 """
 
 from __future__ import annotations
 
 import os
-import zlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -16,16 +15,14 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from qa.store.blocks import Halves, Vectors
+from qa.store.layout import NO_ROWS, Mask, Rows
+
 if TYPE_CHECKING:
     import faiss
 
-Vectors = npt.NDArray[np.float32]
-Halves = npt.NDArray[np.float16]
-Rows = npt.NDArray[np.int64]
-Mask = npt.NDArray[np.bool_]
 Scored = tuple[Rows, npt.NDArray[np.float32]]
 
-_CRC_BYTES: Final = 4
 # Equal texts have equal cosines whatever else is searched: float32 noise is below this.
 _DECIMALS: Final = 6
 # 2048 vectors and 6 rounds train as well as twice of each (docs/decisions/0009).
@@ -35,27 +32,6 @@ _TRAINED_ON, _ROUNDS = 2048, 6
 _FEWEST_PROPOSED: Final = 400
 # Below this share of a coarse part every wanted vector is a candidate.
 _FEW: Final = 8
-
-
-def pack(vectors: Vectors) -> list[bytes]:
-    """Return each row of (n, dim) float32 as SQLite keeps it."""
-    halves = np.ascontiguousarray(vectors, dtype="<f2")
-    return [one + zlib.crc32(one).to_bytes(_CRC_BYTES, "little") for one in map(bytes, halves)]
-
-
-def unpack(blobs: Sequence[bytes], dim: int) -> Halves:
-    """Return (n, dim) float16.
-
-    :raises ValueError: a vector is not what was written; its place in ``blobs`` is the argument.
-    """
-    size = 2 * dim
-    for place, blob in enumerate(blobs):
-        if len(blob) != size + _CRC_BYTES or zlib.crc32(blob[:size]) != int.from_bytes(
-            blob[size:], "little"
-        ):
-            raise ValueError(place)
-    joined = np.frombuffer(b"".join(blobs), dtype=np.uint8).reshape(len(blobs), size + _CRC_BYTES)
-    return np.ascontiguousarray(joined[:, :size]).view("<f2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +48,14 @@ class Part:
     def mask(self, wanted: Rows) -> Mask:
         """Return which of the part's rows are in ``wanted`` (rising)."""
         found = wanted[slice(*np.searchsorted(wanted, [self.rows[0], self.rows[-1] + 1]))]
+        if len(found) == len(self) and np.array_equal(found, self.rows):
+            return np.ones(len(self), dtype=np.bool_)
         return np.isin(self.rows, found, assume_unique=True)
+
+    def left(self, alive: Rows) -> Mask | None:
+        """Return which of the part's rows are still there; None: all of them."""
+        mask = self.mask(alive)
+        return None if mask.all() else mask
 
     def search(self, query: Vectors, top_k: int, mask: Mask | None) -> Scored:
         """Return rows and cosines of the best: exact ones, or a coarse part's candidates.
@@ -109,20 +92,29 @@ class Part:
         # One question is one thread's work; more threads only wait for each other (9 ms against 1).
         faiss.omp_set_num_threads(1)
         if top_k <= 0:
-            return np.empty(0, np.int64), np.empty(0, np.float32)
+            return NO_ROWS, np.empty(0, np.float32)
         cosines, places = self.index.search(query, top_k, params=only)
         found = places[0] >= 0
         return places[0][found], cosines[0][found]
 
 
-def exact_part(rows: Rows, halves: Halves) -> Part:
-    """Make a part that scores (n, dim) float16 vectors exactly."""
+def exact_part(rows: Rows, dim: int, pieces: Iterable[Halves]) -> Part:
+    """Make a part that scores vectors exactly.
+
+    :param rows: (n,) rising.
+    :param dim: of the vectors.
+    :param pieces: (k, dim) float16 arrays of n vectors together; one is in memory at a time.
+    """
     import faiss
 
     kind = faiss.ScalarQuantizer.QT_fp16
-    index = faiss.IndexScalarQuantizer(halves.shape[1], kind, faiss.METRIC_INNER_PRODUCT)
-    codes = np.ascontiguousarray(halves, dtype="<f2").view(np.uint8).ravel()
-    faiss.copy_array_to_vector(codes, index.codes)
+    index: Any = faiss.IndexScalarQuantizer(dim, kind, faiss.METRIC_INNER_PRODUCT)
+    index.codes.resize(len(rows) * 2 * dim)
+    codes = faiss.rev_swig_ptr(index.codes.data(), len(rows) * 2 * dim).view("<f2")
+    at = 0
+    for piece in pieces:
+        codes[at : at + piece.size] = piece.ravel()
+        at += piece.size
     index.ntotal = len(rows)
     return Part(rows, index, exact=True)
 
@@ -146,16 +138,24 @@ def coarse_part(part: Part) -> Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Proposals:
+    """What the parts found for a query: exact scores, and the rows of candidates."""
+
+    query: Vectors
+    scored: Sequence[Scored]
+    candidates: Sequence[Rows]
+
+
+@dataclass(frozen=True, slots=True)
 class View:
     """All vectors of one commit: parts, and which of their rows are left (None: all)."""
 
     parts: tuple[tuple[Part, Mask | None], ...]
 
     @classmethod
-    def of(cls, parts: Iterable[Part], dead: Rows) -> View:
-        """Put parts together, without the rows ``dead`` (rising)."""
-        masks = [(part, part.mask(dead)) for part in parts if len(part)]
-        return cls(tuple((part, ~mask if mask.any() else None) for part, mask in masks))
+    def of(cls, parts: Iterable[Part], alive: Rows) -> View:
+        """Put parts together, without their rows that are not in ``alive`` (rising)."""
+        return cls(tuple((part, part.left(alive)) for part in parts if len(part)))
 
     def search(
         self,
@@ -172,6 +172,10 @@ class View:
         :param exactly: gives an exact part of the rows that a coarse part proposed.
         :return: row numbers with exact cosines.
         """
+        return self.settle(self.propose(vector, top_k, within), top_k, exactly)
+
+    def propose(self, vector: Vectors, top_k: int, within: Rows | None) -> Proposals:
+        """Return what :meth:`settle` takes: the part of a search that reads no database."""
         query = np.ascontiguousarray(vector, dtype=np.float32).reshape(1, -1)
         scored: list[Scored] = []
         proposed: list[Scored] = []
@@ -181,9 +185,16 @@ class View:
             if mask is None or mask.any():
                 found = part.search(query, top_k if part.exact else count, mask)
                 (scored if part.exact else proposed).append(found)
-        if candidates := _leading(proposed, count):
-            rows = np.sort(np.concatenate(candidates))
-            scored.append(exactly(rows).search(query, top_k, None))
+        return Proposals(query, scored, _leading(proposed, count))
+
+    def settle(
+        self, proposals: Proposals, top_k: int, exactly: Callable[[Rows], Part]
+    ) -> list[tuple[int, float]]:
+        """Score the candidates exactly and return the ``top_k`` best (row, cosine)."""
+        scored = list(proposals.scored)
+        if proposals.candidates:
+            rows = np.sort(np.concatenate(proposals.candidates))
+            scored.append(exactly(rows).search(proposals.query, top_k, None))
         return _best(scored, top_k)
 
 
@@ -200,13 +211,13 @@ def _leading(proposed: Sequence[Scored], count: int) -> list[Rows]:
     return [np.union1d(rows[best], rows[certain])]
 
 
-def _best(scored: Iterable[Scored], top_k: int) -> list[tuple[int, float]]:
-    pairs = [
-        (int(row), round(float(cosine), _DECIMALS))
-        for rows, cosines in scored
-        for row, cosine in zip(rows, cosines, strict=True)
-    ]
-    return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))[: max(top_k, 0)]
+def _best(scored: Sequence[Scored], top_k: int) -> list[tuple[int, float]]:
+    if not scored or top_k <= 0:
+        return []
+    rows = np.concatenate([found[0] for found in scored])
+    cosines = np.concatenate([found[1] for found in scored]).astype(np.float64).round(_DECIMALS)
+    order = np.lexsort((rows, -cosines))[:top_k]
+    return list(zip(rows[order].tolist(), cosines[order].tolist(), strict=True))
 
 
 def _only(mask: Mask | None) -> faiss.SearchParameters | None:

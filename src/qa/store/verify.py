@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
+import zlib
+from collections import deque
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
+
+import numpy as np
 
 from qa.errors import QAError
+from qa.store import contents
 from qa.store.database import Database
 from qa.store.faults import REBUILD, REEMBED
-from qa.store.records import terms as terms_of
-from qa.store.records import text_digest, to_document, to_sentence
+from qa.store.fulltext import rows_of, vocabulary
+from qa.store.layout import Layout
+from qa.store.records import text_digest, to_document
 from qa.store.segments import Segment, damage
-from qa.store.vectors import unpack
 from qa.types import Document
 
 _DOCUMENTS: Final = (
-    "SELECT id, title, text, pages, notices, text_sha256, first_row, sentences, findable "
-    "FROM documents ORDER BY first_row"
+    "SELECT id, title, text, pages, notices, text_sha256, sentences FROM documents ORDER BY id"
 )
-_SENTENCES: Final = (
-    "SELECT row, first, last, heading, context, check_sum, vector, c0, c1 "
-    "FROM sentences LEFT JOIN vectors USING (row) LEFT JOIN terms_content ON id = row "
-    "WHERE row BETWEEN ? AND ? ORDER BY row"
+_COUNTS: Final = (
+    ("spans", "SELECT count(*) FROM spans", "SELECT count(*) FROM documents"),
+    (
+        "sentences",
+        "SELECT coalesce(sum(length(words) / 2 - 2), 0) FROM spans",
+        "SELECT coalesce(sum(sentences), 0) FROM documents",
+    ),
 )
 
 
 def problems(db: Database, folder: Path, segments: Sequence[Segment], *, deep: bool) -> list[str]:
     """Return every problem found; the shallow check reads the vector files and counts only."""
-    found = [*_files(folder, segments), *_counts(db, segments)]
-    return [*found, *_database(db), *_documents(db)] if deep else found
-
-
-def _files(folder: Path, segments: Sequence[Segment]) -> list[str]:
     said = (damage(folder, segment) for segment in segments)
-    return [f"{one}; it is made anew from SQLite at the next opening" for one in said if one]
-
-
-def _counts(db: Database, segments: Sequence[Segment]) -> list[str]:
-    """Compare what the vector files hold with what the documents say."""
-    sealed = segments[-1].last if segments else 0
-    [(expected,)] = db.run(
-        "SELECT coalesce(sum(findable), 0) FROM documents WHERE first_row <= ?", sealed
-    )
-    [(dead,)] = db.run("SELECT coalesce(sum(vectors), 0) FROM dead")
-    found = sum(segment.vectors for segment in segments) - dead
-    if found == expected:
-        return []
-    return [f"the vector files hold {found} vectors instead of {expected}: {REEMBED}"]
+    found = [f"{one}; it is made anew from SQLite at the next opening" for one in said if one]
+    return [*found, *_database(db), *_documents(db)] if deep else found
 
 
 def _database(db: Database) -> Iterator[str]:
@@ -59,42 +49,68 @@ def _database(db: Database) -> Iterator[str]:
             db.run("INSERT INTO terms (terms) VALUES ('integrity-check')")
     except QAError as error:
         yield f"SQLite: {error.__cause__}: {REBUILD}"
-    for table, column in (("sentences", "sentences"), ("vectors", "findable")):
-        [(rows,)] = db.run(f"SELECT count(*) FROM {table}")
-        [(expected,)] = db.run(f"SELECT coalesce(sum({column}), 0) FROM documents")
-        if rows != expected:
-            yield f"{rows} {table} instead of {expected}: {REEMBED}"
+    for what, rows, wanted in _COUNTS:
+        [(found,)], [(expected,)] = db.run(rows), db.run(wanted)
+        if found != expected:
+            yield f"{found} {what} instead of {expected}: {REEMBED}"
 
 
 def _documents(db: Database) -> Iterator[str]:
     dim = int(db.run("SELECT value FROM meta WHERE key = 'dim'")[0][0])
-    for *columns, digest, first, sentences, findable in db.run(_DOCUMENTS):
-        document = to_document(tuple(columns))
-        if text_digest(document.text) != digest:
-            yield f"the stored text of {document.id!r} has changed: {REBUILD}"
-            continue
-        rows = db.run(_SENTENCES, first, first + sentences - 1)
-        said = _sentences(document, rows, findable, dim)
-        if said:
-            yield f"{document.id!r}: {said}: {REEMBED}"
-
-
-def _sentences(document: Document, rows: Sequence[tuple[Any, ...]], findable: int, dim: int) -> str:
-    """Return what is wrong with a document's sentences, search terms or vectors, or nothing."""
-    vectors = []
-    for place, (_, *columns, vector, bare, context) in enumerate(rows):
+    expected: dict[int, int] = {}
+    for *columns, digest, sentences in db.run(_DOCUMENTS):
         try:
-            sentence = to_sentence(tuple(columns), place, document)
+            document = to_document(tuple(columns))
+            whole = text_digest(document.text) == digest
+        except ValueError:
+            whole = False
+        if not whole:
+            yield f"the stored text of {columns[0]!r} has changed: {REBUILD}"
+            continue
+        try:
+            expected |= _check(db, document, sentences, dim)
         except ValueError as error:
-            return f"{error} is not what was written"
-        if vector is not None:
-            vectors.append(vector)
-            if (bare, context) != (terms_of(sentence.text), terms_of(str(columns[3]))):
-                return f"the search terms of sentence {place} are not those of its text"
-    if len(vectors) != findable:
-        return f"{len(vectors)} vectors instead of {findable}"
+            yield f"{document.id!r}: {error}: {REEMBED}"
+    yield from _terms(db, expected)
+
+
+def _check(db: Database, document: Document, sentences: int, dim: int) -> dict[int, int]:
+    """Return the checksum of the search terms that each row of a document should have.
+
+    :raises ValueError: what is wrong with its sentences, search terms or vectors.
+    """
+    span = contents.span_of(db, document.id)
+    if span is None or len(span.places) != sentences:
+        raise ValueError(f"{len(span.places) if span else 0} of {sentences} sentences are left")
+    found = contents.indexed(document, span)
+    if contents.terms_sum(found.terms) != span.terms_sum:
+        raise ValueError("its search terms are not those of its text")
+    if not np.array_equal(found.words, span.words):
+        raise ValueError("what a search knows of its sentences is not what its text gives")
+    findable = int(np.count_nonzero(span.words))
+    deque(contents.vectors_of(db, span.first, span.last, dim, findable), maxlen=0)
+    return {span.first + place: _sum(text.split()) for place, text in found.terms}
+
+
+def _sum(found: Sequence[str]) -> int:
+    return sum(zlib.crc32(term.encode()) for term in found)
+
+
+def _terms(db: Database, expected: dict[int, int]) -> Iterator[str]:
+    """Compare what the full-text index has of each row with what it should have."""
     try:
-        unpack(vectors, dim)
-    except ValueError as error:
-        return f"vector {error} is not what was written"
-    return ""
+        layout = Layout.of(db.run(contents.SPANS))
+        found = np.zeros(len(layout.words), dtype=np.int64)
+        for term in vocabulary(db):
+            [rows] = rows_of(db, [term])
+            found[layout.places(rows)] += zlib.crc32(term.encode())
+    except (ValueError, QAError) as error:
+        yield f"the search terms cannot be read ({error}): {REEMBED}"
+        return
+    rows = np.array(list(expected), dtype=np.int64)
+    wanted = np.zeros(len(layout.words), dtype=np.int64)
+    wanted[layout.places(rows)] = list(expected.values())
+    wrong = np.flatnonzero(found != wanted)
+    owners = {layout.owner(int(row)) for row in layout.rows_at(wrong[:1000])}
+    for document_id in sorted({owner[0] for owner in owners if owner}):
+        yield f"{document_id!r}: its search terms are damaged: {REEMBED}"
