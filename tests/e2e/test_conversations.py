@@ -293,7 +293,7 @@ def test_the_fold_says_why(serve, visit) -> None:
         "1,834 read by the model · 212 computed · 37 written",
         "The text sent to the model was cut.",
         "search 0.12 s · in all 2.50 s",
-        "one statement was replaced by a quotation",
+        "One statement was replaced by a quotation",
         "score 1.00 · cited [1]",
     ):
         expect(why).to_contain_text(part)
@@ -448,7 +448,7 @@ def test_the_model_is_chosen_and_the_conversation_stays(serve, visit) -> None:
     button.click()
     expect(first).to_have_attribute("aria-checked", "true")
     page.get_by_role("menuitemradio", name="broken").click()
-    expect(page.locator(".qa-notes")).to_contain_text("cannot be loaded; choose another")
+    expect(page.locator(".qa-notes")).to_contain_text("The model 'broken' cannot be loaded")
     expect(page.locator(".qa-model")).to_contain_text("ollama · big")
     expect(page.locator("a.cite")).to_have_count(4)
 
@@ -515,12 +515,12 @@ def test_a_store_that_is_being_rebuilt_is_told_and_the_question_is_kept(serve, v
 
     page = visit(serve(Rebuilding({LEASE: "Le loyer est de 800 euros."}, refuses)))
     expect(page.get_by_role("alert").first).to_contain_text(
-        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+        "Un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
     )
     ask(page, "Combien ?")
     settled(page)
     expect(page.locator(".qa-exchange .qa-error")).to_contain_text(
-        "un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
+        "Un autre programme écrit dans l’index de '/srv/qa' ; réessayez"
     )
     expect(page.get_by_role("button", name="Réessayer")).to_be_visible()
 

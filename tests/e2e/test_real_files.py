@@ -158,7 +158,7 @@ def test_ollama_that_ends_in_mid_answer_leaves_the_proof_and_says_so_in_french(
         page = visit(serve(assistant))
         ask(page, TROOPS)
         settled(page)
-        expect(log(page)).to_contain_text("la réponse n’a pas été écrite jusqu’à sa fin")
+        expect(log(page)).to_contain_text("La réponse n’a pas été écrite jusqu’à sa fin")
         expect(log(page)).to_contain_text("s’est rompue au milieu de la réponse (peer closed)")
         page.locator("a.cite").first.click()
         expect(page.locator('[aria-current="true"]')).to_contain_text("2500 soldats")
