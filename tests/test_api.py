@@ -119,6 +119,24 @@ def test_a_body_that_is_too_large_is_refused(client, chunked):
     assert "larger than 1048576 bytes" in response.json()["error"]
 
 
+@pytest.mark.parametrize("path", ["/api/ask", "/api/stream"])
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        ("text/plain", b"Qui parle ?", "Content-Type: application/json"),
+        ("application/x-www-form-urlencoded", b"question=Qui", "Content-Type: application/json"),
+        ("multipart/form-data; boundary=x", b"--x--", "Content-Type: application/json"),
+        ("application/json", b'{"question": "\xff"}', "parsing the body"),
+        ("application/json", b'{"question": ' + b"[" * 100_000, "the body"),
+    ],
+)
+def test_a_body_of_another_kind_is_a_4xx_with_one_sentence(client, path, kind, body, says):
+    response = client.post(path, content=body, headers={"Content-Type": kind})
+    assert 400 <= response.status_code < 500
+    assert list(response.json()) == ["error"]
+    assert says in response.json()["error"]
+
+
 def silent(assistant, question):
     raise ModelUnavailable("no model is there; start one")
     yield

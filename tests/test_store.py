@@ -21,6 +21,7 @@ from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.sentences import split_sentences
 from qa.store import Origin, Store, erase, fuse
+from qa.store.faults import translated
 from qa.store.places import LINKED, Places
 from qa.store.terms import index as indexed
 from qa.types import Chunk, Document, Page, Sentence
@@ -584,6 +585,14 @@ def test_a_second_writer_waits_a_while_and_then_gets_a_clear_error(
             put(second, "c.txt", ["Une phrase."])
         put(second, "c.txt", ["Une phrase."])
     assert filled.size() == 5
+
+
+def test_an_index_that_is_being_made_anew_is_not_called_damaged(folder: Path) -> None:
+    with (
+        pytest.raises(QAError, match="is being made anew; try again in a moment"),
+        translated(folder),
+    ):
+        sqlite3.connect(":memory:").execute("SELECT id FROM documents")
 
 
 def test_threads_read_and_write_one_store(store: Store) -> None:

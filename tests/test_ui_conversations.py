@@ -69,6 +69,19 @@ def test_everybody_has_their_own_list(path: Path) -> None:
     assert kept.of("paul") == kept.of() == ()
 
 
+def test_only_its_owner_renames_and_deletes_a_conversation(path: Path) -> None:
+    kept = Conversations(path)
+    made = kept.begin("À moi ?", owner="anne")
+    kept.rename(made.id, "À Jean", "jean")
+    assert not kept.delete(made.id, "jean")
+    assert not kept.delete(made.id)
+    assert [one.name for one in kept.of("anne")] == ["À moi ?"]
+    kept.rename(made.id, "À Anne", "anne")
+    assert [one.name for one in kept.of("anne")] == ["À Anne"]
+    assert kept.delete(made.id, "anne")
+    assert kept.get(made.id) is None
+
+
 def test_a_name_is_one_line_of_limited_length(path: Path) -> None:
     kept = Conversations(path)
     made = kept.begin("un\n deux " + "mot " * 200)

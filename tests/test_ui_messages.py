@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa import errors
+from qa.store.faults import REBUILD, REEMBED
 from qa.ui.labels import LABELS
 from qa.ui.spoken import said, translated
 
@@ -153,3 +154,11 @@ def test_a_long_hostile_message_takes_no_time() -> None:
         said(part * 5000)
         said((part * 2000)[:2000])
     assert time.monotonic() - begin < 30
+
+
+def test_what_to_do_about_a_damaged_index_is_said_in_french() -> None:
+    for what in (REBUILD, REEMBED):
+        french = translated(f"the index in '/srv/qa' cannot be read (malformed): {what}")
+        assert french is not None
+        assert "qa index --re" in french
+        assert "the " not in french

@@ -2,7 +2,8 @@
 
 Milliseconds as the browser's own clock tells them, over a scripted assistant: what is timed is the
 page, not a model. Budgets: a click on a marker highlights within 100 ms among 2 000 sentences; the
-panel scrolls smoothly (most frames within 50 ms) through 20 000; the page can be used after 2 s.
+panel scrolls smoothly (most frames within 50 ms) through 20 000; the page can be used after 2 s:
+the question box is there, and the first document drawn.
 """
 
 from __future__ import annotations
@@ -24,6 +25,15 @@ from qa.ui import start
 from scripted import ScriptedAssistant
 
 CLICKS = 12
+# Playwright looks at growing intervals: the page itself notes when it can be used.
+_WHEN_USABLE = """
+const look = () => {
+  const box = document.querySelector('#qa-question textarea');
+  if (box && document.querySelector('.qa-document > *')) window.usable = performance.now();
+  else requestAnimationFrame(look);
+};
+look();
+"""
 _HIGHLIGHTED = "document.querySelector('[aria-current=\"true\"]')?.textContent"
 
 
@@ -109,9 +119,12 @@ def ask(page: Page, document: str, answers: int) -> list[float]:
 
 def measure(page: Page, url: str) -> dict[str, Any]:
     """Return the figures of one page."""
-    page.goto(url)
-    page.locator(".qa-document > *").first.wait_for(timeout=60_000)
-    figures: dict[str, Any] = {"page interactive": round(page.evaluate("performance.now()"))}
+    figures: dict[str, Any] = {}
+    page.add_init_script(_WHEN_USABLE)
+    for visit in ("first visit", "again"):
+        page.goto(url)
+        page.wait_for_function("window.usable", timeout=60_000)
+        figures[f"page interactive, {visit}"] = round(page.evaluate("window.usable"))
     for answers, document in enumerate(TEXTS):
         times = ask(page, document, answers)
         figures[f"click, {Path(document).stem[2:]}"] = {
@@ -133,7 +146,9 @@ def bench() -> dict[str, Any]:
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         sys.exit("the page is not measured without chromium: apt-get install chromium")
-    served = start(ScriptedAssistant(dict(TEXTS), scatter), port=0, announce=lambda line: None)
+    assistant = ScriptedAssistant(dict(TEXTS), scatter)
+    assistant.documents()  # splits the texts, which a real one has done when it opens
+    served = start(assistant, port=0, announce=lambda line: None)
     served.run_in_thread()
     try:
         with sync_playwright() as playwright:

@@ -269,7 +269,7 @@ def test_an_error_is_told_and_the_next_question_works(serve, visit) -> None:
     page = visit(serve(scripted))
     ask(page, "Combien de soldats ?")
     settled(page)
-    expect(log(page)).to_contain_text("the model stopped answering; start Ollama again")
+    expect(log(page)).to_contain_text("The model stopped answering; start Ollama again")
     scripted.script = answer
     ask(page, "Combien de soldats ?")
     settled(page, answers=2)
@@ -471,7 +471,7 @@ def test_the_model_and_its_warming_are_shown(serve, visit) -> None:
     model = page.locator(".qa-model")
     expect(model).to_contain_text("scripted · no model")
     expect(model).to_contain_text("lecture du document : 40 %")
-    expect(page.locator(".qa-notes")).to_contain_text("ollama pull x")
+    expect(page.locator(".qa-notes")).to_contain_text("Ollama pull x")
     scripted.warm_go.set()
     expect(model).not_to_contain_text("40 %")
 

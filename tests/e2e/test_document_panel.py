@@ -157,7 +157,7 @@ def test_the_list_says_what_is_known_of_each_document(serve, visit) -> None:
     page = visit(serve(scripted))
     show_list(page)
     expect(book(page, "bail")).to_contain_text("2 phrases · interrogé")
-    expect(book(page, "bail").locator(".qa-notice")).to_have_text("page 3 holds no text")
+    expect(book(page, "bail").locator(".qa-notice")).to_have_text("Page 3 holds no text")
     expect(book(page, "irak").locator(".qa-notice")).to_have_count(0)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -12,8 +13,11 @@ from test_chat_page import ask, box, highlighted, log, panel, settled
 from test_document_panel import reports, send, show_list
 
 from fakes import Reply, ScriptedModel
+from ollama_double import Fault, OllamaDouble
+from ollama_double import Reply as OllamaReply
 from qa.assistant import Assistant
 from qa.errors import ModelUnavailable
+from qa.llm.ollama import OllamaModel
 from serving import opened
 from test_bad_files import blank_pdf, locked_pdf
 from test_pipeline import TROOPS, says
@@ -158,11 +162,54 @@ def test_ollama_that_ends_in_mid_answer_leaves_the_proof_and_says_so_in_french(
         page = visit(serve(assistant))
         ask(page, TROOPS)
         settled(page)
-        expect(log(page)).to_contain_text("la réponse n’a pas été écrite jusqu’à sa fin")
+        expect(log(page)).to_contain_text("La réponse n’a pas été écrite jusqu’à sa fin")
         expect(log(page)).to_contain_text("s’est rompue au milieu de la réponse (peer closed)")
         page.locator("a.cite").first.click()
         expect(page.locator('[aria-current="true"]')).to_contain_text("2500 soldats")
         expect(page.get_by_role("button", name="Réessayer")).to_be_visible()
+
+
+class Dying(OllamaDouble):
+    """An Ollama server whose connection breaks while it writes its ``fatal``-th answer."""
+
+    fatal = 1
+
+    def note(self, method: str, path: str, body: Any) -> None:
+        super().note(method, path, body)
+        writes = path == "/api/chat" and body.get("messages") and not body.get("format")
+        if writes and body["options"].get("num_predict", 0) > 1:
+            self.fatal -= 1
+            if self.fatal == 0:
+                self.faults.append(Fault("cut_connection", after=3))
+
+
+def test_a_real_connection_that_breaks_in_mid_answer_keeps_the_proof_with_retry(
+    serve, visit, tmp_path: Path
+) -> None:
+    def writes(messages: list[dict[str, str]], body: dict[str, Any]) -> OllamaReply | str:
+        if body.get("format"):
+            return '{"ids":[1]}'
+        if body["options"].get("num_predict") == 1:
+            return OllamaReply("Oui", tops=({"Oui": -0.01, "Non": -5.0},))
+        return "Environ 2500 soldats en Irak."
+
+    with (
+        Dying("0.32.15", reply=writes) as server,
+        opened(tmp_path, OllamaModel(server.url, server.model)) as assistant,
+    ):
+        page = visit(serve(assistant))
+        ask(page, TROOPS)
+        settled(page)
+        expect(log(page)).to_contain_text("La réponse n’a pas été écrite jusqu’à sa fin")
+        expect(log(page)).to_contain_text("s’est rompue au milieu de la réponse")
+        page.locator("a.cite").first.click()
+        expect(page.locator('[aria-current="true"]')).to_contain_text("2500 soldats")
+        page.get_by_role("button", name="Réessayer").click()
+        expect(page.locator(".qa-statement .qa-text")).to_have_text(
+            ["Environ 2500 soldats en Irak."]
+        )
+        settled(page)
+        expect(log(page)).not_to_contain_text("jusqu’à sa fin")
 
 
 def test_questions_are_answered_while_a_file_is_being_indexed(

@@ -111,7 +111,10 @@ class Passwords:
 
 
 class Access:
-    """Let only requests with a known name and password pass; plain ASGI, for every route."""
+    """Let only requests with a known name and password pass, and note the name in their state.
+
+    Plain ASGI, for every route.
+    """
 
     def __init__(self, app: ASGIApp, *, passwords: Passwords) -> None:
         self._app = app
@@ -120,21 +123,23 @@ class Access:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer 401."""
-        if scope["type"] == "http" and not await self._may_pass(Headers(scope=scope)):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = _credentials(Headers(scope=scope).get("authorization", ""))
+        if given is None or not await self._may_pass(*given):
             response = refusal(401, "a name and a password are needed; check them and try again")
             response.headers["WWW-Authenticate"] = 'Basic realm="qa", charset="UTF-8"'
             await response(scope, receive, send)
             return
+        scope.setdefault("state", {})["user"] = given[0]
         await self._app(scope, receive, send)
 
-    async def _may_pass(self, headers: Headers) -> bool:
-        given = _credentials(headers.get("authorization", ""))
-        if given is None:
-            return False
-        if self._passwords.is_checked(*given):
+    async def _may_pass(self, name: str, password: str) -> bool:
+        if self._passwords.is_checked(name, password):
             return True
         async with self._checks:
-            return await asyncio.to_thread(self._passwords.accepts, *given)
+            return await asyncio.to_thread(self._passwords.accepts, name, password)
 
 
 def add_user(path: Path, name: str, password: str) -> None:

@@ -17,6 +17,7 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from starlette.exceptions import HTTPException
 
 from qa.api.guard import refusal
 from qa.api.protocol import Answering, DocumentSummary
@@ -50,6 +51,8 @@ class Question(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _has_whole_characters(cls, data: object) -> object:
+        if isinstance(data, bytes):  # a body that does not call itself JSON
+            raise ValueError("the body is no JSON; send it with Content-Type: application/json")
         try:
             json.dumps(data, ensure_ascii=False).encode()
         except UnicodeEncodeError as error:
@@ -128,6 +131,10 @@ def explain_errors(app: FastAPI) -> None:
     async def invalid(_: Request, error: RequestValidationError) -> JSONResponse:
         return refusal(422, _sentence(error))
 
+    @app.exception_handler(HTTPException)
+    async def unreadable(_: Request, error: HTTPException) -> JSONResponse:
+        return refusal(error.status_code, _sentenced(error.detail))
+
     @app.exception_handler(QAError)
     async def refused(_: Request, error: QAError) -> JSONResponse:
         return refusal(_STATUS.get(type(error), 503), str(error))
@@ -146,7 +153,12 @@ def _sentence(error: RequestValidationError) -> str:
         problem = f"is not JSON ({first['ctx']['error']} at character {first['loc'][-1]})"
         return f"the body {problem}; see /api/docs"
     place = ".".join(str(part) for part in first["loc"])
-    return f"{place!r}: {first['msg'][0].lower()}{first['msg'][1:]}; see /api/docs"
+    return f"{place!r}: {_sentenced(first['msg'].removeprefix('Value error, '))}"
+
+
+def _sentenced(message: str) -> str:
+    """Return a library's message as ours are: it begins small and says where to look."""
+    return f"{message[0].lower()}{message[1:]}; see /api/docs"
 
 
 async def _events(run: Run, request: Request) -> AsyncGenerator[Event]:

@@ -36,6 +36,11 @@ def _translate(error: sqlite3.Error, folder: Path) -> QAError:
         return QAError(
             f"another program is writing to the index in {where}; try again when it is done"
         )
+    if "no such table" in said:  # between the old index and the new one there is an empty file
+        return QAError(
+            f"the index in {where} is being made anew; try again in a moment, and if this stays, "
+            f"{REBUILD}"
+        )
     if "full" in said:
         return _disk_full(where)
     if (getattr(error, "sqlite_errorname", "") or "").startswith("SQLITE_IOERR"):

@@ -11,6 +11,7 @@ from qa.ui.conversations import Conversations
 from qa.ui.page import build, static, theme, translations
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Sessions
+from qa.ui.visitor import Visitors
 from qa.ui.warmup import Warmup
 
 _STYLES = ("page", "log", "panel", "narrow")
@@ -33,6 +34,8 @@ def with_page(
 ) -> FastAPI:
     """Return the application with the page at ``/``."""
     app = application(assistant, serving)
+    if serving.passwords is None:
+        app.add_middleware(Visitors)
     mounted: FastAPI = gr.mount_gradio_app(
         app,
         build(assistant, conversations, sessions, warmup, max_file_mb=max_file_mb),

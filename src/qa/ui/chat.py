@@ -23,6 +23,7 @@ from qa.ui.exchange import Exchange, Verdict, advance, fail, history, stop
 from qa.ui.protocol import ChatAssistant
 from qa.ui.session import Live, Session, Sessions
 from qa.ui.view import page_log, page_panel, talks_view
+from qa.ui.visitor import owner
 
 # A growing answer is stored this often, and with each statement that is checked.
 _SAVE_EVERY_S = 1.0
@@ -70,15 +71,15 @@ class Chat:
         """Give a conversation another name."""
         session = self._sessions.get(request.session_hash)
         with _told(session):
-            self._conversations.rename(str(event.id), clean(str(event.name)))
+            self._conversations.rename(str(event.id), clean(str(event.name)), owner(request))
         return self._shown(session, request)
 
     async def delete(self, request: gr.Request, event: gr.EventData) -> Shown:
         """Forget a conversation; the page that showed it shows a new one."""
         session = self._sessions.get(request.session_hash)
-        self._sessions.stop(str(event.id))
         with _told(session):
-            self._conversations.delete(str(event.id))
+            if self._conversations.delete(str(event.id), owner(request)):
+                self._sessions.stop(str(event.id))
         if session.conversation == str(event.id):
             await self._open(session, "")
         return self._shown(session, request)
@@ -118,7 +119,7 @@ class Chat:
             await self._open(session, wish.conversation)
         live = None
         with _told(session):
-            live = self._begin(session, wish, request.username or "")
+            live = self._begin(session, wish, owner(request))
         if live is None:
             if session.trouble:
                 yield self._shown(session, request)
@@ -198,7 +199,7 @@ class Chat:
     def _shown(self, session: Session, request: gr.Request) -> Shown:
         conversations: Sequence[Conversation] = ()
         with _told(session):
-            conversations = self._conversations.of(request.username or "")
+            conversations = self._conversations.of(owner(request))
         return (
             page_log(session),
             page_panel(session),

@@ -54,8 +54,8 @@ class Feedback:
 class Conversations:
     """The stored conversations. Safe to use from several threads and processes.
 
-    ``owner`` is the name that a person signed in with, empty without signing in: everybody sees
-    their own list. An id is random, and who knows it may read the conversation.
+    ``owner`` is a person or a browser, "" whoever sits at the machine: each sees, renames and
+    deletes their own. An id is random; who knows it may read the conversation and go on with it.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -87,14 +87,21 @@ class Conversations:
         )
         return made
 
-    def rename(self, id: str, name: str) -> None:
-        """Give a conversation another name; a blank one changes nothing."""
+    def rename(self, id: str, name: str, owner: str = "") -> None:
+        """Give a person's conversation another name; a blank one changes nothing."""
         if name.strip():
-            self._file.run("UPDATE conversations SET name = ? WHERE id = ?", _name(name), id)
+            self._file.run(
+                "UPDATE conversations SET name = ? WHERE id = ? AND owner = ?",
+                *(_name(name), id, owner),
+            )
 
-    def delete(self, id: str) -> None:
-        """Forget a conversation and everything in it."""
-        self._file.run("DELETE FROM conversations WHERE id = ?", id)
+    def delete(self, id: str, owner: str = "") -> bool:
+        """Forget a person's conversation and everything in it; return whether it was theirs."""
+        with self._file.writing() as database:
+            gone = database.execute(
+                "DELETE FROM conversations WHERE id = ? AND owner = ?", (id, owner)
+            )
+        return gone.rowcount > 0
 
     def exchanges(self, id: str) -> tuple[Exchange, ...]:
         """Return a conversation's exchanges, oldest first, without those that were asked anew.

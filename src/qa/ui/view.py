@@ -46,11 +46,7 @@ def page_log(session: Session) -> View:
 
 def page_panel(session: Session) -> View:
     """Return the document panel of a page as it is now."""
-    return {
-        "documents": shelf_view(session.documents),
-        "opened": session.opened,
-        **marks_view(session.exchanges),
-    }
+    return {"opened": session.opened, **marks_view(session.exchanges)}
 
 
 def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -> View:

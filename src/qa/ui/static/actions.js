@@ -54,7 +54,7 @@ function actions(item) {
 function question(item) {
   if (item.editing) return form(item);
   return make("p", { class: "qa-question", dir: "auto" },
-    make("span", { class: "qa-hidden" }, `${WORDS.you} : `), make("bdi", {}, item.question));
+    make("span", { class: "qa-hidden" }, `${WORDS.you}${COLON}`), make("bdi", {}, item.question));
 }
 
 function form(item) {

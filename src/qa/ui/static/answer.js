@@ -3,7 +3,7 @@ const cite = (citation, from) =>
   document.dispatchEvent(new CustomEvent("qa-cite", { detail: { citation, from } }));
 
 function marker(citation, support) {
-  const name = `[${citation.number}] ${WORDS.source} : ${plain(where(citation))}, ${WORDS[support]}`;
+  const name = `[${citation.number}] ${WORDS.source}${COLON}${plain(where(citation))}, ${WORDS[support]}`;
   const link = make("a", { class: `cite ${support}`, href: "#", "aria-label": name }, `[${citation.number}]`);
   link.addEventListener("click", (event) => {
     event.preventDefault();
@@ -40,14 +40,14 @@ function rest(item) {
     node.append(make("p", { class: "qa-aside" }, WORDS.nearest));
     node.append(make("ul", { class: "qa-nearest" }, ...item.nearest.map((one) => quote(one))));
   }
-  for (const notice of item.notices) node.append(make("p", { class: "qa-notice" }, inWords(notice)));
+  for (const notice of item.notices) node.append(make("p", { class: "qa-notice" }, sentenceOf(notice)));
   return node;
 }
 
 function ending(item) {
   if (item.state === "failed") {
     const cut = item.begun ? [make("strong", { class: "qa-cut" }, WORDS.incomplete), " "] : [];
-    return make("p", { class: "qa-error" }, ...cut, make("bdi", {}, inWords(item.error) || WORDS.failed));
+    return make("p", { class: "qa-error" }, ...cut, make("bdi", {}, sentenceOf(item.error) || WORDS.failed));
   }
   if (item.state === "stopped") return make("p", { class: "qa-aside qa-cut" }, WORDS.stopped);
   if (item.state === "thinking") return make("p", { class: "qa-aside qa-wait" }, WORDS.thinking);

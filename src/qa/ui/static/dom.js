@@ -1,6 +1,7 @@
 // Shared by both scripts. Every string reaches the page through textContent or an attribute; never as HTML.
 const LANGUAGE = (preferences.get("language") ?? navigator.language ?? "en").toLowerCase().startsWith("fr") ? "fr" : "en";
 const WORDS = props.labels[LANGUAGE];
+const COLON = LANGUAGE === "fr" ? "\u00a0: " : ": ";
 document.documentElement.lang = LANGUAGE;
 
 // Characters that turn the reading direction around: harmless in isolated elements, not in attributes.
@@ -8,6 +9,8 @@ const plain = (text) => String(text).replace(/[\u061c\u200e\u200f\u202a-\u202e\u
 
 // What the server said, in the page's language; it comes in each of them.
 const inWords = (message) => message[LANGUAGE];
+// … as a sentence of its own: messages begin small, since they may follow a colon.
+const sentenceOf = (message) => inWords(message).replace(/^\p{Ll}/u, (letter) => letter.toLocaleUpperCase(LANGUAGE));
 
 function make(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);

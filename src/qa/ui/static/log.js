@@ -77,7 +77,7 @@ function show() {
   const low = turns.scrollHeight - turns.scrollTop - turns.clientHeight < 80;
   const latest = String(view.exchanges.at(-1)?.key);
   const asked = latest !== LIST.lastElementChild?.dataset.key;
-  const troubles = [view.gone ? WORDS.gone : "", inWords(view.trouble)].filter(Boolean);
+  const troubles = [view.gone ? WORDS.gone : "", sentenceOf(view.trouble)].filter(Boolean);
   reconcile(TROUBLE, troubles, (line) => make("p", { class: "qa-error", role: "alert" }, line));
   START.replaceChildren(...start(view));
   reconcile(LIST, view.exchanges.map((one) => ({ ...one, editing: one.key === editing })), exchange);

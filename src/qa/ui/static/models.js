@@ -3,7 +3,7 @@ const model = element.querySelector(".qa-model");
 const notes = element.querySelector(".qa-notes");
 const modelButton = make("button", { type: "button", class: "qa-model-button" });
 const modelName = make("bdi", {});
-modelButton.append(make("span", { class: "qa-hidden" }, `${WORDS.choose_model} : `), modelName);
+modelButton.append(make("span", { class: "qa-hidden" }, `${WORDS.choose_model}${COLON}`), modelName);
 const modelState = make("span", { class: "qa-model-state", role: "status" });
 model.append(modelButton, modelState);
 let modelError = "";
@@ -11,7 +11,7 @@ let modelError = "";
 async function use(chosen) {
   modelState.textContent = "";
   try {
-    modelError = inWords((await server.use_model(chosen.id)).error);
+    modelError = sentenceOf((await server.use_model(chosen.id)).error);
     if (!modelError) say(plain(`${WORDS.model_set} ${chosen.name}`));
   } catch {
     modelError = WORDS.failed;
@@ -51,7 +51,7 @@ async function status() {
   model.classList.toggle("qa-wait", warming);
   modelName.textContent = now.backend;
   modelState.textContent = warming ? inWords(now.message) : "";
-  const lines = [modelError, now.state === "failed" ? inWords(now.message) : "", ...now.notices.map(inWords)].filter(Boolean);
+  const lines = [modelError, now.state === "failed" ? sentenceOf(now.message) : "", ...now.notices.map(sentenceOf)].filter(Boolean);
   reconcile(notes, lines, (line) => make("p", { class: "qa-notice" }, line));
   return warming ? 500 : 5000;
 }

@@ -55,10 +55,12 @@ function label() {
   const id = tabs.current;
   const title = current?.title ?? "";
   const sentences = shelf.books.find((book) => book.id === id)?.sentences;
-  element.querySelector(".qa-panel-title").textContent = title;
+  const heading = element.querySelector(".qa-panel-title");
+  heading.textContent = title;
+  heading.title = plain(title); // a long one is cut after two lines
   element.querySelector(".qa-count").textContent = sentences === undefined ? "" : count(sentences);
-  region.setAttribute("aria-label", id ? plain(`${WORDS.document} : ${title}`) : WORDS.documents);
-  closer.setAttribute("aria-label", plain(`${WORDS.close_document} : ${title}`));
+  region.setAttribute("aria-label", id ? plain(`${WORDS.document}${COLON}${title}`) : WORDS.documents);
+  closer.setAttribute("aria-label", plain(`${WORDS.close_document}${COLON}${title}`));
   const chosen = shelf.books.length - shelf.leftOut.size;
   const badge = shelf.leftOut.size ? `${chosen}/${shelf.books.length}` : String(shelf.books.length || "");
   drawTabs(new Map(shelf.books.map((book) => [book.id, book.title])), badge);
@@ -111,7 +113,7 @@ async function point(citation, from) {
   }
   target.setAttribute("aria-current", "true");
   shown = { target, citation };
-  said.textContent = plain(`${WORDS.shown} : ${current.title}`);
+  said.textContent = plain(`${WORDS.shown}${COLON}${current.title}`);
   centre(target, body);
   followPicture(current, citation);
 }
@@ -141,7 +143,6 @@ async function begin() {
 
 let lit = "";
 let opened = 0;
-let sent = ""; // the list of documents as the server last sent it
 let questions = 0;
 async function show() {
   const view = props.value;
@@ -150,13 +151,8 @@ async function show() {
     clear();
   }
   if (view.opened < opened) return; // sent before another conversation was opened, and late
+  if (opened && view.opened > opened) await refresh().then(begin); // others may have changed the list
   opened = view.opened;
-  const books = JSON.stringify(view.documents);
-  if (books !== sent && view.documents.length) {
-    sent = books; // an older list may come once more, with an answer that was under way
-    setBooks(view.documents);
-    await begin();
-  }
   const marks = JSON.stringify([view.considered, view.chosen]);
   if (marks === lit) return;
   lit = marks;

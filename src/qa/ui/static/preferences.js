@@ -24,6 +24,15 @@ const preferences = {
     }
     this[name] = value;
   },
+  // The question that is being typed in this tab; with an argument, keep it.
+  draft(text) {
+    try {
+      if (text !== undefined) sessionStorage.setItem("qa-draft", text);
+      return sessionStorage.getItem("qa-draft");
+    } catch {
+      return "";
+    }
+  },
   // The class "dark" follows the choice, whatever else sets it; without a choice, the system decides.
   apply() {
     const chosen = this.theme ?? this.get("theme");

@@ -53,7 +53,7 @@ function bookNode(item) {
   if (item.asking) return confirmation(item);
   const { book } = item;
   const title = plain(book.title);
-  const box = make("input", { type: "checkbox", "aria-label": `${WORDS.ask_document} : ${title}` });
+  const box = make("input", { type: "checkbox", "aria-label": `${WORDS.ask_document}${COLON}${title}` });
   box.checked = item.asked;
   box.addEventListener("change", () => toggle(book.id, box.checked));
   const opener = make(
@@ -63,10 +63,10 @@ function bookNode(item) {
     make("span", { class: "qa-book-state" }, `${count(book.sentences)} · ${item.asked ? WORDS.ready : WORDS.left_out}`)
   );
   opener.addEventListener("click", () => tabs.choose(book.id));
-  const remove = make("button", { class: "qa-remove", type: "button", "aria-label": `${WORDS.remove} : ${title}` }, "✕");
+  const remove = make("button", { class: "qa-remove", type: "button", "aria-label": `${WORDS.remove}${COLON}${title}` }, "✕");
   remove.addEventListener("click", () => confirming(book.id));
   const node = make("li", { class: item.asked ? "qa-book" : "qa-book qa-left-out" }, box, opener, remove);
-  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, inWords(notice)));
+  for (const notice of book.notices) node.append(make("p", { class: "qa-notice" }, sentenceOf(notice)));
   return node;
 }
 
@@ -75,8 +75,9 @@ function confirmation({ book }) {
   const no = make("button", { class: "qa-no", type: "button" }, WORDS.cancel);
   yes.addEventListener("click", () => removeBook(book, yes));
   no.addEventListener("click", () => confirming("", book.id));
-  const question = make("p", {}, `${WORDS.remove_question} `, make("bdi", {}, `« ${book.title} »`), " ?");
-  const label = `${WORDS.remove} : ${plain(book.title)}`;
+  const [before, after] = WORDS.remove_question.split("{}");
+  const question = make("p", {}, before, make("bdi", {}, book.title), after);
+  const label = `${WORDS.remove}${COLON}${plain(book.title)}`;
   const group = make("div", { class: "qa-confirm", role: "group", "aria-label": label }, question, yes, no);
   return make("li", { class: "qa-book qa-confirming" }, group);
 }
@@ -94,7 +95,7 @@ async function removeBook(book, button) {
   button.disabled = true;
   try {
     const told = await server.remove_document(book.id);
-    shelf.said.textContent = told.done ? `${WORDS.removed} : ${plain(book.title)}` : inWords(told.message) || WORDS.panel_failed;
+    shelf.said.textContent = told.done ? `${WORDS.removed}${COLON}${plain(book.title)}` : inWords(told.message) || WORDS.panel_failed;
   } catch {
     shelf.said.textContent = WORDS.lost;
   }
@@ -125,7 +126,7 @@ function reported(told) {
     .map((what) => `${told[what]} ${WORDS[`files_${what}`]}`);
   const lines = [make("span", {}, parts.join(", ") || WORDS.unchanged)];
   for (const one of told.failed) {
-    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), " : ", inWords(one.message)));
+    lines.push(make("p", { class: "qa-error" }, make("bdi", {}, one.name), COLON, inWords(one.message)));
   }
   return lines;
 }
@@ -155,10 +156,14 @@ function drawShelf(anew = false) {
   shelf.all.indeterminate = shelf.leftOut.size > 0;
 }
 
+let listings = 0; // counts requests: the answer to a later one wins over a slow earlier one
 async function refresh() {
+  const turn = ++listings;
   try {
+    const books = await server.list_documents(null);
+    if (turn !== listings) return;
     const before = JSON.stringify(shelf.books);
-    setBooks(await server.list_documents(null));
+    setBooks(books);
     if (JSON.stringify(shelf.books) !== before) trigger("shelf");
   } catch {
     shelf.said.textContent = WORDS.lost;

@@ -24,6 +24,22 @@ function nameControls() {
 }
 if (preferences.get("language")) nameControls();
 
+// What was being typed outlives a reload; Gradio may load the page anew after a restart of the server.
+function keepDraft() {
+  const box = () => document.querySelector("#qa-question textarea");
+  if (!box()) {
+    requestAnimationFrame(keepDraft);
+    return;
+  }
+  const draft = preferences.draft();
+  if (draft && !box().value) {
+    box().value = draft;
+    box().dispatchEvent(new Event("input", { bubbles: true }));
+  }
+  addEventListener("pagehide", () => preferences.draft(box()?.value ?? ""));
+}
+keepDraft();
+
 const theme = element.querySelector(".qa-theme");
 function nameTheme() {
   const dark = document.body.classList.contains("dark");

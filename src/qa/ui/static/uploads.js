@@ -92,7 +92,7 @@ function trayNode(item) {
   const node = make(
     "li",
     { class: `qa-upload qa-upload-${item.state}` },
-    make("bdi", {}, item.name), " : ",
+    make("bdi", {}, item.name), COLON,
     make("span", { class: failed ? "qa-error" : "qa-verdict" }, failed ? item.message : WORDS[`upload_${item.state}`])
   );
   if (item.state === "sending") {

@@ -33,7 +33,7 @@ function reasons(why) {
   list.append(...row(WORDS.why_usage, tokens(why.usage)));
   if (why.usage.truncated) list.append(...row("", make("span", { class: "qa-warn" }, WORDS.why_truncated)));
   list.append(...row(WORDS.why_timings, timings(why.timings)));
-  const notices = why.notices.map((notice) => make("bdi", { class: "qa-remark" }, inWords(notice)));
+  const notices = why.notices.map((notice) => make("bdi", { class: "qa-remark" }, sentenceOf(notice)));
   if (notices.length) list.append(...row(WORDS.why_notices, ...notices));
   if (why.considered.length) list.append(...row(WORDS.why_considered, considered(why.considered)));
   return list;
@@ -50,6 +50,7 @@ function fold(item) {
     try {
       const why = await server.why({ conversation: current.conversation, key: item.key });
       body.replaceChildren(why.backend === undefined ? make("p", { class: "qa-aside" }, inWords(why.error) || WORDS.why_lost) : reasons(why));
+      node.scrollIntoView({ behavior: scrolling(), block: "nearest" });
     } catch {
       known = false;
       body.replaceChildren(make("p", { class: "qa-error" }, WORDS.lost));
