@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qa import embed
 from qa.embed import SentenceEncoder, load_encoder
+from qa.embed import encoder as encoding
 from qa.errors import ModelUnavailable
 from qa.weights import encoder_available, find_encoder
 from qa.weights.e5 import Model, Vocabulary, read_model
@@ -186,7 +186,7 @@ def test_many_passages_are_encoded_in_16_bits_where_the_processor_has_them(
 ) -> None:
     import torch
 
-    monkeypatch.setattr(embed, "_has_bfloat16", lambda: native)
+    monkeypatch.setattr(encoding, "_has_bfloat16", lambda: native)
     encoder = load_encoder(str(folder), tmp_path)
     few = np.concatenate([encoder.encode([text]) for text in MANY])
     used: list[bool] = []
@@ -207,8 +207,8 @@ def test_many_passages_are_encoded_in_16_bits_where_the_processor_has_them(
 def test_a_model_whose_vectors_16_bits_would_move_keeps_32(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(embed, "_has_bfloat16", lambda: True)
-    monkeypatch.setattr(embed, "_SAME_COSINE", 1.1)
+    monkeypatch.setattr(encoding, "_has_bfloat16", lambda: True)
+    monkeypatch.setattr(encoding, "_SAME_COSINE", 1.1)
     encoder = load_encoder(str(folder), tmp_path)
     few = np.concatenate([encoder.encode([text]) for text in MANY])
     assert np.allclose(encoder.encode(MANY), few, atol=1e-6)

@@ -487,7 +487,7 @@ def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(
         there = read(question, "Onze chalutiers sont restés à quai.", "fr", ask)
         absent = read(question, "Onze chalutiers ont pris la mer mardi.", "fr", ask)
         assert there > 0 > absent
-        text, _ = ask.complete(read_prompt(question, ["Onze chalutiers sont à quai."], "fr"))
+        text, _ = ask.complete(read_prompt(question, ["Onze chalutiers sont restés à quai."], "fr"))
         assert "onze" in text.casefold()
 
 
@@ -498,13 +498,13 @@ def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path)
         closing(opened(gguf, None)) as plain,
         closing(opened(gguf, tmp_path, reader=reader)) as model,
     ):
-        (bare,) = plain.stream(prompt)
-        (unread,) = model.stream(replace(prompt, slot="write"))
-        (through,) = model.stream(replace(prompt, slot="read"))
+        bare, _ = plain.stream(prompt)
+        unread, _ = model.stream(replace(prompt, slot="write"))
+        through, _ = model.stream(replace(prompt, slot="read"))
         assert unread.top[0].logprob == pytest.approx(bare.top[0].logprob, abs=0.1)
         assert abs(through.top[0].logprob - bare.top[0].logprob) > 0.1
         model.warm(prefix_of(HARBOUR))
-        (again,) = model.stream(replace(prompt, slot="read"))
+        _, again = model.stream(replace(prompt, slot="read"))
         assert again.usage.computed_tokens <= 1
         assert model.identity.startswith(f"{plain.identity}+")
     with closing(opened(gguf, tmp_path)) as plain:  # a document is read without the reader

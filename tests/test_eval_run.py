@@ -199,7 +199,7 @@ def test_features_are_collected_once_and_a_fit_separates_the_sides(assistant, tm
         for n in range(10)
         for sample in samples
     ]
-    for part in PARTS:
+    for part in (part for part in PARTS if not part.reading):
         calibration, outcomes = fit_part(part, many)
         assert 0 < calibration.threshold < 1
         if part.probes:
@@ -213,7 +213,7 @@ def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):
     resources = assistant.resources()
     collect(resources, resources.model, ITEMS[:1], path, voting=False)
     (sample,) = load_samples(path)
-    assert sum(c.probe is not None for c in sample.candidates) == 2
+    assert sum(c.probe is not None for c in sample.candidates) == 3
     cheap = replace(PARTS[1], probes=1, most=0)
     assert len(replayed(sample, cheap).candidates) == 1
 
