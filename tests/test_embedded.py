@@ -493,18 +493,23 @@ def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(
 
 def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path):
     reader = find_reader(gguf)
-    prompt = probe("Onze chalutiers sont restés à quai.", "Combien de chalutiers ?")
+    text = "Le port de Brest a été fermé mardi."
+    prompt = read_prompt("Qui a fermé le port de Brest ?", [text], "fr", max_tokens=1)
+
+    def refusal(token: Token) -> float:
+        return mass(token, "Introuvable")
+
     with (
         closing(opened(gguf, None)) as plain,
         closing(opened(gguf, tmp_path, reader=reader)) as model,
     ):
-        bare, _ = plain.stream(prompt)
+        bare, _ = plain.stream(replace(prompt, slot="write"))
         unread, _ = model.stream(replace(prompt, slot="write"))
-        through, _ = model.stream(replace(prompt, slot="read"))
-        assert unread.top[0].logprob == pytest.approx(bare.top[0].logprob, abs=0.1)
-        assert abs(through.top[0].logprob - bare.top[0].logprob) > 0.1
+        through, _ = model.stream(prompt)
+        assert refusal(unread) == pytest.approx(refusal(bare), abs=0.02)
+        assert refusal(through) > refusal(bare) + 0.2
         model.warm(prefix_of(HARBOUR))
-        _, again = model.stream(replace(prompt, slot="read"))
+        _, again = model.stream(prompt)
         assert again.usage.computed_tokens <= 1
         assert model.identity.startswith(f"{plain.identity}+")
     with closing(opened(gguf, tmp_path)) as plain:  # a document is read without the reader
