@@ -76,6 +76,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     parser.add_argument("--folder", type=Path, help="where the indexes are made")
     parser.add_argument("--out", type=Path, help="write the figures here as JSON")
     options = parser.parse_args(arguments)
+    if options.folder is not None:
+        options.folder.mkdir(parents=True, exist_ok=True)
     made = Synthetic()
     rows = []
     for size in options.sizes:
