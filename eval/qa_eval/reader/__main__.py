@@ -18,11 +18,16 @@ _HERE = Path(__file__).parents[2]
 def main() -> None:
     """Read the rows, train, write."""
     parser = argparse.ArgumentParser(prog="python -m qa_eval.reader", description=__doc__)
-    parser.add_argument("--rows", type=Path, default=_HERE / "train", help="folder of *.jsonl")
+    parser.add_argument(
+        "--rows", type=Path, nargs="+", default=[_HERE / "train"], help="*.jsonl, or their folders"
+    )
     parser.add_argument("--squad", type=Path, help="a SQuAD file to train on, too")
     parser.add_argument("--held-out", type=int, default=80, help="its articles not trained on")
     parser.add_argument("--leave", type=Path, help="write those articles here, train nothing")
     parser.add_argument("--steps", type=int, default=200, help="of some 1000 tokens")
+    parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
+    parser.add_argument("--share", type=float, default=0.62, help="of --rows, beside --squad")
+    parser.add_argument("--start", type=Path, help="an adapter's GGUF file to go on from")
     parser.add_argument("--out", type=Path, help="the adapter, a GGUF file")
     options = parser.parse_args()
     if options.leave:
@@ -33,23 +38,26 @@ def main() -> None:
     if options.out is None:
         parser.error("--out is needed: where the adapter goes")
 
-    from qa_eval.reader.lora import write_gguf
+    from qa_eval.reader.lora import Adapted, write_gguf
     from qa_eval.reader.train import Recipe, load_base, train
 
     settings = load_settings()
     gguf = find_gguf(settings.gguf, settings.cache, _note)
-    written = load_rows(options.rows)
+    written = load_rows(*options.rows)
     crowd = squad_rows(options.squad, held_out=options.held_out, seed=0) if options.squad else ()
     asked = sum(len(row.asked) for row in (*written, *crowd))
     _note(f"{len(written)} rows written for it, {len(crowd)} of a crowd, {asked} questions")
-    recipe = Recipe(steps=options.steps)
-    model, encode = load_base(gguf)
-    adapters = train(model, encode, written, crowd, recipe, _note)
+    recipe = Recipe(steps=options.steps, rate=options.rate, written_share=options.share)
     when = datetime.now(UTC).date().isoformat()
     about = f"{recipe}, {len(written)} and {len(crowd)} rows, {when}"
     base = label(read_general(gguf))
-    write_gguf(adapters, recipe.shape, options.out, base=base, about=about)
-    _note(f"written to {options.out}")
+
+    def keep(adapters: dict[str, Adapted]) -> None:
+        write_gguf(adapters, recipe.shape, options.out, base=base, about=about)
+        _note(f"written to {options.out}")
+
+    model, encode = load_base(gguf)
+    keep(train(model, encode, written, crowd, recipe, _note, options.start, keep))
 
 
 def _note(line: str) -> None:

@@ -19,6 +19,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from qa.errors import InputError
 from qa.llm.reader import BASE
 
 # Hugging Face's name of a linear layer → llama.cpp's.
@@ -75,6 +76,27 @@ def attach(model: Any, shape: Shape) -> dict[str, Adapted]:  # noqa: ANN401 (any
                 setattr(parent, leaf, adapted)
                 adapters[f"blk.{number}.{name}.weight"] = adapted
     return adapters
+
+
+def load_gguf(adapters: Mapping[str, Adapted], path: Path) -> None:
+    """Set adapters to what a file written by :func:`write_gguf` holds.
+
+    :raises InputError: the file's tensors are not theirs, by name and shape.
+    """
+    import gguf
+
+    held = {tensor.name: np.array(tensor.data) for tensor in gguf.GGUFReader(path).tensors}
+    wanted = {
+        f"{name}.lora_{part}": getattr(adapted, part)
+        for name, adapted in adapters.items()
+        for part in ("a", "b")
+    }
+    shapes = {name: tuple(parameter.shape) for name, parameter in wanted.items()}
+    if shapes != {name: values.shape for name, values in held.items()}:
+        raise InputError(f"{str(path)!r} holds other adapters than are to be trained")
+    with torch.no_grad():
+        for name, parameter in wanted.items():
+            parameter.copy_(torch.from_numpy(held[name]))
 
 
 def write_gguf(

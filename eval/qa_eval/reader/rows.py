@@ -9,6 +9,7 @@ Example: ``load_rows(Path("eval/train"))[0].asked[0].answer``.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import random
@@ -64,13 +65,13 @@ class _Line(BaseModel):
     qa: list[tuple[str, str | None, str]] = Field(min_length=1)
 
 
-def load_rows(folder: Path) -> tuple[Row, ...]:
-    """Read every ``*.jsonl`` of a folder; a passage asked in two languages becomes two rows.
+def load_rows(*paths: Path) -> tuple[Row, ...]:
+    """Read files, and every ``*.jsonl`` of folders; a passage asked in two languages is two rows.
 
     :raises InputError: naming file, line and field, at the first fault.
     """
     rows: list[Row] = []
-    for path in sorted(folder.glob("*.jsonl")):
+    for path in itertools.chain.from_iterable(map(_files, paths)):
         for number, line in enumerate(read_text(path).splitlines(), start=1):
             try:
                 read = _Line.model_validate_json(line)
@@ -79,8 +80,12 @@ def load_rows(folder: Path) -> tuple[Row, ...]:
             asked = [Asked(question, answer) for question, answer, _ in read.qa]
             rows.extend(_by_language(read.text, asked))
     if not rows:
-        raise InputError(f"no training rows in {str(folder)!r}; it needs *.jsonl files")
+        raise InputError(f"no training rows in {', '.join(map(str, paths))}; *.jsonl are needed")
     return tuple(rows)
+
+
+def _files(path: Path) -> list[Path]:
+    return sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
 
 
 def _by_language(text: str, asked: Sequence[Asked]) -> Iterator[Row]:

@@ -20,10 +20,11 @@ from typing import Any
 import torch
 from torch.nn import functional
 
-from qa_eval.reader.lora import Adapted, Shape, attach
+from qa_eval.reader.lora import Adapted, Shape, attach, load_gguf
 from qa_eval.reader.pack import Encode, Packed, pack, visible
 from qa_eval.reader.rows import Row, shuffled
 
+_KEEP_EVERY = 50
 SHAPE = Shape(rank=8, alpha=16, first_layer=8)
 
 
@@ -64,15 +65,21 @@ def train(
     crowd: Sequence[Row],
     recipe: Recipe,
     note: Callable[[str], None],
+    start: Path | None = None,
+    keep: Callable[[dict[str, Adapted]], None] = lambda adapters: None,
 ) -> dict[str, Adapted]:
     """Train adapters on both sources and return them, by llama.cpp's name of the tensor.
 
     :param written: rows that were written for it; each is used once before any is used twice.
     :param crowd: rows of a SQuAD file; () trains on the written ones alone.
     :param note: is told the loss and the speed.
+    :param start: an adapter's file to go on from.
+    :param keep: is given the adapters after every 50 steps.
     """
     torch.manual_seed(recipe.seed)
     adapters = attach(model, recipe.shape)
+    if start is not None:
+        load_gguf(adapters, start)
     parameters = [p for adapted in adapters.values() for p in (adapted.a, adapted.b)]
     optimiser = torch.optim.AdamW(
         parameters, lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98)
@@ -94,6 +101,8 @@ def train(
         read += sum(len(one.ids) for one in packs)
         speed = read / (time.monotonic() - started)
         note(f"step {step + 1} of {recipe.steps}: loss {loss:.3f}, {speed:.0f} tokens/s")
+        if (step + 1) % _KEEP_EVERY == 0:
+            keep(adapters)
     return adapters
 
 
