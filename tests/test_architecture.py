@@ -36,6 +36,7 @@ ORDER = (
     "watch",
     "library",
     "retrieve",
+    "order",
     "llm",
     "passages",
     "prompt",

@@ -11,6 +11,7 @@ from collections.abc import Collection, Hashable, Sequence
 from typing import TypeVar
 
 from qa import Assistant
+from qa.order import ORDERED, in_order
 from qa.retrieve import retrieve
 from qa_eval.predictions import Pointer
 from qa_eval.run import Search
@@ -21,7 +22,7 @@ S = TypeVar("S", bound=Hashable)
 
 
 def searcher(assistant: Assistant) -> Search:
-    """Return the pipeline's own search over the assistant's store, to a fixed depth."""
+    """Return the pipeline's own search over the assistant's store, in its reading order."""
     parts = assistant.resources()
 
     def search(
@@ -31,10 +32,11 @@ def searcher(assistant: Assistant) -> Search:
             question,
             parts.store,
             parts.encoder,
-            top_k=DEPTH,
+            top_k=ORDERED,
             documents=documents,
             history_question=previous,
         )
+        hits = in_order(f"{previous} {question}" if previous else question, hits)[:DEPTH]
         return tuple(Pointer(h.sentence.document, h.sentence.start, h.sentence.end) for h in hits)
 
     return search

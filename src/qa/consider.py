@@ -17,6 +17,7 @@ from qa.conversation import leans_on_history, standalone
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED
 from qa.exchange import Exchange, Resources
+from qa.order import in_order
 from qa.prompt import Language
 from qa.retrieve import rerank, retrieve
 from qa.store import Store
@@ -58,19 +59,19 @@ class Search:
             documents=self.documents,
             history_question=before,
         )
-        return self._reranked(f"{before} {question}" if before else question, hits)
+        return self._ordered(f"{before} {question}" if before else question, hits)
 
-    def _reranked(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
+    def _ordered(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
         reranker = self.resources.reranker
         if reranker is None:
-            return hits
+            return in_order(question, hits)
         try:
             return rerank(question, hits, reranker, self.resources.passage)
         except ModelUnavailable as error:
             notice = f"the sentences were not reranked: {error}"
             if notice not in self.notices:
                 self.notices.append(notice)
-            return hits
+            return in_order(question, hits)
 
 
 def consider(
