@@ -188,6 +188,18 @@ def test_a_text_that_the_check_changed_is_shown_again(use, monkeypatch: pytest.M
     assert terminal.getvalue().startswith("3 000 soldats.\n= 2 500 soldats sont en Irak. [1]\n")
 
 
+def test_what_a_model_left_unfinished_is_told_beside_the_answer(
+    use, capsys: pytest.CaptureFixture[str]
+) -> None:
+    use(events_of(ANSWER), events_of(replace(ANSWER, unfinished="3 000 sol\x1b[2J")))
+    cli.main(["ask", "Combien ?"])
+    whole = capsys.readouterr().out
+    assert cli.main(["ask", "Combien ?"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == whole
+    assert "unfinished, not checked: 3 000 sol\ufffd[2J\n" in shown.err
+
+
 def test_an_abstention_is_exit_3_and_shows_the_nearest_sentences(
     use, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -156,6 +156,17 @@ def test_a_model_that_dies_while_writing_leaves_the_quotation(opened):
     assert answer.answered
     assert answer.statements[0].support == "quoted"
     assert any("the runner died" in notice for notice in answer.notices)
+    assert answer.unfinished == "2500 sol"
+    assert "2500 sol" not in answer.text.replace(answer.citations[0].text, "")
+
+
+def test_a_model_that_dies_before_its_first_word_leaves_nothing_unfinished(opened):
+    answer = opened(scripted(ModelUnavailable("the runner died"))).ask(TROOPS)
+    assert (answer.answered, answer.unfinished) == (True, "")
+
+
+def test_an_answer_that_was_written_to_its_end_has_nothing_unfinished(opened):
+    assert opened(scripted()).ask(TROOPS).unfinished == ""
 
 
 def test_a_follow_up_is_rewritten_and_the_rewriting_is_shown(opened):

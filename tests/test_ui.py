@@ -261,12 +261,17 @@ def test_text_is_sent_as_it_is_and_never_as_html(assistant) -> None:
     statement = Statement(HOSTILE, (cited,), "supported")
     exchange = grown(
         assistant.answer(
-            "q", HOSTILE, statements=(statement,), nearest=(cited,), notices=(HOSTILE,)
+            "q",
+            HOSTILE,
+            statements=(statement,),
+            nearest=(cited,),
+            notices=(HOSTILE,),
+            unfinished=HOSTILE,
         )
     )
     view = json.loads(json.dumps(log_view([exchange], ())))["exchanges"][0]
     assert view["statements"][0]["text"] == HOSTILE
-    assert view["nearest"][0]["text"] == HOSTILE
+    assert view["nearest"][0]["text"] == view["unfinished"] == HOSTILE
     assert view["notices"] == [{"en": HOSTILE, "fr": HOSTILE}]
 
 

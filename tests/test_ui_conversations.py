@@ -7,6 +7,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from qa.errors import QAError
 from qa.types import Answer, Citation, Statement, Timings, Turn, Usage
 from qa.ui.conversations import Conversations
-from qa.ui.exchange import Exchange, advance, fail
+from qa.ui.exchange import Exchange, advance, fail, history
 
 RAIN = Citation("temps.txt", "temps", 3, 0, 9, "Il pleut.", 0.9)
 ANSWER = Answer(
@@ -52,6 +53,29 @@ def test_a_conversation_comes_back_as_it_was(path: Path) -> None:
     assert [one.name for one in again.of()] == ["Quel temps ?"]
     (exchange,) = again.exchanges(made.id)
     assert exchange == answered(documents=("temps.txt",), key=asked.key)
+
+
+def test_unfinished_words_come_back_and_are_not_given_to_a_follow_up(path: Path) -> None:
+    kept = Conversations(path)
+    made = kept.begin("Quel temps ?")
+    asked = kept.add(made.id, Exchange("Quel temps ?"))
+    left = advance(Exchange("Quel temps ?", key=asked.key), replace(ANSWER, unfinished="Il va"))
+    kept.save(left)
+    kept.close()
+    again = Conversations(path).exchanges(made.id)
+    assert again == (left,)
+    assert history(again) == (Turn("Quel temps ?", "Il pleut."),)
+
+
+def test_a_conversation_of_before_answers_had_unfinished_words_still_loads(path: Path) -> None:
+    kept = Conversations(path)
+    made = kept.begin("Quel temps ?")
+    kept.add(made.id, answered())
+    kept.close()
+    with sqlite3.connect(path) as database:
+        database.execute("UPDATE exchanges SET value = json_remove(value, '$.answer.unfinished')")
+    (exchange,) = Conversations(path).exchanges(made.id)
+    assert exchange.answer == ANSWER
 
 
 def test_the_latest_conversation_is_listed_first(path: Path) -> None:

@@ -56,8 +56,29 @@ def test_a_partial_answer_says_that_it_is_partial() -> None:
     assert json.loads(as_json("n", [partial]))["exchanges"][0]["partial"] == footnoted(partial)
 
 
+@pytest.mark.parametrize(
+    ("language", "called"),
+    [
+        ("fr", "> Texte inachevé et non vérifié : Il va pleu \\[…\\]"),
+        ("en", "> Unfinished text, not checked: Il va pleu \\[…\\]"),
+    ],
+)
+def test_what_a_model_left_unfinished_is_exported_and_called_so(language: str, called: str) -> None:
+    left = exchange(unfinished="Il va\npleu")
+    whole = markdown("Le temps", [exchange()], language)
+    assert markdown("Le temps", [left], language) == whole.replace(
+        "Il pleut. [^1-1]", f"{called}\n\nIl pleut. [^1-1]"
+    )
+    (record,) = json.loads(as_json("Le temps", [left]))["exchanges"]
+    assert record["answer"]["unfinished"] == "Il va\npleu"
+
+
+def test_what_a_model_left_unfinished_is_not_copied_as_the_answer() -> None:
+    assert footnoted(exchange(unfinished="Il va pleu")) == footnoted(exchange())
+
+
 def test_markdown_has_every_question_and_citation() -> None:
-    text = markdown("Le temps", [exchange(), exchange()])
+    text = markdown("Le temps", [exchange(), exchange()], "fr")
     assert text.startswith("# Le temps\n\n## Quel temps ?\n\nIl pleut. [^1-1] Il vente")
     assert "[^1-2]: temps, 10–19 : « Il vente. »" in text
     assert "[^2-1]: temps, p. 3, 0–9 : « Il pleut. »" in text
@@ -80,15 +101,23 @@ HOSTILE = (
 @pytest.mark.parametrize("text", HOSTILE)
 def test_markdown_makes_nothing_of_what_others_wrote(text: str) -> None:
     cited = Citation("d", text, None, 0, len(text), text, 1.0)
-    hostile = exchange(text=text, statements=(Statement(text, (cited,), "supported"),))
+    said = (Statement(text, (cited,), "supported"),)
+    hostile = exchange(text=text, statements=said, unfinished=text)
     abstaining = exchange(text=text, answered=False, statements=(), nearest=(cited,))
-    written = markdown(text, [hostile, abstaining])
+    written = markdown(text, [hostile, abstaining], "fr")
     tokens = MarkdownIt("commonmark").enable("table").parse(written)
     inline = [child for token in tokens for child in token.children or ()]
     assert {token.type for token in inline} == {"text"} | (
         {"text_special"} & {token.type for token in inline}
     )
-    assert {token.tag for token in tokens if token.tag} <= {"h1", "h2", "p", "ul", "li"}
+    assert {token.tag for token in tokens if token.tag} <= {
+        "h1",
+        "h2",
+        "p",
+        "ul",
+        "li",
+        "blockquote",
+    }
     shown = "".join(token.content for token in inline)
     assert " ".join(text.split()) in shown
     assert "http://" not in written
@@ -98,8 +127,9 @@ def test_markdown_makes_nothing_of_what_others_wrote(text: str) -> None:
 def test_a_reading_direction_does_not_leave_the_page() -> None:
     text = "\u202egnp.exe"
     cited = Citation("d", text, None, 0, len(text), text, 1.0)
-    one = exchange(text=text, statements=(Statement(text, (cited,), "supported"),))
-    for written in (footnoted(one), markdown(text, [one])):
+    said = (Statement(text, (cited,), "supported"),)
+    one = exchange(text=text, statements=said, unfinished=text)
+    for written in (footnoted(one), markdown(text, [one], "fr")):
         assert "\u202e" not in written
 
 

@@ -51,6 +51,7 @@ class Exchange:
     """The running account of one question.
 
     ``sought`` and ``spoken``: the question in the document's language, where that is another one.
+    ``unfinished``: the draft of a model that died while it wrote.
     """
 
     question: str
@@ -62,6 +63,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     marks: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    unfinished: str = ""
 
     def mark(self, name: str) -> None:
         """Note when ``name`` was reached."""

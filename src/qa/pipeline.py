@@ -189,4 +189,5 @@ def _answer(
         usage=exchange.ask.usage if exchange.ask else Usage(),
         considered=tuple(considered),
         notices=tuple(exchange.notices),
+        unfinished=exchange.unfinished,
     )

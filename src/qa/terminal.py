@@ -127,6 +127,8 @@ def _print_answer(answer: Answer, written: str) -> None:
     else:
         out(("\n= " if written else "") + visible(text))
     _print_citations(answer.citations if answer.answered else answer.nearest, answer.answered)
+    if answer.unfinished:
+        note(f"unfinished, not checked: {answer.unfinished}")
     for notice in answer.notices:
         note(f"note: {notice}")
     note(f"{answer.backend} · {answer.timings.total_s:.1f} s · confidence {answer.confidence:.2f}")

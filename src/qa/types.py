@@ -220,7 +220,8 @@ class Answer:
     ``question`` is the standalone question used; ``considered`` the candidates with their scores;
     ``notices`` what the user should know: fallbacks, truncation, repairs. ``kind``: an overview
     quotes sentences that cover a document; small talk is the reply to a greeting, with
-    ``answered`` False and nothing cited.
+    ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
+    written; nobody checked it, and it is no part of the answer.
     """
 
     text: str
@@ -236,6 +237,7 @@ class Answer:
     considered: tuple[Citation, ...] = ()
     notices: tuple[str, ...] = ()
     kind: Kind = "answer"
+    unfinished: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,7 @@ def written(
     except (ModelUnavailable, PromptTooLong) as error:
         exchange.mark("written")
         exchange.notices.append(f"the answer was not written to its end: {error}")
+        exchange.unfinished = draft.strip()
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
     checked = resources.check(draft, chosen, resources.encoder, resources.entailment)

@@ -355,6 +355,7 @@ def test_hostile_text_is_shown_as_text(serve, visit) -> None:
             citations=(cited,),
             nearest=(cited,),
             notices=(question,),
+            unfinished=question,
         )
 
     everything = " ".join(INJECTIONS)
@@ -370,7 +371,7 @@ def test_hostile_text_is_shown_as_text(serve, visit) -> None:
         settled(page, answers=number + 1)
         exchange = page.locator(".qa-exchange").nth(number)
         shown = (".qa-question bdi", ".qa-statement .qa-text", ".qa-quoted", ".qa-notice")
-        for place in shown:
+        for place in (*shown, ".qa-unfinished-words"):
             assert exchange.locator(place).all_text_contents() == [hostile]
         assert exchange.locator(".qa-asked bdi").all_text_contents() == [hostile + "?"]
         exchange.locator("a.cite").click()

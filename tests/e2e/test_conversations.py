@@ -16,7 +16,7 @@ from playwright.sync_api import Page, expect
 from test_chat_page import INJECTIONS, LEASE, NEWS, answer, ask, assistant, box, log, settled
 
 from qa.errors import ModelUnavailable, QAError
-from qa.types import Event, Evidence, Piece, Statement, Timings, Usage
+from qa.types import Event, Evidence, Piece, Statement, Timings, Turn, Usage
 from qa.ui.conversations import Conversations
 from scripted import ScriptedAssistant
 
@@ -346,6 +346,34 @@ def test_a_conversation_is_exported_with_its_citations(serve, visit) -> None:
     record = json.loads(Path(waiting.value.path()).read_text("utf-8"))
     cited = record["exchanges"][0]["answer"]["citations"][0]
     assert scripted.texts[NEWS][cited["start"] : cited["end"]] == cited["text"] == SOLDIERS
+
+
+def test_unfinished_words_are_exported_as_such_and_no_part_of_the_history(serve, visit) -> None:
+    def quotes(scripted: ScriptedAssistant, question: str) -> Iterator[Event]:
+        soldiers = scripted.cite(NEWS, "2500")
+        quoted = Statement(SOLDIERS, (soldiers,), "quoted")
+        yield Piece("Environ 25")
+        yield quoted
+        yield scripted.answer(
+            question,
+            SOLDIERS,
+            statements=(quoted,),
+            citations=(soldiers,),
+            unfinished="Environ 25",
+        )
+
+    scripted = assistant(quotes)
+    page = visit(serve(scripted))
+    ask(page, "Combien de soldats ?")
+    settled(page)
+    ask(page, "Et en Syrie ?")
+    settled(page, answers=2)
+    assert scripted.asked[1] == ("Et en Syrie ?", (Turn("Combien de soldats ?", SOLDIERS),))
+    show_talks(page)
+    with page.expect_download() as waiting:
+        choose(page, "Exporter en Markdown")
+    written = Path(waiting.value.path()).read_text("utf-8")
+    assert written.count("> Texte inachevé et non vérifié : Environ 25 ") == 2
 
 
 def test_a_verdict_is_stored_with_the_answer(serve, visit, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 from test_chat_page import ask, box, highlighted, log, panel, settled
 from test_document_panel import reports, send, show_list
 
@@ -169,6 +169,12 @@ def test_ollama_that_ends_in_mid_answer_leaves_the_proof_and_says_so_in_french(
         expect(page.get_by_role("button", name="Réessayer")).to_be_visible()
 
 
+def top(shown: Locator) -> float:
+    box = shown.bounding_box()
+    assert box is not None
+    return box["y"]
+
+
 class Dying(OllamaDouble):
     """An Ollama server whose connection breaks while it writes its ``fatal``-th answer."""
 
@@ -202,7 +208,18 @@ def test_a_real_connection_that_breaks_in_mid_answer_keeps_the_proof_with_retry(
         settled(page)
         expect(log(page)).to_contain_text("La réponse n’a pas été écrite jusqu’à sa fin")
         expect(log(page)).to_contain_text("s’est rompue au milieu de la réponse")
-        page.locator("a.cite").first.click()
+        for _ in range(2):
+            words = page.get_by_text("Environ 2500", exact=True)
+            expect(words).to_be_visible()
+            mark = page.get_by_text("Texte inachevé et non vérifié :")
+            expect(mark).to_be_visible()
+            quotation = page.locator(".qa-statement").first
+            expect(quotation.locator(".qa-text")).to_contain_text("2500 soldats")
+            marker = quotation.get_by_role("link", name="[1] Source : irak, cité tel quel")
+            assert top(mark) < top(words) < top(quotation) <= top(marker)
+            page.reload()
+            settled(page)
+        marker.click()
         expect(page.locator('[aria-current="true"]')).to_contain_text("2500 soldats")
         page.get_by_role("button", name="Réessayer").click()
         expect(page.locator(".qa-statement .qa-text")).to_have_text(
@@ -210,6 +227,7 @@ def test_a_real_connection_that_breaks_in_mid_answer_keeps_the_proof_with_retry(
         )
         settled(page)
         expect(log(page)).not_to_contain_text("jusqu’à sa fin")
+        expect(log(page)).not_to_contain_text("inachevé")
 
 
 def test_questions_are_answered_while_a_file_is_being_indexed(

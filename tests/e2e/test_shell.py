@@ -74,6 +74,21 @@ def test_on_a_phone_the_conversation_comes_first_and_the_documents_are_a_sheet(
     expect(box(page)).to_be_in_viewport(ratio=1)
 
 
+@pytest.mark.parametrize("width", [375, 320])
+def test_on_a_phone_the_title_is_whole_and_the_model_takes_one_line(
+    serve, visit, width: int
+) -> None:
+    named = assistant(backend="embedded · Qwen2.5-Coder-1.5B-Instruct-Q4_K_M")
+    page = visit(serve(named), viewport={"width": width, "height": 700})
+    title = page.get_by_role("heading", name="Questions aux documents")
+    expect(title).to_be_in_viewport(ratio=1)
+    assert title.evaluate("e => e.scrollWidth <= e.clientWidth")
+    assert title.evaluate("e => e.scrollHeight <= e.parentElement.clientHeight")
+    model = page.get_by_role("button", name=named.backend)
+    expect(model).to_be_in_viewport(ratio=1)
+    assert model.bounding_box()["height"] < 30
+
+
 def test_everything_can_be_done_with_the_keyboard(serve, visit) -> None:
     scripted = assistant()
     page = visit(serve(scripted))

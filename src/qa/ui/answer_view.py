@@ -33,6 +33,7 @@ def exchange_view(exchange: Exchange) -> View:
         "verdict": exchange.verdict,
         "kind": "answer",
         "text": "",
+        "unfinished": "",
         "nearest": [],
         "notices": [],
         "asked": "",
@@ -44,6 +45,7 @@ def exchange_view(exchange: Exchange) -> View:
         view |= {
             "kind": _kind(answer),
             "text": "" if answer.statements else answer.text,
+            "unfinished": answer.unfinished,
             "nearest": [_citation(citation) for citation in answer.nearest],
             "notices": [said(notice) for notice in answer.notices],
             "asked": _rewritten(exchange.question, answer.question),

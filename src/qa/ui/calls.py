@@ -67,7 +67,8 @@ class Calls:
 
         def export(of: View) -> View:
             """Return a conversation as a file: its name, its type and its text."""
-            return self._foreseen(lambda: self._export(str(of["id"]), str(of["format"])))
+            language = "fr" if of.get("language") == "fr" else "en"
+            return self._foreseen(lambda: self._export(str(of["id"]), str(of["format"]), language))
 
         return [export]
 
@@ -96,13 +97,12 @@ class Calls:
             ],
         }
 
-    def _export(self, id: str, format: str) -> View:
+    def _export(self, id: str, format: str, language: str) -> View:
         conversation = self._conversations.get(id)
         if conversation is None:
             return {}
         exchanges = self._conversations.exchanges(id)
-        write, suffix = (as_json, ".json") if format == "json" else (markdown, ".md")
-        return {
-            "name": file_name(conversation.name, suffix),
-            "text": write(conversation.name, exchanges),
-        }
+        name = conversation.name
+        if format == "json":
+            return {"name": file_name(name, ".json"), "text": as_json(name, exchanges)}
+        return {"name": file_name(name, ".md"), "text": markdown(name, exchanges, language)}

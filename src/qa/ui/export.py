@@ -16,6 +16,7 @@ from typing import Any
 
 from qa.types import Citation
 from qa.ui.exchange import Exchange, numbered, numbers, place
+from qa.ui.labels import LABELS
 
 # What CommonMark and its extensions give a meaning to, anywhere or at the beginning of a line.
 _MARKUP = re.compile(
@@ -36,11 +37,17 @@ def footnoted(exchange: Exchange) -> str:
     return "\n\n".join(part for part in (body, "\n".join(notes)) if part)
 
 
-def markdown(name: str, exchanges: Sequence[Exchange]) -> str:
-    """Return a conversation as Markdown: questions as headings, citations as footnotes."""
+def markdown(name: str, exchanges: Sequence[Exchange], language: str) -> str:
+    """Return a conversation as Markdown: questions as headings, citations as footnotes.
+
+    The words of an answer that a model left unfinished are quoted before it, and called so.
+    """
     parts = [f"# {_escaped(_line(name))}"]
     for count, exchange in enumerate(exchanges, start=1):
         parts.append(f"## {_escaped(_line(exchange.question))}")
+        if exchange.answer is not None and exchange.answer.unfinished:
+            words = _escaped(f"{_line(exchange.answer.unfinished)} […]")
+            parts.append(f"> {LABELS[language]['unfinished']} {words}")
         citations = numbered(exchange.statements)
         parts.append(_body(exchange, _escaped, note=f"{count}-"))
         parts.extend(

@@ -37,11 +37,11 @@ function actions(item) {
   if (item.running) return bar;
   if (item.confidence) bar.append(confidence(item.confidence));
   const tools = make("div", { class: "qa-tools" });
-  const broken = item.state !== "done";
+  const broken = item.state !== "done" || item.unfinished;
   if (item.copy) {
     tools.append(iconButton("copy", WORDS.copy, async () => say((await copy(item.copy)) ? WORDS.copied : WORDS.not_copied)));
   }
-  if (!broken && item.kind !== "small talk") tools.append(judge(item, "up"), judge(item, "down"));
+  if (item.state === "done" && item.kind !== "small talk") tools.append(judge(item, "up"), judge(item, "down"));
   if (item.last) tools.append(iconButton("edit", WORDS.edit, () => edit(item.key)));
   const retry = () => again(item.question, item.key);
   if (item.last && !broken) tools.append(iconButton("retry", WORDS.retry, retry));

@@ -33,6 +33,13 @@ function quote(citation, ...more) {
   return make("li", {}, button);
 }
 
+// What a model that died had written: above the sentences that prove the answer, and called what it is.
+function unfinished(text) {
+  return make("div", { class: "qa-unfinished" },
+    make("p", { class: "qa-cut" }, WORDS.unfinished),
+    make("p", { class: "qa-unfinished-words", dir: "auto" }, make("span", { class: "qa-text" }, text)));
+}
+
 // What is below the wording: how it ended, the nearest sentences, what the person should know.
 function rest(item) {
   const node = make("div", {}, ending(item));

@@ -20,6 +20,7 @@ function frame(item) {
     { class: "qa-exchange", "data-key": item.key },
     make("div", { class: "qa-asking" }),
     make("p", { class: "qa-asked" }),
+    make("div", { class: "qa-before" }),
     make("div", { class: "qa-answer", dir: "auto" },
       make("span", { class: "qa-statements" }), make("span", { class: "qa-draft" })),
     make("div", { class: "qa-after" }),
@@ -32,12 +33,13 @@ function exchange(item, old) {
   const node = old && old.dataset.key === String(item.key) ? old : frame(item);
   node.dataset.state = item.state;
   node.dataset.kind = item.kind;
-  const [asking, asked, answer, after, foot, why] = node.children;
+  const [asking, asked, before, answer, after, foot, why] = node.children;
   const running = item.state === "thinking" || item.state === "writing";
   const { key, verdict } = item;
   reconcile(asking, [{ key, question: item.question, editing: item.editing }], question);
   asked.replaceChildren();
   if (item.asked) asked.append(`${WORDS.asked} `, make("bdi", {}, item.asked));
+  reconcile(before, item.unfinished ? [item.unfinished] : [], unfinished);
   reconcile(answer.firstElementChild, item.statements, statement);
   answer.lastElementChild.textContent = item.draft || item.text;
   const { state, error, nearest, notices } = item;

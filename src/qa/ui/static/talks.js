@@ -35,7 +35,7 @@ nav.firstElementChild.append(textButton(WORDS.new_talk, () => go(""), { class: "
 nav.querySelector(".qa-new").prepend(icon("plus"));
 
 async function save(id, format) {
-  const file = await server.export({ id, format });
+  const file = await server.export({ id, format, language: LANGUAGE });
   if (file.text === undefined) {
     saying.textContent = inWords(file.error) || WORDS.gone;
     return;
