@@ -16,7 +16,9 @@ def hit(rank, text, dense=0.85, lexical=5.0):
 
 def test_a_sentence_that_says_something_goes_before_one_that_repeats_the_question():
     echo = hit(1, "Le pont de Lanvec.")
-    telling = hit(2, "Le pont de Lanvec, détruit en 1944, doit sa forme à l’ingénieur Marcel Treuil.")
+    telling = hit(
+        2, "Le pont de Lanvec, détruit en 1944, doit sa forme à l’ingénieur Marcel Treuil."
+    )
     assert [one.sentence for one in in_order(QUESTION, (echo, telling))] == [
         telling.sentence,
         echo.sentence,

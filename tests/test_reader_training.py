@@ -156,6 +156,68 @@ def test_training_learns_the_rows_and_writes_what_llama_cpp_reads(tmp_path):
     assert stored == pytest.approx(adapters["blk.1.attn_q.weight"].a.detach().numpy(), abs=1e-3)
 
 
+def adapter(path, seed, base="some weights", alpha=8):
+    from qa_eval.reader.lora import Shape, attach, write_gguf
+
+    shape = Shape(rank=4, alpha=alpha, first_layer=1)
+    adapters = attach(tiny(), shape)
+    torch.manual_seed(seed)
+    for one in adapters.values():
+        one.b.data.normal_()
+        one.a.data.normal_()
+    write_gguf(adapters, shape, path, base=base, about="a test")
+    return {name: (one.b @ one.a).detach() * one.scale for name, one in adapters.items()}
+
+
+def test_the_mean_of_adapters_changes_each_layer_by_the_mean(tmp_path):
+    gguf = pytest.importorskip("gguf")
+    from qa_eval.reader.lora import write_mean
+
+    one, other = adapter(tmp_path / "1.gguf", 1), adapter(tmp_path / "2.gguf", 2)
+    write_mean([tmp_path / "1.gguf", tmp_path / "2.gguf"], tmp_path / "mean.gguf")
+    read = gguf.GGUFReader(tmp_path / "mean.gguf")
+    held = {tensor.name: np.array(tensor.data, np.float32) for tensor in read.tensors}
+    scale = (
+        read.fields["adapter.lora.alpha"].contents() / held["blk.1.attn_q.weight.lora_a"].shape[0]
+    )
+    for name in one:
+        change = scale * held[f"{name}.lora_b"] @ held[f"{name}.lora_a"]
+        assert change == pytest.approx(((one[name] + other[name]) / 2).numpy(), abs=0.05)
+    assert read_general(tmp_path / "mean.gguf")[BASE] == "some weights"
+
+
+def test_adapters_of_several_bases_have_no_mean(tmp_path):
+    pytest.importorskip("gguf")
+    from qa_eval.reader.lora import write_mean
+
+    adapter(tmp_path / "1.gguf", 1)
+    adapter(tmp_path / "2.gguf", 2, base="other weights")
+    with pytest.raises(InputError, match="several bases"):
+        write_mean([tmp_path / "1.gguf", tmp_path / "2.gguf"], tmp_path / "mean.gguf")
+
+
+def test_training_goes_on_from_a_file_and_keeps_what_it_has(tmp_path):
+    pytest.importorskip("gguf")
+    from qa_eval.reader import train as module
+    from qa_eval.reader.lora import Shape, attach, load_gguf
+    from qa_eval.reader.train import Recipe, train
+
+    wanted = adapter(tmp_path / "start.gguf", 3)
+    shape, kept = Shape(rank=4, alpha=8, first_layer=1), []
+    recipe = Recipe(steps=1, step_tokens=100, rate=0.0, shape=shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "_KEEP_EVERY", 1)
+        start = tmp_path / "start.gguf"
+        adapters = train(tiny(), encode, (ROW,), (), recipe, print, start, kept.append)
+    assert kept == [adapters]
+    for name, one in adapters.items():
+        assert (one.b @ one.a * one.scale).detach().numpy() == pytest.approx(
+            wanted[name].numpy(), abs=0.1
+        )
+    with pytest.raises(InputError, match="other adapters"):
+        load_gguf(attach(tiny(), Shape(rank=2, alpha=8, first_layer=1)), tmp_path / "start.gguf")
+
+
 def test_questions_change_their_order_only():
     from qa_eval.reader.rows import shuffled
 

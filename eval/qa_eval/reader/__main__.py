@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
     parser.add_argument("--share", type=float, default=0.62, help="of --rows, beside --squad")
     parser.add_argument("--start", type=Path, help="an adapter's GGUF file to go on from")
+    parser.add_argument("--mean", type=Path, nargs="+", help="adapters: write their mean, no more")
     parser.add_argument("--out", type=Path, help="the adapter, a GGUF file")
     options = parser.parse_args()
     if options.leave:
@@ -38,9 +39,12 @@ def main() -> None:
     if options.out is None:
         parser.error("--out is needed: where the adapter goes")
 
-    from qa_eval.reader.lora import Adapted, write_gguf
+    from qa_eval.reader.lora import Adapted, write_gguf, write_mean
     from qa_eval.reader.train import Recipe, load_base, train
 
+    if options.mean:
+        write_mean(options.mean, options.out)
+        return
     settings = load_settings()
     gguf = find_gguf(settings.gguf, settings.cache, _note)
     written = load_rows(*options.rows)

@@ -9,12 +9,13 @@ Example: ``adapters = attach(model, Shape(rank=8, alpha=16, first_layer=8))``.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import nn
 from torch.nn import functional
@@ -107,6 +108,48 @@ def write_gguf(
     :param base: the label of the weights that they were trained on.
     :param about: how they were made.
     """
+    tensors = {
+        f"{name}.lora_{part}": getattr(adapted, part).detach().numpy()
+        for name, adapted in adapters.items()
+        for part in ("a", "b")
+    }
+    _write(tensors, shape.alpha, path, base, about)
+
+
+def write_mean(paths: Sequence[Path], out: Path) -> None:
+    """Write the mean of adapters of one base and scale; it has all of their ranks together.
+
+    Weights that were trained apart, or one after the other, err differently: their mean is better
+    than either (Wortsman et al. 2022).
+
+    :raises InputError: the files are of several bases, scales or layers.
+    """
+    import gguf
+
+    readers = [gguf.GGUFReader(path) for path in paths]
+    held = [
+        {tensor.name: np.array(tensor.data, np.float32) for tensor in one.tensors}
+        for one in readers
+    ]
+    bases = {str(one.fields[BASE].contents()) for one in readers}
+    alphas = {float(one.fields["adapter.lora.alpha"].contents()) for one in readers}
+    shapes = {tuple(sorted((name, v.shape) for name, v in one.items())) for one in held}
+    if max(len(bases), len(alphas), len(shapes)) > 1:
+        names = ", ".join(map(str, paths))
+        raise InputError(f"{names} are adapters of several bases, scales or layers")
+    mean = {
+        name: np.concatenate([one[name] for one in held], axis=0)
+        if name.endswith("_a")
+        else np.concatenate([one[name] / len(held) for one in held], axis=1)
+        for name in held[0]
+    }
+    about = f"the mean of {len(paths)} adapters"
+    _write(mean, alphas.pop() * len(paths), out, bases.pop(), about)
+
+
+def _write(
+    tensors: Mapping[str, npt.NDArray[np.float32]], alpha: float, path: Path, base: str, about: str
+) -> None:
     import gguf
 
     writer = gguf.GGUFWriter(str(path), "qwen2")
@@ -114,11 +157,9 @@ def write_gguf(
     writer.add_string(BASE, base)
     writer.add_description(about)
     writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(shape.alpha))
-    for name, adapted in adapters.items():
-        for part in ("a", "b"):
-            values = getattr(adapted, part).detach().numpy().astype(np.float16)
-            writer.add_tensor(f"{name}.lora_{part}", values)
+    writer.add_float32("adapter.lora.alpha", float(alpha))
+    for name, values in tensors.items():
+        writer.add_tensor(name, values.astype(np.float16))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
