@@ -228,6 +228,9 @@ class Reader:
 
     def _layout(self) -> Layout:
         """Return where the sentences of the commit are that this thread sees."""
+        return self._db.once("layout", self._find_layout)
+
+    def _find_layout(self) -> Layout:
         with self.reading():
             if self._db.is_writing:
                 return self._read_layout()
