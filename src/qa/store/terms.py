@@ -18,6 +18,7 @@ import numpy as np
 
 from qa.store.layout import NO_ROWS, Layout, Mask, Numbers, Rows
 from qa.store.places import LINKED, MOST_WORDS, Places, Words, flat
+from qa.store.scores import Scored
 from qa.types import Chunk, Sentence
 from qa.words import stems
 
@@ -89,8 +90,8 @@ def _term(prefix: str, stem: str, number: int) -> str:
 
 def score(
     wanted: Collection[str], layout: Layout, rows_of: RowsOf, top_k: int, within: Mask | None
-) -> list[tuple[int, float]]:
-    """Return the best (row, BM25), best first, of the sentences that have some of the stems.
+) -> Scored:
+    """Return the BM25 scores, best first, of the sentences that have some of the stems.
 
     :param wanted: stems.
     :param layout: the sentences.
@@ -117,7 +118,7 @@ def score(
         places = np.concatenate([NO_ROWS, *found])
         scores = total[places]
         total[places] = 0
-    return _best(places, scores, layout, top_k)
+    return Scored(layout.rows_at(places), scores).best(top_k)
 
 
 def _frequencies(
@@ -156,15 +157,6 @@ def _occurrences(
             found[key].append(layout.places(one))
         left, number = [key for key, _ in there], number + 1
     return found
-
-
-def _best(places: Rows, found: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:
-    if len(places) > top_k > 0:
-        least = np.partition(found, len(found) - top_k)[len(found) - top_k]
-        places, found = places[found >= least], found[found >= least]
-    rows = layout.rows_at(places)
-    order = np.lexsort((rows, -found))[: max(top_k, 0)]
-    return list(zip(rows[order].tolist(), found[order].tolist(), strict=True))
 
 
 def _rarity(count: int, size: int) -> float:
