@@ -20,7 +20,7 @@ from qa.chunks import make_chunks
 from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.sentences import split_sentences
-from qa.store import Origin, Store, erase, fuse
+from qa.store import Origin, Scored, Store, erase, fuse, mean
 from qa.store.faults import translated
 from qa.store.places import LINKED, Places
 from qa.store.terms import index as indexed
@@ -66,7 +66,7 @@ def lexical(store: Store, question: str, top_k: int = 5, documents: Sequence[str
     return named(store, store.search_lexical(stems(question), top_k, documents))
 
 
-def named(store: Store, found: list[tuple[int, float]]) -> list[tuple[str, float]]:
+def named(store: Store, found: Scored) -> list[tuple[str, float]]:
     sentences = store.sentences_at([row for row, _ in found])
     return [(sentences[row].text, score) for row, score in found]
 
@@ -256,9 +256,9 @@ def test_scores_are_those_of_an_index_that_keeps_sentences_and_contexts_whole(
     for asked in (words[:1], words[:3], words[4:], ["drapeau", "inconnu"], ["coalition"]):
         wanted = sorted(set(stems(" ".join(asked))))
         expected = plain.execute(sql, (" OR ".join(f'"{one}"' for one in wanted),)).fetchall()
-        found = store.search_lexical(wanted, 9999)
+        found = list(store.search_lexical(wanted, 9999))
         assert dict(found) == pytest.approx(dict(expected))
-        assert store.search_lexical(wanted, 5) == found[:5]
+        assert list(store.search_lexical(wanted, 5)) == found[:5]
 
 
 def terms_of(text: str) -> str:
@@ -272,9 +272,9 @@ def test_searching_with_two_threads_finds_the_same(
     wanted = stems("trois soldats")
     for documents in (None, ["irak.txt"], []):
         monkeypatch.setattr("qa.store.search._TOGETHER", 10**9)
-        alone = filled.search(vector, wanted, 9, documents)
+        alone = [list(found) for found in filled.search(vector, wanted, 9, documents)]
         monkeypatch.setattr("qa.store.search._TOGETHER", 0)
-        assert filled.search(vector, wanted, 9, documents) == alone
+        assert [list(found) for found in filled.search(vector, wanted, 9, documents)] == alone
     filled.close()
     with pytest.raises(QAError, match="closed"):
         filled.search(vector, wanted, 9)
@@ -290,18 +290,41 @@ def test_scripts_without_spaces_are_found(store: Store) -> None:
     assert lexical(store, "首都はどこ")
 
 
+def scored(found: dict[int, float]) -> Scored:
+    return Scored(
+        np.array(list(found), dtype=np.int64), np.array(list(found.values()), dtype=float)
+    )
+
+
 def test_fused_score_is_the_sum_of_z_scores() -> None:
     # Cosines .9 and .7: z = +1, -1. BM25 0 (not found) and 4: z = -1, +1, so both are even at 0.
-    fused = fuse([(1, 0.9), (2, 0.7)], [(2, 4.0)], size=2, top_k=2)
-    assert fused == {1: pytest.approx(0.0), 2: pytest.approx(0.0)}
-    assert fuse([], [], size=0, top_k=5) == {}
+    fused = fuse(scored({1: 0.9, 2: 0.7}), scored({2: 4.0}), size=2, top_k=2)
+    assert dict(fused) == {1: pytest.approx(0.0), 2: pytest.approx(0.0)}
+    assert not fuse(scored({}), scored({}), size=0, top_k=5)
 
 
 def test_what_a_cut_search_left_out_counts_as_its_lowest_score() -> None:
-    fused = fuse([(1, 0.9), (2, 0.7)], [(3, 4.0), (2, 1.0)], size=9, top_k=2)
+    fused = dict(fuse(scored({1: 0.9, 2: 0.7}), scored({3: 4.0, 2: 1.0}), size=9, top_k=2))
     # Dense .9 .7 .7, lexical 1 1 4: the means of z are zero, and 1 and 3 are each best once.
     assert fused[1] == pytest.approx(fused[3]) == pytest.approx(2**0.5 - 2**-0.5)
     assert fused[2] == pytest.approx(-(2**0.5))
+
+
+def test_a_mean_takes_the_lowest_score_of_a_search_for_what_it_lacks() -> None:
+    assert dict(mean([scored({3: 1.0, 1: 0.5}), scored({2: 4.0, 1: 2.0}), scored({})])) == {
+        1: pytest.approx(2.5 / 3),
+        2: pytest.approx(4.5 / 3),
+        3: pytest.approx(3.0 / 3),
+    }
+
+
+def test_the_best_are_best_first_and_equal_ones_by_row() -> None:
+    found = scored({5: 1.0, 4: 2.0, 3: 1.0, 2: 0.5})
+    assert list(found.best(2)) == [(4, 2.0), (3, 1.0)]
+    assert list(found.best(9)) == [(4, 2.0), (3, 1.0), (5, 1.0), (2, 0.5)]
+    assert list(found.leading(2)) == [(5, 1.0), (4, 2.0), (3, 1.0)]
+    assert not found.best(0)
+    assert found.at([2, 9, 4]) == [0.5, 0.0, 2.0]
 
 
 # Changes

@@ -14,7 +14,7 @@ from typing import Final
 
 from qa.embed import Encoder
 from qa.entail import Reranker
-from qa.store import Store, Vectors, fuse
+from qa.store import Scored, Store, Vectors, fuse, mean
 from qa.types import Hit, Sentence
 from qa.words import stems
 
@@ -83,55 +83,38 @@ def rerank(
 
 
 class _Search:
-    """The scores of one question's text on one commit of the store, by row."""
+    """The scores of one question's text on one commit of the store."""
 
     def __init__(
         self, text: str, vector: Vectors, store: Store, documents: Collection[str] | None
     ) -> None:
         size = store.size(documents)
         top_k = size if size <= _SCORE_ALL else _CANDIDATES
-        dense, lexical = store.search(vector, set(stems(text)), top_k, documents)
-        self.dense = dict(dense)
-        self.lexical = dict(lexical)
-        self.fused = fuse(dense, lexical, size=size, top_k=top_k)
+        self.dense, self.lexical = store.search(vector, set(stems(text)), top_k, documents)
+        self.fused = fuse(self.dense, self.lexical, size=size, top_k=top_k)
 
 
 def _best(searches: list[_Search], store: Store, top_k: int) -> tuple[Hit, ...]:
-    best = _leading(_mean([search.fused for search in searches]), top_k)
+    best = _leading(mean([search.fused for search in searches]), top_k)
     sentences = store.sentences_at(best)
     ranked = sorted(
         ((best[row], sentence, row) for row, sentence in sentences.items()),
         key=lambda found: (-found[0], found[1].document, found[1].index),
-    )
+    )[:top_k]
+    rows = [row for *_, row in ranked]
+    dense = map(max, zip(*(search.dense.at(rows) for search in searches), strict=True))
+    lexical = map(max, zip(*(search.lexical.at(rows) for search in searches), strict=True))
     return tuple(
-        Hit(
-            sentence,
-            score,
-            rank,
-            dense=max(search.dense.get(row, 0.0) for search in searches),
-            lexical=max(search.lexical.get(row, 0.0) for search in searches),
+        Hit(sentence, score, rank, dense=of_dense, lexical=of_lexical)
+        for rank, ((score, sentence, _), of_dense, of_lexical) in enumerate(
+            zip(ranked, dense, lexical, strict=True), start=1
         )
-        for rank, (score, sentence, row) in enumerate(ranked[:top_k], start=1)
     )
 
 
-def _mean(scores: list[dict[int, float]]) -> dict[int, float]:
-    """Return the mean score of every row; one that a search lacks counts as its lowest there."""
-    if len(scores) == 1:
-        return scores[0]
-    lowest = [min(one.values(), default=0.0) for one in scores]
-    return {
-        row: sum(one.get(row, floor) for one, floor in zip(scores, lowest, strict=True))
-        / len(scores)
-        for row in set().union(*scores)
-    }
-
-
-def _leading(scores: dict[int, float], top_k: int) -> dict[int, float]:
+def _leading(scored: Scored, top_k: int) -> dict[int, float]:
     """Return the rows of the best scores, rounded, and all that equal the last of them."""
-    if len(scores) > top_k:  # rounding moves no score by as much as this
-        least = nlargest(top_k, scores.values())[-1] - 10**-_DECIMALS
-        scores = {row: score for row, score in scores.items() if score >= least}
-    rounded = {row: round(score, _DECIMALS) for row, score in scores.items()}
+    near = scored.leading(top_k, slack=10**-_DECIMALS)  # rounding moves no score by as much
+    rounded = {row: round(score, _DECIMALS) for row, score in near}
     least = nlargest(top_k, rounded.values())[-1] if rounded else 0.0
     return {row: score for row, score in rounded.items() if score >= least}

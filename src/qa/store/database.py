@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,10 +25,20 @@ PAGE_BYTES: Final = 16384
 _ROWS_AT_A_TIME: Final = 32
 # A connection's own copies of pages: what is read often is in the system's cache anyway.
 _CACHE_KB: Final = 1024
+_NESTED: Final = nullcontext()
 
 
 class _Connection(sqlite3.Connection):
     """A connection that can be referred to weakly: it goes when its thread goes."""
+
+
+class _Thread(threading.local):
+    """What a thread has of its own."""
+
+    connection: _Connection | None = None
+    # What was read since a :meth:`Database.reading` began.
+    seen: dict[str, Any] | None = None
+    is_writing = False
 
 
 class Database:
@@ -38,7 +48,7 @@ class Database:
         self._folder = folder
         self.read_only = _is_read_only(folder)
         self._wait_s = wait_s
-        self._local = threading.local()
+        self._local = _Thread()
         self._lock = threading.Lock()
         self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._closed = False
@@ -48,7 +58,7 @@ class Database:
         """The connection of this thread; transactions are begun by hand."""
         if self._closed:
             raise QAError(f"the index in {str(self._folder)!r} is closed; open it again")
-        connection: _Connection | None = getattr(self._local, "connection", None)
+        connection = self._local.connection
         if connection is None:
             connection = self._local.connection = self._connect()
         return connection
@@ -100,12 +110,12 @@ class Database:
         with translated(self._folder):
             return connection.executemany(sql, rows).rowcount
 
-    @contextmanager
-    def reading(self) -> Iterator[None]:
+    def reading(self) -> AbstractContextManager[None]:
         """Let all that this thread reads inside come from one commit."""
-        if self.connection.in_transaction:
-            yield
-            return
+        return _NESTED if self.connection.in_transaction else self._reading()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
         self.run("BEGIN")
         self._local.seen = {}
         try:
@@ -117,7 +127,7 @@ class Database:
 
     def once(self, key: str, read: Callable[[], _Value]) -> _Value:
         """Return what ``read`` returns; inside :meth:`reading` it is called once for a key."""
-        seen: dict[str, _Value] | None = getattr(self._local, "seen", None)
+        seen: dict[str, _Value] | None = self._local.seen
         if seen is None:
             return read()
         if key not in seen:
@@ -146,7 +156,7 @@ class Database:
     @property
     def is_writing(self) -> bool:
         """Whether this thread has a commit under way."""
-        return getattr(self._local, "is_writing", False)
+        return self._local.is_writing
 
     @contextmanager
     def writing_at_once(self) -> Iterator[bool]:

@@ -6,8 +6,7 @@ from 0. It knows nothing of SQLite.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Final
@@ -86,50 +85,42 @@ class Layout:
         number = self._numbers[document_id]
         return int(self.firsts[number]), int(self.bases[number + 1] - self.bases[number])
 
-    def owner(self, row: int) -> tuple[str, int] | None:
-        """Return the document that a row belongs to and the sentence's number in it, or None."""
-        number = int(np.searchsorted(self.firsts, row, side="right")) - 1
-        if number < 0:
-            return None
-        at = row - int(self.firsts[number])
-        count = int(self.bases[number + 1] - self.bases[number])
-        return (self.owners[number], at) if at < count else None
+    @cached_property
+    def _shifts(self) -> Rows:
+        return self.bases[:-1] - self.firsts
+
+    def _found(self, rows: Rows) -> tuple[Rows, Rows, Mask]:
+        """Return of (n,) rows the documents' numbers, the places, and which rows are there."""
+        if not len(self.words):
+            return np.zeros_like(rows), np.zeros_like(rows), np.zeros(len(rows), dtype=np.bool_)
+        numbers = self.firsts.searchsorted(rows, side="right") - 1
+        places = rows + self._shifts[numbers]
+        there = (numbers >= 0) & (places < self.bases[numbers + 1])
+        return numbers, places * there, there
+
+    def owned(self, rows: Collection[int]) -> list[tuple[int, str, int]]:
+        """Return (row, document, the sentence's number in it) of the rows that are there."""
+        asked = np.fromiter(rows, np.int64, len(rows))
+        numbers, places, there = self._found(asked)
+        found = np.column_stack([asked, numbers, places - self.bases[numbers]])[there]
+        return [(row, self.owners[number], at) for row, number, at in found.tolist()]
+
+    def located(self, rows: Rows) -> tuple[Rows, Mask]:
+        """Return the places of (n,) rows, and which of the rows are there and can be found."""
+        _, places, there = self._found(rows)
+        if len(self.words):
+            there &= self.words[places] > 0
+        return places, there
 
     def places(self, rows: Rows) -> Rows:
         """Return the places of (n,) rows, without those that are gone or cannot be found."""
-        if not len(self.firsts):
-            return NO_ROWS
-        numbers = np.searchsorted(self.firsts, rows, side="right") - 1
-        at = rows - self.firsts[numbers]
-        places = self.bases[numbers] + at
-        there = (numbers >= 0) & (places < self.bases[numbers + 1])
-        if not there.all():
-            places = places[there]
-        return places[self.words[places] > 0]
-
-    def linked(self, places: Rows) -> Rows:
-        """Return the places that come after some and have them in their context."""
-        following = places + 1
-        following = following[following < len(self.words)]
-        linked: Rows = following[self.words[following] >= LINKED]
-        return linked
-
-    @contextmanager
-    def board(self) -> Iterator[Numbers]:
-        """Lend a number for each place, 0 at first; who borrows it leaves it so.
-
-        Making one takes longer than a search in a large store.
-        """
-        try:
-            board = self._boards.pop()
-        except IndexError:
-            board = np.zeros(len(self.words))
-        yield board  # after an error it is not taken back
-        self._boards.append(board)
+        places, there = self.located(rows)
+        return places[there]
 
     @cached_property
-    def _boards(self) -> list[Numbers]:
-        return []
+    def leads(self) -> Mask:
+        """Which places have the one after them read in their context."""
+        return np.append(self.words[1:] >= LINKED, False)
 
     def rows_at(self, places: Rows) -> Rows:
         """Return the rows of (n,) places."""

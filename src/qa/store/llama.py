@@ -37,6 +37,7 @@ from qa.store.blocks import Vectors
 from qa.store.fuse import WEIGHTS, fuse
 from qa.store.local import Store
 from qa.store.records import DocumentInfo, Label, Origin
+from qa.store.scores import NO_SCORES
 from qa.types import Chunk, Document, Sentence
 from qa.words import stems
 
@@ -237,8 +238,7 @@ def _search(store: Store, query: VectorStoreQuery, documents: Collection[str]) -
     size = store.size(documents)
     mode = query.mode
     hybrid = mode == VectorStoreQueryMode.HYBRID
-    dense: list[tuple[int, float]] = []
-    lexical: list[tuple[int, float]] = []
+    dense = lexical = NO_SCORES
     if mode == VectorStoreQueryMode.DEFAULT or hybrid:
         if query.query_embedding is None:
             raise InputError(f"a query of mode {mode.value!r} needs a query_embedding")
@@ -254,7 +254,7 @@ def _search(store: Store, query: VectorStoreQuery, documents: Collection[str]) -
     if not hybrid:
         return dict(dense or lexical)
     weights = WEIGHTS if query.alpha is None else (query.alpha, 1 - query.alpha)
-    return fuse(dense, lexical, size=size, top_k=size, weights=weights)
+    return dict(fuse(dense, lexical, size=size, top_k=size, weights=weights))
 
 
 def _passes(info: DocumentInfo, filters: MetadataFilters) -> bool:

@@ -155,7 +155,7 @@ class Reader:
         with self.reading():
             return {
                 row: self._span(owner).places.sentence(self.document(owner), place)
-                for row, owner, place in self._owners(rows)
+                for row, owner, place in self._layout().owned(rows)
             }
 
     def contexts_at(self, rows: Collection[int]) -> dict[int, str]:
@@ -163,14 +163,8 @@ class Reader:
         with self.reading():
             return {
                 row: self._span(owner).places.context(self.document(owner), place)
-                for row, owner, place in self._owners(rows)
+                for row, owner, place in self._layout().owned(rows)
             }
-
-    def _owners(self, rows: Collection[int]) -> list[tuple[int, str, int]]:
-        """Return (row, document, number of the sentence in it) of the rows that are there."""
-        layout = self._layout()
-        found = ((int(row), layout.owner(row)) for row in rows)
-        return [(row, *owner) for row, owner in found if owner]
 
     def _damaged(self, what: str, how: str) -> IndexMismatch:
         return IndexMismatch(
@@ -197,13 +191,14 @@ class Reader:
         sql = "SELECT row FROM labels WHERE id IN (SELECT value FROM json_each(?))"
         with self.reading():
             found = self._db.run(sql, json.dumps(sorted(ids)))
-            return {owner for _, owner, _ in self._owners([row for (row,) in found])}
+            return {owner for _, owner, _ in self._layout().owned([row for (row,) in found])}
 
     def vectors_at(self, rows: Collection[int]) -> dict[int, Vectors]:
         """Return the (dim,) float32 vectors of the rows that have one."""
         with self.reading():
             layout = self._layout()
-            wanted = layout.rows_at(layout.places(np.array(sorted(rows), dtype=np.int64)))
+            wanted = np.array(sorted(rows), dtype=np.int64)
+            wanted = wanted[layout.located(wanted)[1]]
             halves = self._vectors(wanted)
         return dict(zip(wanted.tolist(), halves.astype(np.float32), strict=True))
 
@@ -228,6 +223,9 @@ class Reader:
 
     def _layout(self) -> Layout:
         """Return where the sentences of the commit are that this thread sees."""
+        return self._db.once("layout", self._find_layout)
+
+    def _find_layout(self) -> Layout:
         with self.reading():
             if self._db.is_writing:
                 return self._read_layout()
@@ -265,7 +263,7 @@ class Reader:
     def _harmed(self, rows: Rows) -> IndexMismatch:
         """Return the error that names the first document of which a vector is damaged."""
         layout = self._layout()
-        for document_id in dict.fromkeys(owner for _, owner, _ in self._owners(rows.tolist())):
+        for document_id in dict.fromkeys(owner for _, owner, _ in layout.owned(rows.tolist())):
             first, count = layout.span(document_id)
             last = first + count - 1
             vectors = int(np.diff(np.searchsorted(layout.rows, [first, last + 1]))[0])

@@ -23,6 +23,7 @@ from qa.store.contents import vectors_of
 from qa.store.faults import REEMBED
 from qa.store.layout import NO_ROWS, Layout, Mask, Rows
 from qa.store.read import Reader
+from qa.store.scores import NO_SCORES, Scored
 from qa.store.segments import Segment, load
 from qa.store.vectors import Part, View, exact_part
 from qa.store.verify import problems
@@ -57,13 +58,13 @@ class Searcher(Reader):
 
     def search_dense(
         self, vector: Vectors, top_k: int, documents: Collection[str] | None = None
-    ) -> list[tuple[int, float]]:
+    ) -> Scored:
         """Search by vector.
 
         :param vector: (dim,) float32 of length 1.
         :param top_k: how many; at least :meth:`size` gives the score of every sentence.
         :param documents: ids to search; None searches all.
-        :return: (row, cosine), best first.
+        :return: cosines, best first.
         """
         with self.reading():
             return self._view().search(vector, top_k, self._within(documents), self._exactly)
@@ -74,7 +75,7 @@ class Searcher(Reader):
         stems: Collection[str],
         top_k: int,
         documents: Collection[str] | None = None,
-    ) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    ) -> tuple[Scored, Scored]:
         """Return what :meth:`search_dense` and :meth:`search_lexical` do, both of one commit.
 
         In a large store they run at the same time: FAISS and SQLite leave Python to others.
@@ -106,8 +107,8 @@ class Searcher(Reader):
 
     def search_lexical(
         self, stems: Collection[str], top_k: int, documents: Collection[str] | None = None
-    ) -> list[tuple[int, float]]:
-        """Return the sentences that share stems as (row, BM25 score), best first, higher better.
+    ) -> Scored:
+        """Return the BM25 scores of the sentences that share stems, best first.
 
         How rare a stem is counts in the documents asked. Where the stems stand in very many
         sentences, the rarest of them are searched for.
@@ -119,7 +120,7 @@ class Searcher(Reader):
             if mask is not None:
                 places = np.flatnonzero(mask)
                 if not len(places):
-                    return []
+                    return NO_SCORES
                 first, last = layout.rows_at(places[[0, -1]]).tolist()
                 looked_at = last - first + 1
 

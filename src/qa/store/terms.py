@@ -10,14 +10,16 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Final
 
 import numpy as np
 
 from qa.store.layout import NO_ROWS, Layout, Mask, Numbers, Rows
 from qa.store.places import LINKED, MOST_WORDS, Places, Words, flat
+from qa.store.scores import Scored, firsts
 from qa.types import Chunk, Sentence
 from qa.words import stems
 
@@ -89,8 +91,8 @@ def _term(prefix: str, stem: str, number: int) -> str:
 
 def score(
     wanted: Collection[str], layout: Layout, rows_of: RowsOf, top_k: int, within: Mask | None
-) -> list[tuple[int, float]]:
-    """Return the best (row, BM25), best first, of the sentences that have some of the stems.
+) -> Scored:
+    """Return the BM25 scores, best first, of the sentences that have some of the stems.
 
     :param wanted: stems.
     :param layout: the sentences.
@@ -99,72 +101,62 @@ def score(
     :param within: which places of the layout count; None: all. How rare a stem is counts there.
     """
     size = layout.size if within is None else layout.size_of(within)
-    occurrences = _occurrences(wanted, layout, rows_of)
-    found: list[Rows] = []
-    with layout.board() as total, layout.board() as frequencies:
-        # Sorted: the score is a sum of floats and must not depend on the order of a set.
-        for stem in sorted(wanted):
-            of_stem = (occurrences["", stem], occurrences[HEAD, stem])
-            places = _frequencies(*of_stem, layout, within, frequencies)
-            if len(places):
-                often = frequencies[places]
-                frequencies[places] = 0
-                length = (layout.words[places] & MOST_WORDS) - 1.0
-                often *= (_K1 + 1) / (often + _K1 * (1 - _B + _B * length / layout.mean_words))
-                before = total[places]
-                found.append(places[before == 0])
-                total[places] = before + _rarity(len(places), size) * often
-        places = np.concatenate([NO_ROWS, *found])
-        scores = total[places]
-        total[places] = 0
-    return _best(places, scores, layout, top_k)
+    # Sorted: the score is a sum of floats and must not depend on the order of a set.
+    matches, often = _added(*_matches(sorted(wanted), layout, rows_of))
+    numbers = matches // len(layout.words)
+    places = matches - numbers * len(layout.words)
+    if within is not None:
+        kept = within[places]
+        numbers, places, often = numbers[kept], places[kept], often[kept]
+    length = (layout.words[places] & MOST_WORDS) - 1.0
+    often *= (_K1 + 1) / (often + _K1 * (1 - _B + _B * length / layout.mean_words))
+    rarity = np.array([_rarity(count, size) for count in np.bincount(numbers).tolist()])
+    best = Scored(*_added(places, rarity[numbers] * often)).best(top_k)
+    return Scored(layout.rows_at(best.rows), best.scores)  # places are in the order of rows
 
 
-def _frequencies(
-    own: list[Rows], of_head: list[Rows], layout: Layout, within: Mask | None, frequencies: Numbers
-) -> Rows:
-    """Add up how often a stem stands in each sentence and its context, and return in which."""
-    touched: list[Rows] = []
+def _matches(wanted: Sequence[str], layout: Layout, rows_of: RowsOf) -> tuple[Rows, Numbers]:
+    """Return where stems stand, in sentences or in their contexts, and the weight of each match.
 
-    def add(places: Rows, weight: float) -> None:
-        if within is not None:
-            places = places[within[places]]
-        before = frequencies[places]
-        touched.append(places[before == 0])
-        frequencies[places] = before + weight
-
-    for places in own:
-        add(places, 1.0)
-        add(layout.linked(places), CONTEXT_WEIGHT)
-    for places in of_head:
-        add(places, CONTEXT_WEIGHT)
-    return np.concatenate([NO_ROWS, *touched])
-
-
-def _occurrences(
-    wanted: Collection[str], layout: Layout, rows_of: RowsOf
-) -> dict[tuple[str, str], list[Rows]]:
-    """Return by prefix and stem the places that have it once at least, twice at least and so on."""
-    found: dict[tuple[str, str], list[Rows]] = {
-        (prefix, stem): [] for prefix in ("", HEAD) for stem in wanted
-    }
-    left, number = list(found), 1
-    while left:
-        rows = rows_of([_term(prefix, stem, number) for prefix, stem in left])
-        there = [(key, one) for key, one in zip(left, rows, strict=True) if len(one)]
-        for key, one in there:
-            found[key].append(layout.places(one))
-        left, number = [key for key, _ in there], number + 1
-    return found
+    Where is one number: the stem's, times how many places there are, plus the place. A match counts
+    in its sentence and in the context of the next one, where that goes on from there.
+    """
+    own, of_head = [NO_ROWS], [NO_ROWS]
+    for terms in _occurrences(wanted, rows_of):
+        places, there = layout.located(np.concatenate([rows for *_, rows in terms]))
+        starts = [number * len(layout.words) for _, number, _ in terms]
+        matches = places + np.repeat(starts, [len(rows) for *_, rows in terms])
+        end = sum(len(rows) for prefix, _, rows in terms if not prefix)
+        here = matches[:end][there[:end]]
+        own += [here, here[layout.leads[places[:end][there[:end]]]] + 1]
+        of_head.append(matches[end:][there[end:]])
+    parts = [*own, *of_head]
+    weights = [0.0, *[1.0, CONTEXT_WEIGHT] * (len(own) // 2), *[CONTEXT_WEIGHT] * len(of_head)]
+    return np.concatenate(parts), np.repeat(weights, [len(part) for part in parts])
 
 
-def _best(places: Rows, found: Numbers, layout: Layout, top_k: int) -> list[tuple[int, float]]:
-    if len(places) > top_k > 0:
-        least = np.partition(found, len(found) - top_k)[len(found) - top_k]
-        places, found = places[found >= least], found[found >= least]
-    rows = layout.rows_at(places)
-    order = np.lexsort((rows, -found))[: max(top_k, 0)]
-    return list(zip(rows[order].tolist(), found[order].tolist(), strict=True))
+def _occurrences(wanted: Sequence[str], rows_of: RowsOf) -> Iterator[list[tuple[str, int, Rows]]]:
+    """Yield prefix, stem's number and rows of the terms that are there once, twice and so on."""
+    left = [(prefix, number) for prefix in ("", HEAD) for number in range(len(wanted))]
+    for times in count(1):
+        found = rows_of([_term(prefix, wanted[number], times) for prefix, number in left])
+        terms = [(*key, rows) for key, rows in zip(left, found, strict=True) if len(rows)]
+        if not terms:
+            return
+        yield terms
+        left = [(prefix, number) for prefix, number, _ in terms]
+
+
+def _added(keys: Rows, values: Numbers) -> tuple[Rows, Numbers]:
+    """Return the keys, rising and each once, and the sums of their values, added in their order.
+
+    This sort is fast where keys are some rising runs.
+    """
+    order = keys.argsort(kind="stable")
+    keys = keys[order]
+    new = firsts(keys)
+    sums = np.bincount(new.cumsum() - 1, values[order])
+    return keys[new], sums.astype(np.float64, copy=False)  # NumPy's sums of nothing are integers
 
 
 def _rarity(count: int, size: int) -> float:

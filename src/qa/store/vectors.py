@@ -17,11 +17,10 @@ import numpy.typing as npt
 
 from qa.store.blocks import Halves, Vectors
 from qa.store.layout import NO_ROWS, Mask, Rows
+from qa.store.scores import NO_SCORES, Scored, united
 
 if TYPE_CHECKING:
     import faiss
-
-Scored = tuple[Rows, npt.NDArray[np.float32]]
 
 # Equal texts have equal cosines whatever else is searched: float32 noise is below this.
 _DECIMALS: Final = 6
@@ -63,7 +62,7 @@ class Part:
         :param query: (1, dim) float32 of length 1.
         :param top_k: how many.
         :param mask: which rows count; None: all.
-        :return: (k,) row numbers and (k,) float32.
+        :return: float32 scores.
         """
         if self.exact:
             return self._found(query, min(top_k, len(self)), _only(mask))
@@ -71,18 +70,18 @@ class Part:
             return self._found(query, min(top_k, len(self)), None)
         allowed = int(mask.sum())
         if allowed * _FEW < len(self):
-            return self.rows[mask], np.ones(allowed, dtype=np.float32)
+            return Scored(self.rows[mask], np.ones(allowed, dtype=np.float32))
         asked = min(2 * top_k, len(self))
         while True:  # FAISS cannot leave rows out of such a search
             places, cosines = self._places(query, asked, None)
             kept = mask[places]
             if kept.sum() >= min(top_k, allowed) or asked == len(self):
-                return self.rows[places[kept]][:top_k], cosines[kept][:top_k]
+                return Scored(self.rows[places[kept]][:top_k], cosines[kept][:top_k])
             asked = min(4 * asked, len(self))
 
     def _found(self, query: Vectors, top_k: int, only: faiss.SearchParameters | None) -> Scored:
         places, cosines = self._places(query, top_k, only)
-        return self.rows[places], cosines
+        return Scored(self.rows[places], cosines)
 
     def _places(
         self, query: Vectors, top_k: int, only: faiss.SearchParameters | None
@@ -163,14 +162,14 @@ class View:
         top_k: int,
         within: Rows | None,
         exactly: Callable[[Rows], Part],
-    ) -> list[tuple[int, float]]:
-        """Return the ``top_k`` best (row, cosine), best first.
+    ) -> Scored:
+        """Return the ``top_k`` best, best first.
 
         :param vector: (dim,) float32 of length 1.
         :param top_k: how many.
         :param within: (n,) rising rows to search; None searches all.
         :param exactly: gives an exact part of the rows that a coarse part proposed.
-        :return: row numbers with exact cosines.
+        :return: exact cosines.
         """
         return self.settle(self.propose(vector, top_k, within), top_k, exactly)
 
@@ -187,10 +186,8 @@ class View:
                 (scored if part.exact else proposed).append(found)
         return Proposals(query, scored, _leading(proposed, count))
 
-    def settle(
-        self, proposals: Proposals, top_k: int, exactly: Callable[[Rows], Part]
-    ) -> list[tuple[int, float]]:
-        """Score the candidates exactly and return the ``top_k`` best (row, cosine)."""
+    def settle(self, proposals: Proposals, top_k: int, exactly: Callable[[Rows], Part]) -> Scored:
+        """Score the candidates exactly and return the ``top_k`` best cosines, best first."""
         scored = list(proposals.scored)
         if proposals.candidates:
             rows = np.sort(np.concatenate(proposals.candidates))
@@ -202,22 +199,21 @@ def _leading(proposed: Sequence[Scored], count: int) -> list[Rows]:
     """Return the rows of the ``count`` best proposals; those of few wanted rows are all kept."""
     if not proposed:
         return []
-    rows = np.concatenate([found[0] for found in proposed])
-    scores = np.concatenate([found[1] for found in proposed])
+    rows = np.concatenate([found.rows for found in proposed])
+    scores = np.concatenate([found.scores for found in proposed])
     if len(rows) <= count:
         return [rows] if len(rows) else []
     certain = scores >= 1.0  # every wanted row of a part: not a score
     best = np.argpartition(-scores, count)[:count]
-    return [np.union1d(rows[best], rows[certain])]
+    return [united([rows[best], rows[certain]])]
 
 
-def _best(scored: Sequence[Scored], top_k: int) -> list[tuple[int, float]]:
-    if not scored or top_k <= 0:
-        return []
-    rows = np.concatenate([found[0] for found in scored])
-    cosines = np.concatenate([found[1] for found in scored]).astype(np.float64).round(_DECIMALS)
-    order = np.lexsort((rows, -cosines))[:top_k]
-    return list(zip(rows[order].tolist(), cosines[order].tolist(), strict=True))
+def _best(scored: Sequence[Scored], top_k: int) -> Scored:
+    if not scored:
+        return NO_SCORES
+    rows = np.concatenate([found.rows for found in scored])
+    cosines = np.concatenate([found.scores for found in scored]).astype(np.float64)
+    return Scored(rows, cosines.round(_DECIMALS)).best(top_k)
 
 
 def _only(mask: Mask | None) -> faiss.SearchParameters | None:

@@ -111,6 +111,6 @@ def _terms(db: Database, expected: dict[int, int]) -> Iterator[str]:
     wanted = np.zeros(len(layout.words), dtype=np.int64)
     wanted[layout.places(rows)] = list(expected.values())
     wrong = np.flatnonzero(found != wanted)
-    owners = {layout.owner(int(row)) for row in layout.rows_at(wrong[:1000])}
-    for document_id in sorted({owner[0] for owner in owners if owner}):
+    owned = layout.owned(layout.rows_at(wrong[:1000]).tolist())
+    for document_id in sorted({document_id for _, document_id, _ in owned}):
         yield f"{document_id!r}: its search terms are damaged: {REEMBED}"
