@@ -138,8 +138,25 @@ def test_the_shipped_models_name_known_features_and_say_where_they_come_from():
 
 def test_a_model_that_nothing_was_fitted_on_gets_the_conservative_rule():
     assert not is_fitted("some other model")
-    assert calibration_for("some other model") is load_calibrations()["conservative"]
-    assert calibration_for(None) is load_calibrations()["extractive"]
+    conservative, extractive = (load_calibrations()[n] for n in ("conservative", "extractive"))
+    encoder = str(extractive.fitted["encoder"])
+    assert calibration_for("some other model", encoder) is conservative
+    assert calibration_for(None, encoder) is extractive
+
+
+def test_cosines_of_another_encoder_refuse_nothing():
+    fitted = load_calibrations()["extractive"]
+    assert fitted.nearest > 0
+    assert calibration_for(None, "another encoder") == replace(fitted, nearest=0.0)
+
+
+def test_where_nothing_is_near_no_model_is_asked_and_nothing_chosen():
+    part = replace(load_calibrations()["conservative"], nearest=0.8)
+    far = [replace(one, dense=0.79) for one in HITS]
+    asked = Meter(ScriptedModel([]))
+    selection = select("Quel temps fait-il ?", far, part, asked)
+    assert (selection.chosen, selection.confidence) == ((), 0.0)
+    assert [c.hit for c in selection.candidates] == far
 
 
 class Spelled(ScriptedModel):

@@ -38,6 +38,8 @@ _LOST_UNHEARD = 0.01
 # Probabilities from which a second sentence may be used; the most cautious of those that are nearly
 # best is taken, since they differ by a few questions.
 _NOISE = 0.01
+# The best cosine of one crowd question in 4 059 lies below, and of 12 off-topic ones in 28.
+_NEAREST = 0.8
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
@@ -67,6 +69,7 @@ class Part:
     most: int = 0
     yes: float = 0.0
     reading: bool = False  # for a model that was trained to read
+    nearest: float = _NEAREST
 
 
 def replayed(sample: Sample, part: Part) -> Sample:
@@ -127,6 +130,7 @@ def _calibration(part: Part) -> Calibration:
         fitted={},
         most_probes=part.most,
         yes_probe=part.yes,
+        nearest=part.nearest,
     )
 
 
@@ -224,7 +228,7 @@ PARTS = (
         sure=0.0,
         voting=True,
         most=4,
-        yes=0.0,
+        yes=1.0,
         reading=True,
     ),
     Part(
@@ -326,4 +330,5 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
         "sure_probe": calibration.sure_probe,
         "most_probes": calibration.most_probes,
         "yes_probe": calibration.yes_probe,
+        "nearest": calibration.nearest,
     }

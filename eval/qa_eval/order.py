@@ -21,7 +21,7 @@ import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from qa.chunks import make_chunks
-from qa.embed import load_encoder
+from qa.embed import Encoder, load_encoder
 from qa.ingest import embed_chunks
 from qa.order import ORDERED, in_order, order_features
 from qa.retrieve import retrieve
@@ -47,14 +47,12 @@ class Found:
     gold: tuple[bool, ...]
 
 
-def find(squad: Path, titles: Sequence[str]) -> Iterator[Found]:
+def find(squad: Path, titles: Sequence[str], encoder: Encoder) -> Iterator[Found]:
     """Search articles of a SQuAD file, each alone, for each of its questions."""
     documents, items = load_squad(squad)
     asked: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         asked[item.document].append(item)
-    settings = load_settings()
-    encoder = load_encoder(settings.encoder, settings.cache)
     with (
         tempfile.TemporaryDirectory() as folder,
         Store.open(Path(folder), encoder.id, encoder.dim) as store,
@@ -90,12 +88,15 @@ def fit(founds: Sequence[Found]) -> dict[str, float]:
     return dict(zip(names, (model.coef_[0] / spread).round(3).tolist(), strict=True))
 
 
-def recalls(founds: Sequence[Found], *, ordered: bool) -> dict[str, float]:
-    """Return for some k how often a gold sentence is among the first k."""
+def recalls(founds: Sequence[Found], encoder: str = "") -> dict[str, float]:
+    """Return for some k how often a gold sentence is among the first k.
+
+    :param encoder: its id, for the present order; without it they are as retrieved.
+    """
     places = []
     for found in founds:
         gold = {h.sentence for h, mark in zip(found.hits, found.gold, strict=True) if mark}
-        hits = in_order(found.question, found.hits) if ordered else found.hits
+        hits = in_order(found.question, found.hits, encoder)
         ranks = (rank for rank, hit in enumerate(hits, start=1) if hit.sentence in gold)
         places.append(next(ranks, ORDERED + 1))
     return {f"R@{k}": round(float(np.mean([p <= k for p in places])), 3) for k in _RANKS}
@@ -108,12 +109,15 @@ def main() -> None:
     parser.add_argument("--held-out", type=int, default=80, help="its articles not fitted on")
     parser.add_argument("--out", type=Path, help="write the weights here, as JSON")
     options = parser.parse_args()
+    settings = load_settings()
+    encoder = load_encoder(settings.encoder, settings.cache)
     titles = sorted(load_squad(options.squad)[0])
     left = held_out_titles(titles, options.held_out)
-    fitted_on = list(find(options.squad, [title for title in titles if title not in left]))
+    fitted_on = list(find(options.squad, [title for title in titles if title not in left], encoder))
     fitted = {
         "fitted": {
             "command": f"python -m qa_eval.order --squad {options.squad.name}",
+            "encoder": encoder.id,
             "date": datetime.now(UTC).date().isoformat(),
             "questions": len(fitted_on),
         },
@@ -122,9 +126,9 @@ def main() -> None:
     print(json.dumps(fitted, indent=2))
     if options.out:
         options.out.write_text(json.dumps(fitted, indent=2) + "\n", encoding="utf-8")
-    held = list(find(options.squad, sorted(left)))
-    for name, ordered in (("as retrieved", False), ("in the present order", True)):
-        print(f"{len(held)} held-out questions {name}: {recalls(held, ordered=ordered)}")
+    held = list(find(options.squad, sorted(left), encoder))
+    for name, by in (("as retrieved", ""), ("in the present order", encoder.id)):
+        print(f"{len(held)} held-out questions {name}: {recalls(held, by)}")
 
 
 if __name__ == "__main__":

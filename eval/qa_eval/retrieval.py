@@ -36,7 +36,8 @@ def searcher(assistant: Assistant) -> Search:
             documents=documents,
             history_question=previous,
         )
-        hits = in_order(f"{previous} {question}" if previous else question, hits)[:DEPTH]
+        asked = f"{previous} {question}" if previous else question
+        hits = in_order(asked, hits, parts.encoder.id)[:DEPTH]
         return tuple(Pointer(h.sentence.document, h.sentence.start, h.sentence.end) for h in hits)
 
     return search

@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
 
@@ -42,8 +42,9 @@ class Calibration:
     without a writer ``answerable`` decides alone. ``also``: a further sentence is used from this
     probability on. ``probes``: how many of the best hits are probed beside the voted ones.
     ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``most_probes``: how
-    many of the best hits are probed while no probe reaches ``yes_probe``. ``fitted``: when, on
-    what, with which model, by which command.
+    many of the best hits are probed while no probe reaches ``yes_probe``. ``nearest``: where no
+    sentence's cosine reaches it, nothing is about the question, and no model is asked. ``fitted``:
+    when, on what, with which model and encoder, by which command.
     """
 
     sentence: Logistic
@@ -57,6 +58,7 @@ class Calibration:
     hopeless: float = 0.0
     most_probes: int = 0
     yes_probe: float = 0.0
+    nearest: float = 0.0
 
     @property
     def first_cut(self) -> float:
@@ -90,6 +92,7 @@ def load_calibrations() -> Mapping[str, Calibration]:
             hopeless=part.get("hopeless", 0.0),
             most_probes=part.get("most_probes", 0),
             yes_probe=part.get("yes_probe", 0.0),
+            nearest=part.get("nearest", 0.0),
         )
         for name, part in raw.items()
     }
@@ -101,17 +104,22 @@ def is_fitted(label: str) -> bool:
 
 
 def calibration_for(
-    label: str | None, *, voting: bool = False, reading: bool = False
+    label: str | None, encoder: str = "", *, voting: bool = False, reading: bool = False
 ) -> Calibration:
     """Return the part for a model (None: no model).
 
+    :param encoder: the id of the encoder; cosines of another one than it was fitted with say
+        nothing.
     :param voting: whether it votes over the document.
     :param reading: whether it was trained to read; its reader is part of the package, so that what
         was fitted on the one holds for the other.
     """
     if label is None:
-        return load_calibrations()["extractive"]
-    if not is_fitted(label):
-        return load_calibrations()["conservative"]
-    names = ("read-alone", "read") if reading else ("probe", "vote")
-    return load_calibrations()[names[voting]]
+        name = "extractive"
+    elif not is_fitted(label):
+        name = "conservative"
+    else:
+        names = ("read-alone", "read") if reading else ("probe", "vote")
+        name = names[voting]
+    part = load_calibrations()[name]
+    return part if part.fitted.get("encoder") == encoder else replace(part, nearest=0.0)

@@ -64,14 +64,14 @@ class Search:
     def _ordered(self, question: str, hits: tuple[Hit, ...]) -> tuple[Hit, ...]:
         reranker = self.resources.reranker
         if reranker is None:
-            return in_order(question, hits)
+            return in_order(question, hits, self.resources.encoder.id)
         try:
             return rerank(question, hits, reranker, self.resources.passage)
         except ModelUnavailable as error:
             notice = f"the sentences were not reranked: {error}"
             if notice not in self.notices:
                 self.notices.append(notice)
-            return in_order(question, hits)
+            return in_order(question, hits, self.resources.encoder.id)
 
 
 def consider(

@@ -144,6 +144,8 @@ def select(
     """
     if not hits:
         return Selection((), (), 0.0)
+    if max(hit.dense for hit in hits) < calibration.nearest:
+        return decide(question, considered(hits, Votes({}), None), calibration)
     notices: tuple[str, ...] = ()
     votes = Votes({})
     if ask is not None and numbered is not None:
@@ -254,9 +256,10 @@ def decide(
         key=lambda c: (-c.probability, c.hit.rank),
     )
     features = question_features(question, scored, none)
-    confidence = calibration.answerable(features)
+    near = features["cosine"] >= calibration.nearest
+    confidence = calibration.answerable(features) if near else 0.0
     chosen: tuple[Hit, ...] = ()
-    if confidence >= calibration.first_cut:
+    if near and confidence >= calibration.first_cut:
         more = (c.hit for c in scored[1:] if c.probability >= calibration.also)
         chosen = (scored[0].hit, *more)[:_MAX_CHOSEN]
     return Selection(tuple(scored), chosen, confidence, features=features)

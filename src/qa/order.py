@@ -4,7 +4,7 @@ Retrieval's fused score treats words and meaning alike. A model fitted on questi
 weighs them anew, and knows that a sentence which merely repeats the question says nothing new. Its
 weights are data (``data/order.json``); ``python -m qa_eval.order`` fits them.
 
-Example: ``in_order("Où est Bagdad ?", hits)[0].rank`` is 1.
+Example: ``in_order("Où est Bagdad ?", hits, encoder.id)[0].rank`` is 1.
 """
 
 from __future__ import annotations
@@ -42,13 +42,18 @@ def order_features(question: str, hits: Sequence[Hit]) -> list[dict[str, float]]
     ]
 
 
-def in_order(question: str, hits: Sequence[Hit]) -> tuple[Hit, ...]:
+def in_order(question: str, hits: Sequence[Hit], encoder: str) -> tuple[Hit, ...]:
     """Put the best hits in the order in which they are to be read.
 
     Only ranks change: the evidence models were fitted on the scores of retrieval.
+
+    :param encoder: the id of the one that the hits were found with; where the order was fitted with
+        another one, whose cosines spread differently, the hits stay as they are.
     """
+    fitted_with, weights = _fitted()
+    if encoder != fitted_with:
+        return tuple(hits)
     best = hits[:ORDERED]
-    weights = _weights()
     scores = [
         sum(weight * features[name] for name, weight in weights.items())
         for features in order_features(question, best)
@@ -59,7 +64,7 @@ def in_order(question: str, hits: Sequence[Hit]) -> tuple[Hit, ...]:
 
 
 @cache
-def _weights() -> Mapping[str, float]:
-    text = (files("qa") / "data" / "order.json").read_text(encoding="utf-8")
-    weights: Mapping[str, float] = json.loads(text)["weights"]
-    return weights
+def _fitted() -> tuple[str, Mapping[str, float]]:
+    """Return the id of the encoder, and the weights."""
+    data = json.loads((files("qa") / "data" / "order.json").read_text(encoding="utf-8"))
+    return data["fitted"]["encoder"], data["weights"]

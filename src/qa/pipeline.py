@@ -121,7 +121,7 @@ def _select(
             # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
             label = model.label if model.has_logprobs and not inside else ""
             exchange.calibration = calibration_for(
-                label, voting=numbered is not None, reading=model.reads
+                label, resources.encoder.id, voting=numbered is not None, reading=model.reads
             )
             selection = select(
                 question,
@@ -138,7 +138,7 @@ def _select(
             return selection
         except (ModelUnavailable, PromptTooLong) as error:
             exchange.notices.append(f"the sentences were chosen without the model: {error}")
-    exchange.calibration = calibration_for(None)
+    exchange.calibration = calibration_for(None, resources.encoder.id)
     return select(question, hits, exchange.calibration, None)
 
 
