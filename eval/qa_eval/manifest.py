@@ -47,12 +47,13 @@ def of_documents(paths: Sequence[Path]) -> dict[str, object]:
 
 def of_models(resources: Resources) -> dict[str, object]:
     """Return the models, and the prompts and calibration that they are used with."""
+    data = Path(str(files("qa") / "data"))
     return {
         "backend": resources.backend,
         "model": resources.model.identity if resources.model else None,
         "encoder": resources.encoder.id,
         "prompts_sha256": _digest(path for folder in _PROMPTS for path in folder.glob("*.txt")),
-        "evidence_sha256": _digest([Path(str(files("qa") / "data" / "evidence.json"))]),
+        "evidence_sha256": _digest([data / "evidence.json", data / "order.json"]),
     }
 
 
