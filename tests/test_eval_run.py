@@ -13,8 +13,8 @@ from qa.types import Answer, Citation, Document, Statement
 from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
-from qa_eval.features import collect, load_samples
-from qa_eval.fit import PARTS, best_threshold, fit_part, replayed, summary
+from qa_eval.features import Sample, collect, load_samples
+from qa_eval.fit import PARTS, Outcome, best_threshold, fit_part, replayed, summary
 from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
 from qa_eval.recorder import Recorder
 from qa_eval.retrieval import searcher
@@ -218,14 +218,31 @@ def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):
     assert len(replayed(sample, cheap).candidates) == 1
 
 
-def test_the_threshold_lies_between_the_sides():
-    class Fake:
-        def __init__(self, confidence, answerable):
-            self.confidence = confidence
-            self.sample = type("S", (), {"answerable": answerable})
+def decided(confidence, kind="answerable"):
+    sample = Sample("x", "d", "Quand ?", kind, (), (), ())
+    return Outcome(sample, confidence, 1.0, 1, answered=True, first=confidence)
 
-    outcomes = [Fake(0.9, True), Fake(0.8, True), Fake(0.3, False), Fake(0.1, False)]
+
+def test_the_threshold_lies_between_the_sides():
+    near = "unanswerable:near-miss"
+    outcomes = [decided(0.9), decided(0.8), decided(0.3, near), decided(0.1, near)]
     assert 0.3 < best_threshold(outcomes) <= 0.8
+
+
+def test_a_false_premise_answered_weighs_more_than_a_near_miss():
+    def cut(kind):
+        sure = [decided(0.9) for _ in range(19)]
+        return best_threshold(
+            [*sure, decided(0.55), decided(0.6, kind), *[decided(0.1, kind)] * 11]
+        )
+
+    assert cut("unanswerable:near-miss") <= 0.55
+    assert cut("unanswerable:false-premise") > 0.6
+
+
+def test_who_cannot_tell_does_not_refuse_everything():
+    outcomes = [decided(0.5), decided(0.4), *[decided(0.6, "unanswerable:off-topic")] * 5]
+    assert best_threshold(outcomes) <= 0.4
 
 
 def test_squad_articles_become_documents_with_the_same_offsets(tmp_path):

@@ -11,6 +11,7 @@ Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -31,8 +32,12 @@ from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, mean
 
 _FOLDS = 5
-# Of refusing an answerable question, against 1 for answering an unanswerable one.
-_REFUSAL_COST = 1.5
+# Shares of wrong decisions that are asked for at most: what a cut costs is counted in these.
+_REFUSED_AT_MOST = 0.06
+# Who cannot tell would do best by refusing everything: at most so many times what may be refused.
+_MOST_REFUSED = 2
+_ANSWERED_AT_MOST = {"unanswerable:near-miss": 0.1}
+_OTHERS_ANSWERED_AT_MOST = 0.05
 # Answerable questions that may be given up before the writer is asked.
 _LOST_UNHEARD = 0.01
 # Probabilities from which a second sentence may be used; the most cautious of those that are nearly
@@ -186,16 +191,29 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
 
 
 def best_threshold(outcomes: Sequence[Outcome]) -> float:
-    """Return the cut with the least cost, a refused answerable question weighing more."""
+    """Return the cut with the least cost: each kind's share of wrong decisions over what it may be.
+
+    :return: a cut from .05 to .95, the middle of those that are equally good.
+    """
     yes = [o.confidence for o in outcomes if o.sample.answerable]
-    no = [o.confidence for o in outcomes if not o.sample.answerable]
-    cuts = np.linspace(0.05, 0.95, 91)
-    cost = [
-        _REFUSAL_COST * mean([c < cut for c in yes]) + mean([c >= cut for c in no]) for cut in cuts
-    ]
-    best = min(cost)
-    near = [cut for cut, value in zip(cuts, cost, strict=True) if value <= best + 1e-9]
-    return round(float(near[len(near) // 2]), 3)
+    no: dict[str, list[float]] = defaultdict(list)
+    for one in outcomes:
+        if not one.sample.answerable:
+            no[one.sample.kind].append(one.confidence)
+
+    def cost(cut: float) -> float:
+        answered = (
+            mean([c >= cut for c in values]) / _ANSWERED_AT_MOST.get(kind, _OTHERS_ANSWERED_AT_MOST)
+            for kind, values in no.items()
+        )
+        return mean([c < cut for c in yes]) / _REFUSED_AT_MOST + sum(answered)
+
+    every = [float(cut) for cut in np.linspace(0.05, 0.95, 91)]
+    most = _MOST_REFUSED * _REFUSED_AT_MOST
+    cuts = [cut for cut in every if mean([c < cut for c in yes]) <= most] or every[:1]
+    costs = [cost(cut) for cut in cuts]
+    near = [cut for cut, value in zip(cuts, costs, strict=True) if value <= min(costs) + 1e-9]
+    return round(near[len(near) // 2], 3)
 
 
 def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
