@@ -79,6 +79,15 @@ def attach(model: Any, shape: Shape) -> dict[str, Adapted]:  # noqa: ANN401 (any
     return adapters
 
 
+def _parameters(adapters: Mapping[str, Adapted]) -> dict[str, nn.Parameter]:
+    """Return all parameters by llama.cpp's names."""
+    return {
+        f"{name}.lora_{part}": getattr(adapted, part)
+        for name, adapted in adapters.items()
+        for part in ("a", "b")
+    }
+
+
 def load_gguf(adapters: Mapping[str, Adapted], path: Path) -> None:
     """Set adapters to what a file written by :func:`write_gguf` holds.
 
@@ -87,11 +96,7 @@ def load_gguf(adapters: Mapping[str, Adapted], path: Path) -> None:
     import gguf
 
     held = {tensor.name: np.array(tensor.data) for tensor in gguf.GGUFReader(path).tensors}
-    wanted = {
-        f"{name}.lora_{part}": getattr(adapted, part)
-        for name, adapted in adapters.items()
-        for part in ("a", "b")
-    }
+    wanted = _parameters(adapters)
     shapes = {name: tuple(parameter.shape) for name, parameter in wanted.items()}
     if shapes != {name: values.shape for name, values in held.items()}:
         raise InputError(f"{str(path)!r} holds other adapters than are to be trained")
@@ -108,11 +113,7 @@ def write_gguf(
     :param base: the label of the weights that they were trained on.
     :param about: how they were made.
     """
-    tensors = {
-        f"{name}.lora_{part}": getattr(adapted, part).detach().numpy()
-        for name, adapted in adapters.items()
-        for part in ("a", "b")
-    }
+    tensors = {name: one.detach().numpy() for name, one in _parameters(adapters).items()}
     _write(tensors, shape.alpha, path, base, about)
 
 
