@@ -18,7 +18,9 @@ from qa_eval.reader.rows import (
     Row,
     held_out_titles,
     load_rows,
+    named,
     squad_rows,
+    with_others,
     write_held_out,
 )
 
@@ -223,3 +225,33 @@ def test_questions_change_their_order_only():
 
     again = shuffled(ROW, random.Random(3))
     assert sorted(one.question for one in again.asked) == sorted(o.question for o in ROW.asked)
+
+
+def test_some_rows_are_asked_about_another_document_too():
+    rows = [
+        Row("fr", f"Le {name} a rouvert.", (Asked(f"Quand le {name} a-t-il rouvert ?", "Hier."),))
+        for name in ("Louvre", "Prado", "Rijksmuseum")
+    ]
+    asked = with_others(rows, 1.0, seed=0)
+    for row, before in zip(asked, rows, strict=True):
+        assert row.asked[:-1] == before.asked
+        foreign = row.asked[-1]
+        assert foreign.answer is None
+        assert not any(name in row.text for name in named(foreign.question))
+    assert with_others(rows, 0.0, seed=0) == tuple(rows)
+    assert (
+        100
+        < sum(
+            row.asked != before.asked
+            for row, before in zip(with_others(rows * 100, 0.5, seed=0), rows * 100, strict=True)
+        )
+        < 200
+    )
+
+
+def test_the_shape_of_an_adapter_is_read_from_its_file(tmp_path):
+    pytest.importorskip("gguf")
+    from qa_eval.reader.lora import Shape, shape_of
+
+    adapter(tmp_path / "one.gguf", 1)
+    assert shape_of(tmp_path / "one.gguf") == Shape(rank=4, alpha=8, first_layer=1)

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from qa.chunks import make_chunks
 from qa.documents import document_from_text
 from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.sentences import split_sentences
-from qa.store import Origin, Scored, Store, erase, fuse, mean
+from qa.store import Origin, Scored, Store, erase, fuse, mean, sums
 from qa.store.faults import translated
 from qa.store.places import LINKED, Places
 from qa.store.terms import index as indexed
@@ -480,20 +481,95 @@ def test_a_vector_that_is_not_what_was_written_is_an_error(
 @pytest.mark.parametrize(
     "harm",
     [
-        "INSERT INTO terms (terms, rowid, stems) VALUES ('delete', 2, 'soldat')",
-        "INSERT INTO terms (rowid, stems) VALUES (2, 'beurr')",
-        "DELETE FROM terms_data WHERE id > 10",
         "UPDATE spans SET terms_sum = terms_sum + 1 WHERE document = 'irak.txt'",
         "DELETE FROM vectors WHERE row = 1",
     ],
 )
-def test_deep_check_finds_damaged_search_terms_and_lost_vectors(
+def test_deep_check_finds_wrong_sums_and_lost_vectors(
     filled: Store, folder: Path, harm: str
 ) -> None:
     filled.close()
     damaged(folder, harm)
     with reopened(folder) as again:
         assert again.check(deep=True) != []
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        "INSERT INTO terms (terms, rowid, stems) VALUES ('delete', 2, 'soldat')",
+        "INSERT INTO terms (rowid, stems) VALUES (2, 'beurr')",
+        "DELETE FROM terms_data WHERE id > 10",
+        "DELETE FROM terms_idx",
+        "UPDATE terms_idx SET term = CAST('0zzz' AS BLOB)",
+        "UPDATE terms_data SET block = CAST(replace(block, 'soldat', 'soldit') AS BLOB)",
+        "UPDATE terms_data SET block = replace(hex(block), '7', '8') WHERE id > 10",
+        "UPDATE terms_data SET block = zeroblob(length(block)) WHERE id = 10",
+        "DELETE FROM term_sums",
+    ],
+)
+def test_damaged_search_terms_refuse_to_search_and_are_made_again_at_the_next_opening(
+    filled: Store, folder: Path, harm: str
+) -> None:
+    asked = "soldats beurre"
+    before = lexical(filled, asked)
+    filled.close()
+    damaged(folder, harm)
+    with closing(sqlite3.connect(folder / "store.sqlite", isolation_level=None)) as writer:
+        writer.execute("BEGIN IMMEDIATE")  # so that opening may not mend
+        with reopened(folder) as again:
+            with pytest.raises(IndexMismatch, match=r"search terms.*--reembed"):
+                lexical(again, asked)
+            assert any("search terms" in said for said in again.check())
+        writer.execute("ROLLBACK")
+    with reopened(folder) as again:
+        assert lexical(again, asked) == before
+        assert again.check(deep=True) == []
+
+
+def test_search_terms_of_a_damaged_text_stay_refused(filled: Store, folder: Path) -> None:
+    filled.close()
+    damaged(folder, "DELETE FROM terms_data WHERE id > 10")
+    damaged(folder, "UPDATE documents SET text = zeroblob(9) WHERE id = 'irak.txt'")
+    with reopened(folder) as again:
+        with pytest.raises(IndexMismatch, match="search terms"):
+            lexical(again, "soldats")
+        assert again.sentences("cuisine.txt")
+
+
+def test_a_document_that_went_missing_is_an_error(filled: Store, folder: Path) -> None:
+    filled.close()
+    damaged(folder, "DELETE FROM spans WHERE document = 'irak.txt'")
+    with reopened(folder) as again:
+        for search in (dense, lexical):
+            with pytest.raises(IndexMismatch, match="documents are missing"):
+                search(again, "soldats")
+        assert any("documents" in said for said in again.check())
+
+
+def test_no_row_is_given_twice_whatever_became_of_the_number(filled: Store, folder: Path) -> None:
+    filled.close()
+    damaged(folder, "UPDATE meta SET value = '2' WHERE key = 'next_row'")
+    with reopened(folder) as again:
+        put(again, "third.txt", ["Le troisième texte."])
+        assert again.check(deep=True) == []
+
+
+@pytest.mark.parametrize("merging", [4, 16])
+def test_the_sums_of_search_terms_follow_every_commit(
+    store: Store, folder: Path, merging: int
+) -> None:
+    store._db.run("INSERT INTO terms (terms, rank) VALUES ('pgsz', 64)")  # many small blocks
+    store._db.run("INSERT INTO terms (terms, rank) VALUES ('automerge', ?)", min(merging, 8))
+    store._db.run("INSERT INTO terms (terms, rank) VALUES ('crisismerge', ?)", merging)
+    rng = random.Random(merging)
+    for number in range(120):
+        words = [f"mot{rng.randrange(3000)}" for _ in range(rng.randrange(1, 120))]
+        put(store, f"{rng.randrange(12)}.txt", [f"Un {word} de plus." for word in words])
+        if number % 7 == 0:
+            store.remove([f"{rng.randrange(12)}.txt"])
+        assert sums.terms_are_whole(store._db), number
+        assert sums.documents_are_whole(store._db), number
 
 
 def test_a_full_disk_is_an_error_and_the_index_stays_as_it_was(filled: Store) -> None:

@@ -1,4 +1,4 @@
-"""Indexes of formats 1 and 2 become one of the present format and answer as before."""
+"""Indexes of earlier formats become one of the present format and answer as before."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_an_index_of_an_earlier_format_is_taken_over_whole(folder: Path, tmp_pat
     ):
         put(anew, "irak.txt", IRAK)
         put(anew, "cuisine.txt", CUISINE)
-        assert store.manifest.format == 3
+        assert store.manifest.format == 4
         assert store.check(deep=True) == []
         assert [info.id for info in store.documents()] == ["cuisine.txt", "irak.txt"]
         for document_id in ("irak.txt", "cuisine.txt"):
@@ -264,3 +264,25 @@ def test_a_damaged_text_stays_damaged_in_the_present_format(folder: Path, harm: 
             store.document("irak.txt")
         assert any("'irak.txt'" in said for said in store.check(deep=True))
         assert store.document("cuisine.txt").text == "\n".join(CUISINE)
+
+
+@pytest.mark.parametrize("harm", ["", "DELETE FROM terms_data WHERE id > 10;"])
+def test_an_index_of_format_3_gets_its_sums_and_terms_of_its_texts(
+    tmp_path: Path, harm: str
+) -> None:
+    folder = tmp_path / "third"
+    with reopened(folder) as store:
+        put(store, "irak.txt", IRAK)
+        before = lexical(store, "soldats")
+    with sqlite3.connect(folder / "store.sqlite") as raw:
+        raw.executescript(
+            f"DROP TABLE term_sums; DELETE FROM meta WHERE key = 'documents_sum'; {harm}"
+            f"UPDATE meta SET value = '3' WHERE key = 'format'"
+        )
+    raw.close()
+    with reopened(folder) as again:
+        assert again.manifest.format == 4
+        assert lexical(again, "soldats") == before
+        assert again.check(deep=True) == []
+        put(again, "cuisine.txt", CUISINE)
+        assert again.check(deep=True) == []

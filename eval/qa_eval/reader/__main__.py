@@ -10,7 +10,7 @@ from pathlib import Path
 from qa.llm.gguf import label, read_general
 from qa.settings import load_settings
 from qa.weights import find_gguf
-from qa_eval.reader.rows import load_rows, squad_rows, write_held_out
+from qa_eval.reader.rows import load_rows, squad_rows, with_others, write_held_out
 
 _HERE = Path(__file__).parents[2]
 
@@ -27,6 +27,9 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=200, help="of some 1000 tokens")
     parser.add_argument("--rate", type=float, default=3e-4, help="the learning rate")
     parser.add_argument("--share", type=float, default=0.62, help="of --rows, beside --squad")
+    parser.add_argument(
+        "--others", type=float, default=0.3, help="share of --rows asked about another one, too"
+    )
     parser.add_argument("--start", type=Path, help="an adapter's GGUF file to go on from")
     parser.add_argument("--mean", type=Path, nargs="+", help="adapters: write their mean, no more")
     parser.add_argument("--out", type=Path, help="the adapter, a GGUF file")
@@ -39,19 +42,20 @@ def main() -> None:
     if options.out is None:
         parser.error("--out is needed: where the adapter goes")
 
-    from qa_eval.reader.lora import Adapted, write_gguf, write_mean
-    from qa_eval.reader.train import Recipe, load_base, train
+    from qa_eval.reader.lora import Adapted, shape_of, write_gguf, write_mean
+    from qa_eval.reader.train import SHAPE, Recipe, load_base, train
 
     if options.mean:
         write_mean(options.mean, options.out)
         return
     settings = load_settings()
     gguf = find_gguf(settings.gguf, settings.cache, _note)
-    written = load_rows(*options.rows)
+    written = with_others(load_rows(*options.rows), options.others, seed=0)
     crowd = squad_rows(options.squad, held_out=options.held_out, seed=0) if options.squad else ()
     asked = sum(len(row.asked) for row in (*written, *crowd))
     _note(f"{len(written)} rows written for it, {len(crowd)} of a crowd, {asked} questions")
-    recipe = Recipe(steps=options.steps, rate=options.rate, written_share=options.share)
+    shape = shape_of(options.start) if options.start else SHAPE
+    recipe = Recipe(options.steps, rate=options.rate, written_share=options.share, shape=shape)
     when = datetime.now(UTC).date().isoformat()
     about = f"{recipe}, {len(written)} and {len(crowd)} rows, {when}"
     base = label(read_general(gguf))

@@ -105,6 +105,17 @@ def load_gguf(adapters: Mapping[str, Adapted], path: Path) -> None:
             parameter.copy_(torch.from_numpy(held[name]))
 
 
+def shape_of(path: Path) -> Shape:
+    """Return the shape of a file's adapters."""
+    import gguf
+
+    reader = gguf.GGUFReader(path)
+    layers = [int(tensor.name.split(".")[1]) for tensor in reader.tensors]
+    ranks = [min(tensor.shape.tolist()) for tensor in reader.tensors]
+    alpha = int(reader.fields["adapter.lora.alpha"].contents())
+    return Shape(rank=min(ranks), alpha=alpha, first_layer=min(layers))
+
+
 def write_gguf(
     adapters: Mapping[str, Adapted], shape: Shape, path: Path, *, base: str, about: str
 ) -> None:

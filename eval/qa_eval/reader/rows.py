@@ -13,6 +13,7 @@ import itertools
 import json
 import math
 import random
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -37,6 +38,7 @@ _HARD = 4
 _SECOND_HARD_SHARE = 0.4
 _MOST_QUESTIONS = 7
 _SPLIT_SEED = 7
+_TRIALS = 20
 # BM25's usual constants (Robertson and Zaragoza 2009).
 _K1, _B = 1.2, 0.75
 
@@ -94,6 +96,41 @@ def _by_language(text: str, asked: Sequence[Asked]) -> Iterator[Row]:
         groups[language(one.question)].append(one)
     for spoken, group in sorted(groups.items()):
         yield Row(spoken, text, tuple(group))
+
+
+def with_others(rows: Sequence[Row], share: float, seed: int) -> tuple[Row, ...]:
+    """Ask some passages what only another document can answer, too.
+
+    Such a question names something, or gives a number, of which the passage has nothing.
+
+    :param share: of the rows that get one such question more.
+    :param seed: of the choice of rows and questions.
+    """
+    draw = random.Random(seed)
+    questions: dict[Language, list[str]] = defaultdict(list)
+    for row in rows:
+        questions[row.language] += [one.question for one in row.asked if named(one.question)]
+    return tuple(
+        replace(row, asked=(*row.asked, Asked(foreign, None)))
+        if draw.random() < share and (foreign := _foreign(row, questions[row.language], draw))
+        else row
+        for row in rows
+    )
+
+
+def _foreign(row: Row, questions: Sequence[str], draw: random.Random) -> str | None:
+    """Return a question that names nothing that the passage, or a question about it, names."""
+    known = fold(" ".join([row.text, *(one.question for one in row.asked)]))
+    for question in draw.sample(questions, min(_TRIALS, len(questions))):
+        if not any(fold(name) in known for name in named(question)):
+            return question
+    return None
+
+
+def named(question: str) -> list[str]:
+    """Return the numbers of a question and its words with a capital, but the first."""
+    words = re.findall(r"[\w-]+", question)
+    return [word for word in words[1:] if word[0].isupper() or word[0].isdigit()]
 
 
 def squad_rows(path: Path, *, held_out: int, seed: int) -> tuple[Row, ...]:

@@ -12,11 +12,13 @@ from typing import Final
 
 import numpy as np
 
-from qa.store import terms
+from qa.errors import IndexMismatch
+from qa.store import sums, terms
 from qa.store.blocks import Halves, Vectors, block_vectors, pack, unpack
 from qa.store.database import Database
 from qa.store.places import Places, Words, opened, sealed
 from qa.store.records import PUT_DOCUMENT, Origin, document_values, to_document
+from qa.store.schema import lay_out_terms
 from qa.types import Chunk, Document, Sentence
 
 # What `Layout.of` takes.
@@ -91,6 +93,7 @@ def put_damaged(db: Database, document_id: str, first: int) -> None:
     """Give a document that is there a span that says that its sentences are not known."""
     words = sealed(b"", key(first, document_id))
     db.run(_PUT_SPAN, first, first, document_id, 0, words, b"", 0)
+    sums.add_document(db, first, document_id)
 
 
 def move(db: Database, document_id: str, schema: str, shift: int) -> None:
@@ -113,7 +116,8 @@ def _put_span(db: Database, document_id: str, span: Span, found: terms.Indexed) 
     findable = int(np.count_nonzero(found.words))
     values = (span.first, span.last, document_id, findable, words, span.places.pack(name))
     db.run(_PUT_SPAN, *values, terms_sum(found.terms))
-    db.run_many(_ADD_TERMS, ((span.first + place, text) for place, text in found.terms))
+    sums.add_document(db, span.first, document_id)
+    _add_terms(db, span.first, found)
 
 
 def span_of(db: Database, document_id: str, schema: str = "") -> Span | None:
@@ -144,6 +148,7 @@ def remove(db: Database, document_id: str) -> bool:
     for table in ("labels", "vectors"):
         db.run(f"DELETE FROM {table} WHERE row BETWEEN ? AND ?", *rows[0])
     db.run("DELETE FROM spans WHERE document = ?", document_id)
+    sums.add_document(db, rows[0][0], document_id, -1)
     db.run("DELETE FROM documents WHERE id = ?", document_id)
     return True
 
@@ -162,6 +167,33 @@ def _remove_terms(db: Database, document_id: str) -> None:
         return
     if span and found and terms_sum(found.terms) == span.terms_sum:
         db.run_many(_DELETE_TERMS, ((span.first + place, text) for place, text in found.terms))
+
+
+def index_again(db: Database) -> None:
+    """Make the full-text index anew from the texts; it stays as it is where one is damaged."""
+    db.run("SAVEPOINT again")
+    try:
+        lay_out_terms(db)
+        for (document_id,) in db.run("SELECT document FROM spans ORDER BY first"):
+            _index_again(db, document_id)
+        sums.settle_terms(db)
+    except (ValueError, TypeError, IndexMismatch):
+        db.run("ROLLBACK TO again")
+    db.run("RELEASE again")
+
+
+def _index_again(db: Database, document_id: str) -> None:
+    span, rows = span_of(db, document_id), db.run(_DOCUMENT, document_id)
+    if span is None or not rows:
+        raise ValueError(document_id)
+    found = indexed(to_document(rows[0]), span)
+    if terms_sum(found.terms) != span.terms_sum or not np.array_equal(found.words, span.words):
+        raise ValueError(document_id)
+    _add_terms(db, span.first, found)
+
+
+def _add_terms(db: Database, first: int, found: terms.Indexed) -> None:
+    db.run_many(_ADD_TERMS, ((first + place, text) for place, text in found.terms))
 
 
 def indexed(document: Document, span: Span) -> terms.Indexed:

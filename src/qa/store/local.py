@@ -17,10 +17,10 @@ import threading
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import Final, Self
 
 from qa.errors import IndexMismatch, IndexMissing, InputError
-from qa.store import contents, schema, seal, swap
+from qa.store import contents, schema, seal, sums, swap
 from qa.store.blocks import Vectors
 from qa.store.database import DATABASE
 from qa.store.faults import translated
@@ -33,6 +33,12 @@ from qa.store.segments import load, remove_others
 from qa.types import Chunk, Document, Sentence
 
 log = logging.getLogger(__name__)
+
+# No row is given twice, whatever became of the number.
+_NEXT_ROW: Final = (
+    "SELECT max(CAST(value AS INTEGER), (SELECT coalesce(max(last), 0) + 1 FROM spans)) FROM meta "
+    "WHERE key = 'next_row'"
+)
 
 
 class Store(Searcher):
@@ -122,6 +128,7 @@ class Store(Searcher):
         generation = self.generation + 1
         self._set_meta("generation", str(generation))
         self._set_meta("updated", schema.timestamp())
+        sums.settle_terms(self._db)
         with translated(self.folder):
             return seal.tidy(self._db, self.folder, generation, self._part_between)
 
@@ -135,7 +142,11 @@ class Store(Searcher):
                 remove_others(self.folder, [segment.name for segment in self._segments()])
 
     def _clean(self) -> None:
-        """Remove what an interrupted commit left, and mend the files of vectors."""
+        """Remove what an interrupted commit left; mend search terms and the files of vectors."""
+        if not sums.terms_are_whole(self._db):
+            log.warning("search terms are missing or damaged: made again")
+            contents.index_again(self._db)
+        self._terms_compared = sums.terms_are_whole(self._db)
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])
@@ -239,4 +250,4 @@ class Store(Searcher):
         return True
 
     def _next_row(self) -> int:
-        return int(self._db.run("SELECT value FROM meta WHERE key = 'next_row'")[0][0])
+        return int(self._db.run(_NEXT_ROW)[0][0])

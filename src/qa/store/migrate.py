@@ -14,7 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from qa.errors import QAError
-from qa.store import contents
+from qa.store import contents, sums
 from qa.store.blocks import Halves
 from qa.store.database import Database
 from qa.store.records import INFO_COLUMNS, Origin, text_digest, to_document
@@ -25,8 +25,10 @@ log = logging.getLogger(__name__)
 
 _TABLES: Final = ("labels", "vectors", "sentences", "documents")
 # Format 1: rows in no order, vectors of 32 bits without checksums, one vector file. Format 2: the
-# rows of a document follow each other; sentences and vectors have checksums.
+# rows of a document follow each other; sentences and vectors have checksums. Format 3: each thing
+# once, but no sums.
 _OTHERS: Final = {1: ("vector_files",), 2: ("segments", "dead")}
+_WITHOUT_SUMS: Final = 3
 _DOCUMENTS: Final = {1: "id", 2: "first_row"}
 _DOCUMENT: Final = (
     "SELECT id, title, text, pages, notices, text_sha256, sentences, {findable}, root, path, "
@@ -75,6 +77,12 @@ def migrate(db: Database, folder: Path, version: int) -> None:
 
 
 def _take_over(db: Database, version: int) -> None:
+    if version == _WITHOUT_SUMS:
+        db.run(sums.TABLE)
+        sums.settle_documents(db)
+        contents.index_again(db)
+        sums.settle_terms(db)
+        return
     for table in _TABLES:
         db.run(f"ALTER TABLE {table} RENAME TO old_{table}")
     for table in ("terms", *_OTHERS[version]):
@@ -89,6 +97,7 @@ def _take_over(db: Database, version: int) -> None:
     for table in _TABLES:
         db.run(f"DROP TABLE old_{table}")
     db.run("INSERT OR REPLACE INTO meta VALUES ('next_row', ?)", str(row))
+    sums.settle_terms(db)
 
 
 def _move(db: Database, document_id: str, version: int, first: int, dim: int) -> int:

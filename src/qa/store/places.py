@@ -44,10 +44,11 @@ def opened(content: bytes, key: str) -> bytes:
 
     :raises ValueError: it is not what was written under this key.
     """
-    whole = content[:-CRC_BYTES]
-    if not isinstance(content, bytes) or _check_sum(whole, key) != content[-CRC_BYTES:]:
-        raise ValueError(f"what is kept of {key!r} is not what was written")
-    return whole
+    if isinstance(content, bytes):
+        whole = content[:-CRC_BYTES]
+        if _check_sum(whole, key) == content[-CRC_BYTES:]:
+            return whole
+    raise ValueError(f"what is kept of {key!r} is not what was written")
 
 
 def _check_sum(content: bytes, key: str) -> bytes:

@@ -18,7 +18,7 @@ from typing import Final, Self, TypeVar
 import numpy as np
 
 from qa.errors import IndexMismatch, InputError
-from qa.store import schema
+from qa.store import schema, sums
 from qa.store.blocks import Halves, Vectors, block_vectors, unpack, vector_bytes
 from qa.store.contents import SPANS, Span, span_of, vectors_of
 from qa.store.database import Database
@@ -105,7 +105,12 @@ class Reader:
 
     def documents(self) -> tuple[DocumentInfo, ...]:
         """Return what is in the index, by id."""
-        return tuple(map(to_info, self._db.run(_INFOS)))
+        try:
+            return tuple(map(to_info, self._db.run(_INFOS)))
+        except ValueError as error:
+            raise IndexMismatch(
+                f"the list of documents in {str(self.folder)!r} is damaged ({error}): {REBUILD}"
+            ) from error
 
     def document(self, document_id: str) -> Document:
         """Return a document whole; an unknown id is an InputError that names the nearest ones."""
@@ -240,10 +245,13 @@ class Reader:
             return layout
 
     def _read_layout(self) -> Layout:
-        try:
-            return Layout.of(self._db.run(SPANS))
-        except ValueError as error:
-            raise self._damaged(str(error), "its sentences are not what was written") from error
+        with self.reading():
+            if not sums.documents_are_whole(self._db):
+                raise self._damaged("spans", "documents are missing or changed")
+            try:
+                return Layout.of(self._db.run(SPANS))
+            except ValueError as error:
+                raise self._damaged(str(error), "its sentences are not what was written") from error
 
     def _vectors(self, rows: Rows) -> Halves:
         """Return the (n, dim) float16 vectors of (n,) rising rows that can be found."""

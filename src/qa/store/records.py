@@ -86,8 +86,13 @@ def text_digest(text: str) -> str:
 
 
 def to_info(row: tuple[Any, ...]) -> DocumentInfo:
-    """Return the value of a row of INFO_COLUMNS."""
+    """Return the value of a row of INFO_COLUMNS.
+
+    :raises ValueError: it is damaged.
+    """
     document_id, title, sentences, chars, notices, *origin = row
+    if not isinstance(document_id, str) or not isinstance(notices, str):
+        raise ValueError(f"{document_id!r} is no document")
     return DocumentInfo(
         document_id, title, sentences, chars, tuple(json.loads(notices)), Origin(*origin)
     )

@@ -1,8 +1,8 @@
 """The layout of the store's SQLite file, and its manifest.
 
-SQLite is the truth: texts, sentences, search terms and vectors, all but the terms with a checksum
-that is compared whenever it is read. Everything else in the folder is derived from it. It knows
-nothing of FAISS or of how documents are read.
+SQLite is the truth: texts, sentences, search terms and vectors, all with a checksum that is
+compared whenever they are read (search terms: when the index is opened). Everything else in the
+folder is derived from it. It knows nothing of FAISS or of how documents are read.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Final
 
 from qa.errors import IndexMismatch
+from qa.store import sums
 from qa.store.database import Database
 from qa.store.faults import REBUILD
 from qa.store.remains import check_remains
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 
 # The sentences of a document are the rows of its span, in text order; `findable` of them have a
 # vector and search terms. No row number is ever used twice. `words` and `places`:
@@ -47,7 +48,7 @@ CREATE TABLE segments (
 """
 # Terms (qa.store.terms): the ascii tokenizer takes them as they are in any script. Only the rows
 # that have a term are kept: the text of the terms would be as large as the documents' own.
-TERMS: Final = """
+_TERMS: Final = """
 CREATE VIRTUAL TABLE terms USING fts5 (
     stems, content = '', detail = none, columnsize = 0, tokenize = "ascii tokenchars '.:'"
 )
@@ -75,6 +76,7 @@ def create(db: Database, folder: Path, encoder_id: str, dim: int) -> None:
             return
         check_remains(folder)
         lay_out(db)
+        sums.settle_terms(db)
         now = timestamp()
         for key, value in (
             ("format", FORMAT),
@@ -92,7 +94,15 @@ def lay_out(db: Database) -> None:
     """Create the tables that are not there; inside a transaction."""
     for statement in filter(str.strip, SCHEMA.split(";\n")):
         db.run(statement)
-    db.run(TERMS)
+    db.run(sums.TABLE)
+    sums.settle_documents(db)
+    lay_out_terms(db)
+
+
+def lay_out_terms(db: Database) -> None:
+    """Create the full-text index anew, empty; inside a transaction."""
+    db.run("DROP TABLE IF EXISTS terms")  # deleting from a damaged one would fail
+    db.run(_TERMS)
 
 
 def _has_layout(db: Database) -> bool:

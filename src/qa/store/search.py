@@ -17,7 +17,7 @@ from typing import Final
 import numpy as np
 
 from qa.errors import IndexMismatch
-from qa.store import fulltext, terms
+from qa.store import fulltext, sums, terms
 from qa.store.blocks import Vectors
 from qa.store.contents import vectors_of
 from qa.store.faults import REEMBED
@@ -31,6 +31,7 @@ from qa.store.verify import problems
 # Of all stems asked for: a match takes .3 µs, a million of them would take a third of a second.
 _MATCHES: Final = 200_000
 _SEGMENTS: Final = "SELECT first, last, name, vectors, size, sha256 FROM segments ORDER BY first"
+_SEGMENT: Final = (int, int, str, int, int, str)
 # In smaller stores a second thread costs more than it saves.
 _TOGETHER: Final = 20_000
 # Vectors in one exact part; the last one is made anew with what is new while it is smaller than
@@ -49,6 +50,8 @@ class Searcher(Reader):
         self._exact: tuple[Part, ...] = ()
         # The encoder that searches and its dimension; None: whichever the index is for.
         self._made_for: tuple[str, int] | None = None
+        # Whether the search terms were compared with their sum since this was opened.
+        self._terms_compared = False
 
     def size(self, documents: Collection[str] | None = None) -> int:
         """Return how many sentences can be found, in some documents or in all."""
@@ -114,6 +117,7 @@ class Searcher(Reader):
         sentences, the rarest of them are searched for.
         """
         with self.reading():
+            self._compare_terms()
             layout = self._layout()
             mask = _mask(layout, documents)
             first, last, looked_at = 0, fulltext.LAST_ROW, layout.size
@@ -129,6 +133,12 @@ class Searcher(Reader):
 
             wanted = self._rare(set(stems)) if looked_at > _MATCHES else stems
             return terms.score(wanted, layout, rows_of, top_k, mask)
+
+    def _compare_terms(self) -> None:
+        if not self._terms_compared:
+            if not sums.terms_are_whole(self._db):
+                raise self._damaged("search terms", "some are missing or changed")
+            self._terms_compared = True
 
     def _rare(self, stems: Collection[str]) -> list[str]:
         """Return the rarest stems that stand in `_MATCHES` sentences together, one at least."""
@@ -177,7 +187,9 @@ class Searcher(Reader):
         return View.of([*parts, *self._exact_parts(_outside(rows, segments))], rows)
 
     def _segments(self) -> list[Segment]:
-        return [Segment(*row) for row in self._db.run(_SEGMENTS)]
+        found = self._db.run(_SEGMENTS)
+        # Of a damaged row nothing is used: the vectors are in SQLite, too.
+        return [Segment(*row) for row in found if tuple(map(type, row)) == _SEGMENT]
 
     def _part(self, segment: Segment) -> Part:
         """Return a segment's vectors from its file, or from SQLite where that is not whole."""

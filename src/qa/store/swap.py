@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from qa.store import contents
+from qa.store import contents, sums
 from qa.store.database import DATABASE, Database
 from qa.store.places import opened
-from qa.store.schema import TERMS
+from qa.store.schema import lay_out_terms
 
 _SIGNATURES: Final = (
     "SELECT id, text_sha256, first, places FROM {0}documents JOIN {0}spans ON document = id"
@@ -60,8 +60,8 @@ def copy(db: Database, first_row: int) -> int:
     """
     for table in _TABLES:
         db.run(f"DELETE FROM {table}")
-    db.run("DROP TABLE terms")  # deleting from a damaged one would fail
-    db.run(TERMS)
+    sums.settle_documents(db)  # what was damaged is gone
+    lay_out_terms(db)
     shift = first_row - 1
     db.run(_COPIES[0])
     for statement in _COPIES[1:]:

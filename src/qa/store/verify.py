@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from qa.errors import QAError
-from qa.store import contents
+from qa.store import contents, sums
 from qa.store.database import Database
 from qa.store.faults import REBUILD, REEMBED
 from qa.store.fulltext import rows_of, vocabulary
@@ -37,7 +37,15 @@ def problems(db: Database, folder: Path, segments: Sequence[Segment], *, deep: b
     """Return every problem found; the shallow check reads the vector files and counts only."""
     said = (damage(folder, segment) for segment in segments)
     found = [f"{one}; it is made anew from SQLite at the next opening" for one in said if one]
+    found += [f"{what} are missing or damaged: {REEMBED}" for what in _missing(db)]
     return [*found, *_database(db), *_documents(db)] if deep else found
+
+
+def _missing(db: Database) -> Iterator[str]:
+    if not sums.documents_are_whole(db):
+        yield "documents"
+    if not sums.terms_are_whole(db):
+        yield "search terms"
 
 
 def _database(db: Database) -> Iterator[str]:
