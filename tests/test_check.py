@@ -52,6 +52,22 @@ def test_a_statement_over_two_sentences_cites_both():
     assert checked.statements[0].citations == (TROOPS, SPEAKER)
 
 
+def test_what_was_read_beside_a_sentence_is_cited_where_it_proves_the_rest():
+    draft = "2500 soldats, selon Yahya Rasoul."
+    (statement,) = check(draft, (TROOPS,), ENCODER).statements
+    assert statement.support == "quoted"
+    (statement,) = check(draft, (TROOPS,), ENCODER, None, (SPEAKER,)).statements
+    assert (statement.text, statement.citations) == (draft, (TROOPS, SPEAKER))
+    (statement,) = check("2500 soldats.", (TROOPS,), ENCODER, None, (SPEAKER,)).statements
+    assert statement.citations == (TROOPS,)
+
+
+def test_what_the_writer_did_not_find_beside_what_it_found_is_left_out():
+    checked = check("2500 soldats. Introuvable.", (TROOPS,), ENCODER)
+    assert [statement.text for statement in checked.statements] == ["2500 soldats."]
+    assert not checked.refused
+
+
 @pytest.mark.parametrize(
     "draft",
     [

@@ -352,6 +352,39 @@ def test_each_part_of_a_question_finds_its_own_sentence(opened):
     }
 
 
+def test_a_part_that_was_left_out_of_the_answer_is_quoted(opened):
+    model = scripted(
+        "2500 soldats.",
+        probes=lambda user: says(
+            4.0
+            if ("2500" in user and "soldats américains" in user)
+            or ("en 2014" in user and "coalition a-t-elle" in user)
+            else -5.0
+        ),
+    )
+    asked = (
+        "Combien de soldats américains sont en Irak, et quand la coalition a-t-elle été formée ?"
+    )
+    said, added = opened(model).ask(asked).statements
+    assert (said.text, said.support) == ("2500 soldats.", "supported")
+    assert added.support == "quoted"
+    assert "en 2014" in added.text
+
+
+def test_a_pronouns_sentence_is_cited_too_where_the_answer_needs_it(opened):
+    text = (
+        "La subvention municipale de 15 000 € a été versée en juin.\n"
+        "Celle du département, de 4 500 €, n’a toujours pas été reçue.\n"
+    )
+    model = scripted(
+        "15 000 € et 4 500 €.", probes=lambda user: says(4.0 if "4 500" in user else -5.0)
+    )
+    answer = opened(model, {"irak.txt": text}).ask("Quelles subventions, et quels montants ?")
+    (statement,) = answer.statements
+    assert (statement.text, statement.support) == ("15 000 € et 4 500 €.", "supported")
+    assert len(answer.citations) == 2
+
+
 def test_the_model_reads_a_sentence_with_its_heading_and_only_the_sentence_is_cited(opened):
     faq = "Bibliothèque\n\nCombien coûte la carte ?\nRien avant 18 ans. Pour les autres, 12 €.\n"
     read = "Combien coûte la carte ? Pour les autres, 12 €."
@@ -398,3 +431,21 @@ def test_a_model_that_reads_judges_and_answers_with_one_prompt(opened):
     assert writing.messages in [p.messages for p in reading if p.max_tokens == 1]
     assert {prompt.slot for prompt in model.prompts} <= {"read", "document"}
     assert not assistant.ask("Quelle est la capitale du Japon ?").answered
+
+
+def test_what_a_reading_model_upheld_is_quoted_when_its_draft_refuses_after_all(
+    opened, monkeypatch
+):
+    rule = calibration_for("nothing was fitted on this")
+    part = replace(rule, fitted={**rule.fitted, "model": "scripted"}, writer=None)
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: part)
+
+    def reply(prompt):
+        if prompt.schema is not None:
+            return '{"ids":[1]}'
+        top = (TokenLogprob("2500", math.log(0.6)), TokenLogprob("Int", math.log(0.4)))
+        return Reply("Introuvable.", top=top)
+
+    answer = opened(ScriptedModel(default=reply, reads=True)).ask(TROOPS)
+    assert answer.answered
+    assert {statement.support for statement in answer.statements} == {"quoted"}

@@ -41,7 +41,11 @@ class Unchecked:
 
 
 def _as_written(
-    draft: str, chosen: Sequence[Citation], _: Encoder, __: Entailment | None
+    draft: str,
+    chosen: Sequence[Citation],
+    _: Encoder,
+    __: Entailment | None,
+    ___: Sequence[Citation],
 ) -> Checked:
     text = clean(draft)
     return Checked((Statement(text, tuple(chosen), "partly"),) if text else (), refused=not text)

@@ -56,31 +56,41 @@ def check(
     chosen: Sequence[Citation],
     encoder: Encoder,
     entailment: Entailment | None = None,
+    beside: Sequence[Citation] = (),
 ) -> Checked:
     """Check each statement of ``draft`` against the ``chosen`` sentences.
 
     :param entailment: is asked too; where it cannot be loaded, words decide, and a notice says so.
+    :param beside: sentences that the writer read with the chosen ones: cited where a statement
+        cannot be proved without them.
     :return: statements in order, each with at least one citation; a failed one becomes the
         quotation of the best sentence, once.
     """
     text = clean(draft)
-    if not text or (_REFUSAL.search(text) and not any(_REFUSAL.search(c.text) for c in chosen)):
-        return Checked((), (), refused=True)
     parts = [text[start:end] for start, end in split_text(text)]
+    # «15 000 €. Introuvable.»: what it did not find is not said, what it found is.
+    parts = [part for part in parts if not _refuses(part, chosen)]
+    if not parts:
+        return Checked((), (), refused=True)
     notices: list[str] = []
     try:
-        checked = [check_statement(part, chosen, encoder, entailment) for part in parts]
+        checked = [check_statement(part, chosen, encoder, entailment, beside) for part in parts]
     except ModelUnavailable as error:
         if entailment is None:
             raise
         notices.append(f"checked without the entailment model: {error}")
-        checked = [check_statement(part, chosen, encoder) for part in parts]
+        checked = [check_statement(part, chosen, encoder, None, beside) for part in parts]
     statements: dict[str, Statement] = {}
     for part, statement in zip(parts, checked, strict=True):
         if statement.support == "quoted":
             notices.append(f"not proved by the sentences, so quoted instead: {part!r}")
         statements.setdefault(statement.text, statement)
     return Checked(tuple(statements.values()), tuple(notices))
+
+
+def _refuses(text: str, chosen: Sequence[Citation]) -> bool:
+    """Return whether it says that there is no answer, and not because the sentences say so."""
+    return bool(_REFUSAL.search(text)) and not any(_REFUSAL.search(c.text) for c in chosen)
 
 
 def clean(draft: str) -> str:
@@ -99,13 +109,15 @@ def check_statement(
     chosen: Sequence[Citation],
     encoder: Encoder,
     entailment: Entailment | None = None,
+    beside: Sequence[Citation] = (),
 ) -> Statement:
     """Give one statement the citations it needs and its label, or replace it by a quotation."""
-    cited = _needed(text, chosen)
-    support = _support(text, cited, encoder, entailment)
-    if support is None:
-        return quotation(cited[0])
-    return Statement(text, cited, support)
+    for among in (chosen, (*chosen, *beside)) if beside else (chosen,):
+        needed = _needed(text, among)
+        support = _support(text, needed, encoder, entailment)
+        if support is not None:
+            return Statement(text, needed, support)
+    return quotation(_needed(text, chosen)[0])
 
 
 def quotation(*citations: Citation) -> Statement:

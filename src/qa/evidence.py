@@ -56,7 +56,8 @@ class Candidate:
 class Selection:
     """The sentences to answer from, best first (none: abstain), and the confidence, 0 to 1.
 
-    ``features`` are those of the question, for :func:`heard`.
+    ``features`` are those of the question, for :func:`heard`; ``firsts`` the best sentences for
+    each part of a question that asks several things.
     """
 
     candidates: tuple[Candidate, ...]
@@ -64,6 +65,7 @@ class Selection:
     confidence: float
     notices: tuple[str, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
+    firsts: tuple[Hit, ...] = ()
 
 
 def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict[str, float]:
@@ -206,6 +208,7 @@ def merge(selections: Sequence[Selection]) -> Selection:
         surest.confidence,
         tuple(notices),
         surest.features,
+        tuple(dict.fromkeys(hit for group in firsts for hit in group)),
     )
 
 
@@ -270,13 +273,18 @@ def write_feature(odds: float) -> float:
     return max(-_SURE_WRITER, min(_SURE_WRITER, odds))
 
 
+def settled(calibration: Calibration) -> bool:
+    """Return whether the writer has no say: a model that reads was heard sentence by sentence."""
+    return calibration.writer is None and bool(calibration.fitted.get("model"))
+
+
 def heard(selection: Selection, calibration: Calibration, odds: float) -> Selection:
     """Decide again now that the writer has begun: nothing stays chosen if it is not to be shown.
 
     :param odds: log P(it answers)/P(it refuses), from the writer's first token.
     """
-    if calibration.writer is None and calibration.fitted.get("model"):
-        return selection  # a model that reads was heard sentence by sentence
+    if settled(calibration):
+        return selection
     if calibration.writer is None:
         # Nothing was fitted on this writer: it is taken at its word.
         doubt = 1 / (1 + math.exp(-odds))

@@ -16,10 +16,12 @@ from qa.entail import Entailment, Reranker
 from qa.evidence import Selection
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
-from qa.passages import passage
+from qa.passages import leans_on, passage
 from qa.prompt import Language, NumberedDocument
 from qa.store import Store
 from qa.types import Citation, Sentence, Timings
+
+Check = Callable[[str, Sequence[Citation], Encoder, Entailment | None, Sequence[Citation]], Checked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class Resources:
     backend: str
     held: Callable[[str], NumberedDocument | None]
     notices: tuple[str, ...] = ()
-    check: Callable[[str, Sequence[Citation], Encoder, Entailment | None], Checked] = check
+    check: Check = check
     selection: Selection | None = None
     entailment: Entailment | None = None
     reranker: Reranker | None = None
@@ -44,6 +46,11 @@ class Resources:
     def passage(self, sentence: Sentence, shown: Collection[Sentence] = ()) -> str:
         """Return what the model reads of a sentence: with its heading, and what it leans on."""
         return passage(sentence, self.store.sentences(sentence.document), shown)
+
+    def read_beside(self, shown: Collection[Sentence]) -> list[Sentence]:
+        """Return the sentences that the model reads because those that are shown lean on them."""
+        before = [leans_on(one, self.store.sentences(one.document)) for one in shown]
+        return [one for one in dict.fromkeys(before) if one is not None and one not in shown]
 
 
 @dataclass(slots=True)

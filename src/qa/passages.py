@@ -41,11 +41,17 @@ def passage(
     :return: its heading, the sentence before if it points back, and the sentence.
     """
     parts = [_heading(sentence, sentences)]
-    before = sentences[sentence.index - 1] if sentence.index else None
-    if before is not None and not before.heading and before not in shown and _leans(sentence):
+    before = leans_on(sentence, sentences)
+    if before is not None and before not in shown:
         parts.append(_shortened(before.text))
     parts.append(" ".join(sentence.text.split()))
     return " ".join(part for part in parts if part)
+
+
+def leans_on(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | None:
+    """Return the sentence before, if this one points back to it."""
+    before = sentences[sentence.index - 1] if sentence.index else None
+    return before if before is not None and not before.heading and _leans(sentence) else None
 
 
 def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:

@@ -13,12 +13,13 @@ from collections.abc import Generator, Sequence
 from dataclasses import replace
 
 from qa.check import Checked, quotation
+from qa.consider import cite
 from qa.errors import ModelUnavailable, PromptTooLong
-from qa.evidence import Selection, heard
+from qa.evidence import Selection, heard, settled
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.prompt import read_prompt, write_prompt
-from qa.types import Citation, Event, Evidence, Piece, Prompt, Token
+from qa.types import Citation, Event, Evidence, Hit, Piece, Prompt, Token
 from qa.witnesses import answer_odds
 
 
@@ -63,9 +64,22 @@ def written(
         exchange.unfinished = draft.strip()
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
-    checked = resources.check(draft, chosen, resources.encoder, resources.entailment)
+    beside = cite([Hit(one, 0.0, 1) for one in resources.read_beside(shown)], resources.store)
+    checked = resources.check(draft, chosen, resources.encoder, resources.entailment, beside)
     exchange.notices.extend(checked.notices)
-    return selection, checked
+    if not checked.statements and settled(exchange.calibration):
+        return selection, quoted  # as above: its first token did not say so
+    return selection, _whole(checked, selection, chosen)
+
+
+def _whole(checked: Checked, selection: Selection, chosen: Sequence[Citation]) -> Checked:
+    """Quote what answers a part of the question and was left out of the answer."""
+    firsts = {(hit.sentence.document, hit.sentence.start) for hit in selection.firsts}
+    said = {citation for statement in checked.statements for citation in statement.citations}
+    left = [c for c in chosen if (c.document, c.start) in firsts and c not in said]
+    if not checked.statements or len(firsts) < 2 or not left:
+        return checked
+    return replace(checked, statements=(*checked.statements, *map(quotation, left)))
 
 
 def _prompt(exchange: Exchange, texts: Sequence[str], model: ChatModel) -> Prompt:
