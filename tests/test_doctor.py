@@ -358,3 +358,14 @@ def test_the_optional_cross_encoders_are_named(settings: Settings, folder: Path)
     absent = examine(settings.model_copy(update={"nli": "./no", "reranker": "cross-encoder/x"}))
     assert find(absent, "Entailment model").status == "problem"
     assert find(absent, "Reranker").status == "warning"
+
+
+def test_an_encoder_of_ones_own_is_told_what_it_goes_without(
+    settings: Settings, folder: Path
+) -> None:
+    own = folder / "encoder"
+    own.mkdir()
+    check = find(examine(settings.model_copy(update={"encoder": str(own)})), "Encoder")
+    assert check.status == "ok"
+    assert "reading order" in check.detail
+    assert weights.ENCODER_NAME in check.detail

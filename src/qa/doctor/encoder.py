@@ -74,9 +74,10 @@ def _cross_encoder(
 
 
 def _own_encoder(name: str, encoder: str) -> Check:
-    if Path(encoder).is_dir():
-        return Check(name, "ok", f"{encoder!r}, your own folder")
-    return _hub_model(name, encoder)
+    if not Path(encoder).is_dir():
+        return _hub_model(name, encoder)
+    fitted = f"the reading order and the least cosine, fitted with {weights.ENCODER_NAME!r}"
+    return Check(name, "ok", f"{encoder!r}, your own folder; {fitted}, are not used with it")
 
 
 def _hub_model(name: str, model: str) -> Check:
