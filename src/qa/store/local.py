@@ -143,10 +143,11 @@ class Store(Searcher):
 
     def _clean(self) -> None:
         """Remove what an interrupted commit left; mend search terms and the files of vectors."""
-        if not sums.terms_are_whole(self._db):
+        self._terms_compared = sums.terms_are_whole(self._db)
+        if not self._terms_compared:
             log.warning("search terms are missing or damaged: made again")
             contents.index_again(self._db)
-        self._terms_compared = sums.terms_are_whole(self._db)
+            self._terms_compared = sums.terms_are_whole(self._db)
         segments = self._segments()
         with translated(self.folder):
             remove_others(self.folder, [segment.name for segment in segments])
