@@ -64,7 +64,9 @@ def written(
         exchange.unfinished = draft.strip()
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
-    beside = cite([Hit(one, 0.0, 1) for one in resources.read_beside(shown)], resources.store)
+    score_of = {c.hit.sentence: c.probability for c in selection.candidates}
+    read = [Hit(one, 0.0, 1) for one in resources.read_beside(shown)]
+    beside = cite(read, resources.store, score_of)
     checked = resources.check(draft, chosen, resources.encoder, resources.entailment, beside)
     exchange.notices.extend(checked.notices)
     if not checked.statements and settled(exchange.calibration):
