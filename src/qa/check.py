@@ -11,6 +11,7 @@ Example: ``check("2500 soldats.", (citation,), encoder).statements[0].support`` 
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,8 +69,8 @@ def check(
     """
     text = clean(draft)
     parts = [text[start:end] for start, end in split_text(text)]
-    # «15 000 €. Introuvable.»: what it did not find is not said, what it found is.
-    parts = [part for part in parts if not _refuses(part, chosen)]
+    # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
+    parts = list(itertools.takewhile(lambda part: not _refuses(part, chosen), parts))
     if not parts:
         return Checked((), (), refused=True)
     notices: list[str] = []

@@ -103,6 +103,7 @@ def lay_out_terms(db: Database) -> None:
     """Create the full-text index anew, empty; inside a transaction."""
     db.run("DROP TABLE IF EXISTS terms")  # deleting from a damaged one would fail
     db.run(_TERMS)
+    db.run("DELETE FROM term_sums")
 
 
 def _has_layout(db: Database) -> bool:
