@@ -332,20 +332,20 @@ def test_a_sentence_far_down_is_considered_when_the_model_votes_for_it(opened):
     assert far in [citation.text for citation in assistant.ask(TROOPS).considered]
 
 
+TWO_THINGS = (
+    "Combien de soldats américains sont en Irak, et quand la coalition a-t-elle été formée ?"
+)
+
+
+def each_part(user):
+    """Say yes where a part of the question meets the sentence that answers it."""
+    troops = "2500" in user and "soldats américains" in user
+    return says(4.0 if troops or ("en 2014" in user and "coalition a-t-elle" in user) else -5.0)
+
+
 def test_each_part_of_a_question_finds_its_own_sentence(opened):
-    model = scripted(
-        "2500 soldats ; en 2014.",
-        probes=lambda user: says(
-            4.0
-            if ("2500" in user and "soldats américains" in user)
-            or ("en 2014" in user and "coalition a-t-elle" in user)
-            else -5.0
-        ),
-    )
-    asked = (
-        "Combien de soldats américains sont en Irak, et quand la coalition a-t-elle été formée ?"
-    )
-    answer = opened(model).ask(asked)
+    model = scripted("2500 soldats ; en 2014.", probes=each_part)
+    answer = opened(model).ask(TWO_THINGS)
     assert {citation.text[:20] for citation in answer.citations} == {
         "Les États-Unis déplo",
         "La coalition interna",
@@ -353,19 +353,8 @@ def test_each_part_of_a_question_finds_its_own_sentence(opened):
 
 
 def test_a_part_that_was_left_out_of_the_answer_is_quoted(opened):
-    model = scripted(
-        "2500 soldats.",
-        probes=lambda user: says(
-            4.0
-            if ("2500" in user and "soldats américains" in user)
-            or ("en 2014" in user and "coalition a-t-elle" in user)
-            else -5.0
-        ),
-    )
-    asked = (
-        "Combien de soldats américains sont en Irak, et quand la coalition a-t-elle été formée ?"
-    )
-    said, added = opened(model).ask(asked).statements
+    model = scripted("2500 soldats.", probes=each_part)
+    said, added = opened(model).ask(TWO_THINGS).statements
     assert (said.text, said.support) == ("2500 soldats.", "supported")
     assert added.support == "quoted"
     assert "en 2014" in added.text
