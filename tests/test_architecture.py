@@ -43,6 +43,7 @@ ORDER = (
     "conversation",
     "translation",
     "smalltalk",
+    "whole",
     "overview",
     "parts",
     "calibration",

@@ -10,6 +10,7 @@ import socket
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -114,6 +115,29 @@ def test_the_same_texts_give_the_same_rows(encoder: SentenceEncoder, folder: Pat
     again = load_encoder(str(folder), folder)
     assert np.array_equal(encoder.encode(TEXTS), again.encode(TEXTS))
     assert again.id == encoder.id
+
+
+def test_the_last_question_is_encoded_once(
+    encoder: SentenceEncoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(encoder, "_asked", None)
+    first = encoder.encode(["le chat"], query=True)
+    calls = 0
+    encode = encoder._encoded
+
+    def counted(*given: Any, **named: Any) -> np.ndarray:
+        nonlocal calls
+        calls += 1
+        return encode(*given, **named)
+
+    monkeypatch.setattr(encoder, "_encoded", counted)
+    first[:] = 0  # whoever writes into its rows spoils nobody else's
+    again = encoder.encode(["le chat"], query=True)
+    assert calls == 0
+    assert np.linalg.norm(again) == pytest.approx(1)
+    assert not np.allclose(encoder.encode(["le chat"]), again)
+    assert not np.allclose(encoder.encode(["le chien"], query=True), again)
+    assert calls == 2
 
 
 def test_questions_and_passages_have_prefixes_of_their_own(folder: Path, tmp_path: Path) -> None:

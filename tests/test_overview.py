@@ -1,66 +1,8 @@
 import pytest
 
-from qa.overview import central_sentences, is_overview
+from qa.overview import central_sentences
 from qa.types import Sentence
 from test_pipeline import opened  # noqa: F401
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        "Résume ce document.",
-        "De quoi parle ce document ?",
-        "De quoi s’agit-il ?",
-        "Peux-tu résumer l'article ?",
-        "Fais un résumé en quelques lignes",
-        "Quels sont les points principaux ?",
-        "Summarize this document",
-        "What is this text about?",
-        "tldr",
-        "Que dit chaque camp ?",
-        "Quelle est la position de chacun ?",
-        "What does each side say?",
-        "What are these meeting minutes about?",
-        "Donne-moi les grandes lignes de ce document",
-        "Quelles sont les informations principales de cet article ?",
-        "C'est quoi ce document ?",
-        "Que faut-il retenir de ce texte ?",
-        "Résume-moi ça stp",
-        "Sur quoi porte ce rapport ?",
-        "Pouvez-vous me faire une synthèse du rapport, s'il vous plaît ?",
-        "Quels sujets sont abordés dans ce texte ?",
-        "Que disent les différents camps ?",
-        "What is this e-mail thread about?",
-        "What are the key takeaways?",
-        "Give me the gist of this document.",
-        "What does this document say?",
-    ],
-)
-def test_requests_for_the_whole_are_overviews(question):
-    assert is_overview(question)
-
-
-@pytest.mark.parametrize(
-    "question",
-    [
-        "Combien de soldats sont en Irak ?",
-        "Résume la position de Bagdad sur les pourparlers.",
-        "De quoi parle le général Yahya Rasoul à Bagdad ?",
-        "Qui a écrit le résumé des débats de la coalition ?",
-        "What is the coalition's initial goal?",
-        "Quel est le thème de l'exposition ?",
-        "Quel est le but de la coalition ?",
-        "De quoi parle le maire dans son discours ?",
-        "Quand ce document a-t-il été signé ?",
-        "Que contient la pâte ?",
-        "Que dit ce général ?",
-        "Que faut-il retenir pour la caution ?",
-        "What does the article say about Tomasz?",
-        "What is the bank about to do?",
-    ],
-)
-def test_questions_about_something_are_not(question):
-    assert not is_overview(question)
 
 
 def sentences(count):
@@ -111,20 +53,3 @@ def test_an_overview_is_answered_with_quotations_that_slice_back(opened):  # noq
     for citation in answer.citations:
         text = assistant.document(citation.document).text
         assert text[citation.start : citation.end] == citation.text
-
-
-@pytest.mark.parametrize(
-    ("question", "title", "whole"),
-    [
-        ("Peux-tu résumer la vie d’Anne Roch ?", "Anne Roch, ingénieure", True),
-        ("Peux-tu résumer la vie d’Anne Roch ?", "Le port de Valmer", False),
-        ("Quelles sont les principales règles de cette piscine ?", "Piscine : questions", True),
-        ("Summarise the trial, its findings and its limits.", "A twelve-week trial", True),
-        ("Donne-moi un aperçu de cette ville : histoire, économie.", "Valmer", True),
-        ("Que dit chacun des acteurs à propos de cette crue ?", "Crue de la Vernelle", True),
-        ("Quel est le but de la coalition ?", "La coalition en Irak", False),
-        ("Résume la position de Bagdad.", "La coalition en Irak", False),
-    ],
-)
-def test_what_the_title_names_is_the_whole(question, title, whole):
-    assert is_overview(question, title) is whole

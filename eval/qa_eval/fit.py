@@ -178,7 +178,8 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     selection = decide(sample.question, sample.candidates, always, sample.none)
     spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
     first = selection.confidence
-    tried = calibration.writer is None or first >= calibration.hopeless
+    asked = calibration.writer is None or first >= calibration.hopeless
+    tried = asked and bool(selection.chosen)  # nothing is chosen where nothing is near
     confidence = heard(selection, always, sample.write).confidence if tried else first
     return Outcome(
         sample,

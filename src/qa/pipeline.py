@@ -20,10 +20,11 @@ from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
 from qa.llm.meter import Meter
-from qa.overview import central_sentences, is_overview
+from qa.overview import central_sentences
 from qa.parts import question_parts
 from qa.prompt import Language
 from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
+from qa.whole import is_overview, sounds_whole
 from qa.words import language, tokens
 from qa.writing import written
 
@@ -51,7 +52,7 @@ def answer_events(
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
     search = Search(resources, documents, leant_on(question, history), exchange.notices)
     hits = yield from consider(exchange, history, search)
-    if hits and is_overview(question, resources.store.document(hits[0].sentence.document).title):
+    if hits and _for_the_whole(question, hits[0], search):
         yield from _overview(exchange, hits[0].sentence.document, resources)
         return
     hits = cross(exchange, hits, search)
@@ -72,6 +73,9 @@ def answer_events(
     checked = Checked(())
     if chosen:
         selection, checked = yield from written(exchange, selection, chosen, resources)
+    if not checked.statements and hits and _for_the_whole(question, hits[0], search, refused=True):
+        yield from _overview(exchange, hits[0].sentence.document, resources)
+        return
     if not checked.statements:
         yield Evidence((), chosen=True, confidence=selection.confidence)
         yield _abstention(exchange, selection, considered, resources)
@@ -79,6 +83,19 @@ def answer_events(
     yield from checked.statements
     exchange.mark("checked")
     yield _answer(exchange, selection, checked, considered, resources)
+
+
+def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = False) -> bool:
+    """Tell whether the question asks for the whole of the document that was found.
+
+    :param refused: the documents do not answer it as a question.
+    """
+    if is_overview(question, search.resources.store.document(best.sentence.document).title):
+        return True
+    if search.previous:  # «et en Syrie ?» says too little by itself
+        return False
+    encoder = search.resources.encoder
+    return sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused)
 
 
 def _overview(exchange: Exchange, document: str, resources: Resources) -> Iterator[Event]:

@@ -76,7 +76,10 @@ def _cross_encoder(
 def _own_encoder(name: str, encoder: str) -> Check:
     if not Path(encoder).is_dir():
         return _hub_model(name, encoder)
-    fitted = f"the reading order and the least cosine, fitted with {weights.ENCODER_NAME!r}"
+    fitted = (
+        "the reading order, the least cosine and how a request for the whole sounds, "
+        f"fitted with {weights.ENCODER_NAME!r}"
+    )
     return Check(name, "ok", f"{encoder!r}, your own folder; {fitted}, are not used with it")
 
 

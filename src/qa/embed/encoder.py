@@ -112,6 +112,7 @@ class SentenceEncoder:
         self._model: SentenceTransformer | None = None
         self._id: str | None = None
         self._dim = 0
+        self._asked: tuple[str, np.ndarray] | None = None  # the last question, and its row
         self._halves: bool | None = None  # whether bfloat16 gives the same vectors; None: not tried
         # Loading, and the tokenizer, which keeps padding and truncation as shared state.
         self._lock = threading.RLock()
@@ -143,6 +144,20 @@ class SentenceEncoder:
         :param progress: is told how far it is, when there are many texts.
         :return: (len(texts), dim) float32, rows of length 1, in the order of the texts.
         """
+        if query and len(texts) == 1:
+            return self._question(texts[0])
+        return self._encoded(texts, query, progress)
+
+    def _question(self, text: str) -> np.ndarray:
+        """Encode a question; of the one before, which several steps need, the row is kept."""
+        asked = self._asked
+        if asked is None or asked[0] != text:
+            self._asked = asked = text, self._encoded([text], query=True)
+        return asked[1].copy()
+
+    def _encoded(
+        self, texts: Sequence[str], query: bool, progress: Progress | None = None
+    ) -> np.ndarray:
         with self._lock:
             if self._quick is not None and sum(map(len, texts)) <= _QUICK_CHARS:
                 prompt = self._prompt(query)

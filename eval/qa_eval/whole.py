@@ -1,0 +1,153 @@
+"""``python -m qa_eval.whole --out FILE``: fits which requests are for the whole of a document.
+
+A logistic regression (L2) on the embeddings of requests for the whole, of questions that only sound
+like them, and of all questions that the reader is trained on. The threshold is the lowest one that
+takes at most three in a thousand of the latter for a request, ten where the documents do not answer
+them, each judged by a model of the other folds. Requests of another hand are kept for measuring.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, Field, ValidationError
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+from qa.embed import Encoder, load_encoder
+from qa.errors import InputError
+from qa.settings import load_settings
+from qa.whole import is_overview, sounds_whole
+from qa_eval.data import first_fault, read_text
+from qa_eval.metrics import auroc, mean
+from qa_eval.reader.rows import load_rows
+from qa_eval.squad import load_squad
+
+_HERE = Path(__file__).parents[1]
+_FOLDS = 5
+_STRENGTH = 10.0
+# Plain questions are many, and easy: one counts as much as this of those that were written for it.
+_PLAIN_WEIGHT = 0.3
+_MISTAKEN_AT_MOST, _MISTAKEN_REFUSED = 0.003, 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was typed about a document with this title, and whether the whole was meant."""
+
+    title: str
+    question: str
+    whole: bool
+
+
+class _Line(BaseModel):
+    title: str
+    q: str = Field(min_length=1)
+    overview: bool
+
+
+def load_requests(path: Path) -> tuple[Request, ...]:
+    """Read requests, one JSON object a line.
+
+    :raises InputError: naming file, line and field, at the first fault.
+    """
+    requests = []
+    for number, line in enumerate(read_text(path).splitlines(), start=1):
+        try:
+            read = _Line.model_validate_json(line)
+        except ValidationError as error:
+            raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
+        requests.append(Request(read.title, read.q, read.overview))
+    return tuple(requests)
+
+
+def fit(
+    requests: Sequence[Request], plain: Sequence[str], encoder: Encoder
+) -> tuple[dict[str, object], dict[str, float]]:
+    """Return the weights, intercept and threshold, and what cross-validation says of them."""
+    questions = [*(request.question for request in requests), *plain]
+    vectors = encoder.encode(questions, query=True)
+    wanted = np.array([*(request.whole for request in requests), *(False for _ in plain)])
+    counts = np.array([*(1.0 for _ in requests), *(_PLAIN_WEIGHT for _ in plain)])
+    model = LogisticRegression(C=_STRENGTH, max_iter=5000)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    judged: npt.NDArray[np.float64] = cross_val_predict(
+        model, vectors, wanted, cv=folds, method="predict_proba", params={"sample_weight": counts}
+    )[:, 1]
+    threshold, threshold_refused = (
+        round(float(np.quantile(judged[len(requests) :], 1 - share)), 3)
+        for share in (_MISTAKEN_AT_MOST, _MISTAKEN_REFUSED)
+    )
+    model.fit(vectors, wanted, sample_weight=counts)
+    written = judged[: len(requests)]
+    whole = wanted[: len(requests)]
+    return {
+        "weights": model.coef_[0].round(3).tolist(),
+        "intercept": round(float(model.intercept_[0]), 3),
+        "threshold": threshold,
+        "threshold_refused": threshold_refused,
+    }, {
+        "auroc": round(auroc(written[whole].tolist(), written[~whole].tolist()), 3),
+        "found": round(float((written[whole] >= threshold).mean()), 3),
+        "mistaken": round(float((written[~whole] >= threshold).mean()), 3),
+    }
+
+
+def shares(requests: Sequence[Request], encoder: Encoder) -> str:
+    """Tell how many requests, and how many other questions, the package takes for requests."""
+    vectors = encoder.encode([request.question for request in requests], query=True)
+    by_phrase = [is_overview(request.question, request.title) for request in requests]
+    at_once = [sounds_whole(vector, encoder.id) for vector in vectors]
+    refused = [sounds_whole(vector, encoder.id, refused=True) for vector in vectors]
+    parts = []
+    for whole in (True, False):
+        side = [place for place, request in enumerate(requests) if request.whole is whole]
+        phrase, first, last = (
+            mean([float(by_phrase[place] or by_sound[place]) for place in side])
+            for by_sound in (by_phrase, at_once, refused)
+        )
+        name = "for the whole" if whole else "about something"
+        how = f"by phrase {phrase:.3f}, at once {first:.3f}, when refused as a question {last:.3f}"
+        parts.append(f"{len(side)} {name}: {how}")
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Fit, write, and print what of the held-out requests is taken for a request."""
+    parser = argparse.ArgumentParser(prog="python -m qa_eval.whole", description=__doc__)
+    parser.add_argument("--out", type=Path, help="write the model here, as JSON; else measure only")
+    parser.add_argument("--squad", type=Path, help="a SQuAD file to measure with, too")
+    options = parser.parse_args()
+    settings = load_settings()
+    encoder = load_encoder(settings.encoder, settings.cache)
+    if options.out:
+        requests = load_requests(_HERE / "whole" / "train.jsonl")
+        rows = load_rows(_HERE / "train")
+        plain = sorted({asked.question for row in rows for asked in row.asked})
+        model, figures = fit(requests, plain, encoder)
+        fitted = {
+            "command": "python -m qa_eval.whole --out src/qa/data/whole.json",
+            "encoder": encoder.id,
+            "date": datetime.now(UTC).date().isoformat(),
+            "requests": len(requests),
+            "plain questions": len(plain),
+            **figures,
+        }
+        text = json.dumps({"fitted": fitted, **model}, ensure_ascii=False)
+        options.out.write_text(text + "\n", encoding="utf-8")
+        print(json.dumps(fitted))
+    print(shares(load_requests(_HERE / "whole" / "held-out.jsonl"), encoder))
+    if options.squad:
+        asked = [Request("", item.question, whole=False) for item in load_squad(options.squad)[1]]
+        print(shares(asked, encoder))
+
+
+if __name__ == "__main__":
+    main()

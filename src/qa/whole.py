@@ -1,0 +1,138 @@
+"""Tells a request for the whole of a document from a question about something in it.
+
+Two ways: phrases that ask for it («résume», «de quoi parle ce document ?») and leave nothing
+else asked for, and, for all other wordings («mets-moi au courant»), a linear model on the
+question's embedding. Its weights are data (``data/whole.json``); ``python -m qa_eval.whole`` fits
+them for one encoder, and with others the phrases are all there is.
+
+Example: ``is_overview("De quoi parle ce document ?")`` is true.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from functools import cache
+from importlib.resources import files
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from qa.words import fold, stems
+
+# The question is compared without accents and capitals. What the text is called leaves nothing
+# asked for: «ce manuel», "the e-mail thread".
+_DETERMINER = r"(?:ce|cet|cette|ces|la|les?|l'|du|des|de (?:la|l')|au|this|these|the)"
+_NOUN = """document texte article fichier page pdf contrat bail compte.rendu proces.verbal
+rapport courrier lettre e?-?mail message echange recette manuel mode.d'emploi notice guide etude faq
+biographie communique dossier conversation text file contract lease minute report letter recipe
+manual study paper abstract biography story discussion (?:[a-z-]+.)?thread (?:press.)?release"""
+_NAMED = re.compile(rf"\b{_DETERMINER}\s*(?:{'|'.join(_NOUN.split())})s?\b")
+# «Résume cette réunion», but «résume la position de Bagdad» asks about something in the text.
+_SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+")
+# Asks for the whole by itself.
+_STRONG = re.compile(
+    r"\b(?:resum(?:e|er|ez|es|ons)(?:[- ](?:moi|nous))?|synthetis(?:e|er|ez)|synthese|tl;?dr|topo"
+    r"|de quoi (?:ca )?(?:parle|traite|s'agit|est-il question)(?:-t-\w+)?|(?:parle|traite) de quoi"
+    r"|sur quoi (?:ca )?porte|apercu|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
+    r"|summar(?:y|ies|i[sz]e)|sum (?:it |this |that )?up|overview|gist|outline"
+    r"|what (?:is|are|'s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what's it about)\b"
+)
+# Asks for the whole only when it asks for nothing else («le thème de l’exposition» is a fact).
+_THINGS = (
+    r"(?:idee|point|information|info|element|message|theme|sujet|etape|partie|regle|condition|"
+    r"evenement|decision|resultat)s?"
+)
+_CHIEF = r"(?:principa|importan|essentiel|cle|fort|marquan|aborde|traite|grand)\w*"
+_SEVERAL = r"(?:deux|differente?s|diverse?s)"
+_WEAK = re.compile(
+    rf"\b(?:{_THINGS} (?:les plus |sont )?{_CHIEF}|{_CHIEF} {_THINGS}|themes?|sujets?|but|contenu"
+    r"|essentiel|retenir|en (?:quelques|deux|trois) (?:mots|phrases|lignes|points)"
+    r"|(?:decri(?:s|re)|presente[rz]?|explique[rz]?|parle|raconte|dis)(?:[- ](?:moi|nous))?"
+    r"|qu(?:e|'est[- ]ce que) (?:contient|dit|raconte|explique|apprend|presente)|c'est quoi"
+    r"|que (?:dit|pense|veut|propose|demande) (?:chaque|chacune?)"
+    rf"|que (?:disent|pensent|veulent|proposent) (?:les )?{_SEVERAL}"
+    rf"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de chac\w+|(?:de|des) {_SEVERAL}"
+    r"|(?:sont )?exprime\w*|en presence)"
+    r"|(?:main|key|(?:most )?important) (?:point|idea|takeaway|fact|topic|finding)s?"
+    r"|takeaways?|highlights|in (?:a few|two|three) (?:words|sentences|lines|points)|describe"
+    r"|what (?:topics?|subjects?) (?:does|do|are|is)|purpose|(?:tell me|talk) about"
+    r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))"
+    r"|what does each \w+ (?:say|think|want|propose))\b"
+)
+# Words about texts and tellings in general.
+_ABOUT_THE_TEXT = frozenset(
+    stems(
+        """document texte article fichier contenu sujet thème résumé synthèse idées points camp côté
+partie parties intervenant intervenants personne acteur acteurs principal principales principaux
+essentiel important importants clés phrases mots lignes parle traite agit fais faire donne
+donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple rapide
+simplement brièvement rapidement différents deux trois quelques stp svp plaît merci abordés
+traités ça propos tout toute entier sont quoi side party parties speaker speakers people text
+file content subject topic topics summary overview main key about short brief briefly quick
+please cover covered say discuss discussed whole entire write make provide want need know tell
+give can could chacun"""
+    )
+)
+# What a whole is made of: «résume le parcours et les résultats».
+_ASPECTS = frozenset(
+    stems(
+        """vie histoire économie population conditions règles résultats limites méthode conclusions
+déroulement étapes parcours carrière contexte événements faits life history findings results limits
+limitations methods conclusions rules terms steps events career background"""
+    )
+)
+
+
+def is_overview(question: str, title: str = "") -> bool:
+    """Tell whether the question asks for the whole of a document and not for a fact in it.
+
+    :param title: the document's; what it names is the whole («résume la vie d’Yvonne Kervoas»).
+    """
+    rest = fold(question).partition(" : ")[0]
+    named = set(stems(title))
+    strong = _STRONG.search(rest)
+    if not strong and not _WEAK.search(rest):
+        return False
+    for known in (_STRONG, _NAMED, _WEAK):
+        rest = known.sub(" ", rest)
+    rest = _SHOWN.sub(lambda f: " " if strong or named & set(stems(f[0])) else f[0], rest)
+    left = set(stems(rest)) - _ABOUT_THE_TEXT
+    return left <= (named | _ASPECTS) if strong else not left
+
+
+class _Fitted(NamedTuple):
+    encoder: str
+    weights: npt.NDArray[np.float32]
+    intercept: float
+    threshold: float
+    threshold_refused: float
+
+
+def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool = False) -> bool:
+    """Tell by its embedding whether a question asks for the whole of a document.
+
+    :param vector: of the question, (dim,) float32, of length 1.
+    :param encoder: the id of the one that made it; of another one than the fitted: never.
+    :param refused: it was put as a question, and the documents do not answer it: less will do.
+    """
+    fitted = _fitted()
+    if encoder != fitted.encoder:
+        return False
+    odds = float(vector @ fitted.weights) + fitted.intercept
+    enough = fitted.threshold_refused if refused else fitted.threshold
+    return 1 / (1 + math.exp(-odds)) >= enough
+
+
+@cache
+def _fitted() -> _Fitted:
+    data = json.loads((files("qa") / "data" / "whole.json").read_text(encoding="utf-8"))
+    return _Fitted(
+        data["fitted"]["encoder"],
+        np.array(data["weights"], np.float32),
+        data["intercept"],
+        data["threshold"],
+        data["threshold_refused"],
+    )

@@ -1,0 +1,172 @@
+"""Requests for the whole of a document."""
+
+from pathlib import Path
+
+import pytest
+
+from fakes import HashEncoder
+from qa import pipeline
+from qa.embed import load_encoder
+from qa.errors import InputError
+from qa.settings import Settings
+from qa.types import Turn
+from qa.weights import encoder_available
+from qa.whole import is_overview, sounds_whole
+from test_pipeline import opened, says, scripted  # noqa: F401
+
+HELD_OUT = Path(__file__).parents[1] / "eval" / "whole" / "held-out.jsonl"
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Résume ce document.",
+        "De quoi parle ce document ?",
+        "De quoi s’agit-il ?",
+        "Peux-tu résumer l'article ?",
+        "Fais un résumé en quelques lignes",
+        "Quels sont les points principaux ?",
+        "Summarize this document",
+        "What is this text about?",
+        "tldr",
+        "Que dit chaque camp ?",
+        "Quelle est la position de chacun ?",
+        "What does each side say?",
+        "What are these meeting minutes about?",
+        "Donne-moi les grandes lignes de ce document",
+        "Quelles sont les informations principales de cet article ?",
+        "C'est quoi ce document ?",
+        "Que faut-il retenir de ce texte ?",
+        "Résume-moi ça stp",
+        "Sur quoi porte ce rapport ?",
+        "Pouvez-vous me faire une synthèse du rapport, s'il vous plaît ?",
+        "Quels sujets sont abordés dans ce texte ?",
+        "Que disent les différents camps ?",
+        "What is this e-mail thread about?",
+        "What are the key takeaways?",
+        "Give me the gist of this document.",
+        "What does this document say?",
+    ],
+)
+def test_requests_for_the_whole_are_overviews(question):
+    assert is_overview(question)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Combien de soldats sont en Irak ?",
+        "Résume la position de Bagdad sur les pourparlers.",
+        "De quoi parle le général Yahya Rasoul à Bagdad ?",
+        "Qui a écrit le résumé des débats de la coalition ?",
+        "What is the coalition's initial goal?",
+        "Quel est le thème de l'exposition ?",
+        "Quel est le but de la coalition ?",
+        "De quoi parle le maire dans son discours ?",
+        "Quand ce document a-t-il été signé ?",
+        "Que contient la pâte ?",
+        "Que dit ce général ?",
+        "Que faut-il retenir pour la caution ?",
+        "What does the article say about Tomasz?",
+        "What is the bank about to do?",
+    ],
+)
+def test_questions_about_something_are_not(question):
+    assert not is_overview(question)
+
+
+@pytest.mark.parametrize(
+    ("question", "title", "whole"),
+    [
+        ("Peux-tu résumer la vie d’Anne Roch ?", "Anne Roch, ingénieure", True),
+        ("Peux-tu résumer la vie d’Anne Roch ?", "Le port de Valmer", False),
+        ("Quelles sont les principales règles de cette piscine ?", "Piscine : questions", True),
+        ("Summarise the trial, its findings and its limits.", "A twelve-week trial", True),
+        ("Donne-moi un aperçu de cette ville : histoire, économie.", "Valmer", True),
+        ("Que dit chacun des acteurs à propos de cette crue ?", "Crue de la Vernelle", True),
+        ("Quel est le but de la coalition ?", "La coalition en Irak", False),
+        ("Résume la position de Bagdad.", "La coalition en Irak", False),
+    ],
+)
+def test_what_the_title_names_is_the_whole(question, title, whole):
+    assert is_overview(question, title) is whole
+
+
+@pytest.fixture(scope="module")
+def bundled():
+    cache = Settings().cache
+    if not encoder_available(cache):
+        pytest.skip("the package of the extra [encoder] is not installed")
+    return load_encoder("bundled", cache)
+
+
+@pytest.mark.e2e
+def test_requests_of_another_hand_are_told_from_questions_that_sound_like_them(bundled):
+    from qa_eval.whole import load_requests
+
+    requests = load_requests(HELD_OUT)
+    vectors = bundled.encode([request.question for request in requests], query=True)
+    rates = {}
+    for refused in (False, True):
+        heard = [sounds_whole(vector, bundled.id, refused=refused) for vector in vectors]
+        for whole in (True, False):
+            side = [h for h, request in zip(heard, requests, strict=True) if request.whole is whole]
+            rates[whole, refused] = sum(side) / len(side)
+    assert rates[True, False] >= 0.7
+    assert rates[True, True] >= 0.88
+    assert rates[False, False] <= 0.04
+    assert rates[False, True] <= 0.06
+
+
+def test_what_is_refused_as_a_question_and_sounds_whole_is_answered_as_a_whole(
+    opened,  # noqa: F811
+    monkeypatch,
+):
+    asked = []
+
+    def sounds(vector, encoder, *, refused=False):
+        asked.append(refused)
+        return refused
+
+    monkeypatch.setattr(pipeline, "sounds_whole", sounds)
+    assistant = opened(scripted("Introuvable.", vote='{"ids":[]}', probes=lambda user: says(-5.0)))
+    answer = assistant.ask("Mets-moi au courant.")
+    assert answer.kind == "overview"
+    assert asked == [False, True]
+    asked.clear()
+    known = [Turn("Combien de soldats sont en Irak ?", "2500.")]
+    assert assistant.ask("Et au Mali ?", history=known).kind == "no answer"
+    assert asked == []  # a follow-up says too little by itself
+
+
+def test_with_another_encoder_nothing_sounds_like_a_request():
+    encoder = HashEncoder()
+    assert not sounds_whole(encoder.encode(["Résume."], query=True)[0], encoder.id)
+
+
+def test_the_fit_tells_requests_from_questions_that_share_their_words():
+    pytest.importorskip("sklearn")
+    from qa_eval.whole import Request, fit
+
+    encoder = HashEncoder()
+    requests = [Request("", f"brièvement tout numéro {n}", whole=True) for n in range(30)]
+    requests += [Request("", f"brièvement clause numéro {n}", whole=False) for n in range(30)]
+    plain = [f"quand numéro {n} ouvre" for n in range(60)]
+    model, figures = fit(requests, plain, encoder)
+    weights, intercept = model["weights"], model["intercept"]
+    vectors = encoder.encode(["brièvement tout", "brièvement clause"], query=True)
+    odds = [float(vector @ weights) + intercept for vector in vectors]
+    assert odds[0] > 0 > odds[1]
+    assert figures["auroc"] == figures["found"] == 1
+    assert 0 < model["threshold"] < 1
+
+
+def test_a_bad_line_of_requests_is_named(tmp_path):
+    from qa_eval.whole import load_requests
+
+    path = tmp_path / "requests.jsonl"
+    path.write_text(
+        '{"title": "a", "q": "Quoi ?", "overview": true}\n{"title": "a", "q": ""}\n', "utf-8"
+    )
+    with pytest.raises(InputError, match=r"requests\.jsonl, line 2, field 'q'"):
+        load_requests(path)
