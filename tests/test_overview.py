@@ -1,6 +1,6 @@
 import pytest
 
-from qa.overview import central_sentences
+from qa.overview import central_sentences, covering
 from qa.types import Sentence
 from test_pipeline import opened  # noqa: F401
 
@@ -53,3 +53,36 @@ def test_an_overview_is_answered_with_quotations_that_slice_back(opened):  # noq
     for citation in answer.citations:
         text = assistant.document(citation.document).text
         assert text[citation.start : citation.end] == citation.text
+
+
+def test_of_several_documents_every_one_is_told():
+    parts = covering([(sentences(90), "one paragraph"), (sentences(9), "one paragraph")])
+    assert [len(part) for part in parts] == [1] * 6
+    assert covering([(sentences(9), "one paragraph")]) == central_sentences(
+        sentences(9), "one paragraph"
+    )
+
+
+HARBOUR = "Le port de Valmer accueille trente bateaux. Il a été creusé en 1820. Le phare est vert."
+
+
+def test_a_request_that_names_nothing_means_every_document(opened):  # noqa: F811
+    assistant = opened(None, {"port.txt": HARBOUR})
+    told = assistant.ask("De quoi parlent ces documents ?")
+    assert {citation.document for citation in told.citations} == {"irak.txt", "port.txt"}
+    assert len(told.statements) == 6
+    one = assistant.ask("Résume ce document.", documents=["port.txt"])
+    assert {citation.document for citation in one.citations} == {"port.txt"}
+    named = assistant.ask("Résume le port.")
+    assert {citation.document for citation in named.citations} == {"port.txt"}
+    assert not told.notices
+
+
+def test_of_more_documents_than_statements_some_are_told_and_that_is_said(opened):  # noqa: F811
+    assistant = opened(None, {f"port-{n}.txt": HARBOUR for n in range(7)})
+    told = assistant.ask("Résume tout.")
+    assert len({citation.document for citation in told.citations}) == 6
+    assert told.notices == (
+        "the question means 8 documents, and these are 6 of them; choose among the documents to be "
+        "told of others",
+    )

@@ -13,11 +13,14 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Sequence
+from typing import Final
 
 from qa.types import Hit, Sentence
 from qa.words import stems
 
-_FEWEST, _MOST = 3, 6
+_FEWEST: Final = 3
+# Statements, and so documents that are told together.
+MOST: Final = 6
 # Of a part's paragraphs.
 _HEARD = 2 / 3
 # Where the text shows no paragraphs, a part is about this many sentences: a page gets three
@@ -27,7 +30,29 @@ _PART_SENTENCES = 3
 _READABLE_CHARS = range(40, 320)
 
 
-def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[Hit, ...], ...]:
+def covering(
+    documents: Sequence[tuple[Sequence[Sentence], str]],
+) -> tuple[tuple[Hit, ...], ...]:
+    """Return what covers documents, in groups to be told as one statement each.
+
+    Of one document, every part with its most central sentences; of several, of as many parts of
+    each as six statements have room for, the most central sentence.
+
+    :param documents: the sentences and the text of each, six at most.
+    """
+    if len(documents) == 1:
+        return central_sentences(*documents[0])
+    each = MOST // max(1, len(documents))
+    return tuple(
+        (max(part, key=lambda hit: hit.score),)
+        for sentences, text in documents
+        for part in central_sentences(sentences, text, most=each)
+    )
+
+
+def central_sentences(
+    sentences: Sequence[Sentence], text: str, *, most: int = MOST
+) -> tuple[tuple[Hit, ...], ...]:
     """Return, for each part of the document in reading order, its most central sentences.
 
     A sentence is central when its words occur in many sentences: the mean, over its distinct stems,
@@ -36,6 +61,7 @@ def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[H
 
     :param sentences: the document's, in order.
     :param text: the document's, for where its paragraphs end.
+    :param most: parts at most.
     :return: three to six parts (fewer for a shorter document); ``score`` is the centrality, 0 to 1.
     """
     citable = [sentence for sentence in sentences if not sentence.heading]
@@ -55,7 +81,7 @@ def central_sentences(sentences: Sequence[Sentence], text: str) -> tuple[tuple[H
                 key=lambda sentence: sentence.index,
             )
         )
-        for part in _cut(best, min(_MOST, len(best)))
+        for part in _cut(best, min(most, len(best)))
     )
 
 
@@ -68,7 +94,7 @@ def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentenc
         paragraphs = [list(group) for _, group in itertools.groupby(citable, place.__getitem__)]
         if len(paragraphs) >= _FEWEST:
             return list(paragraphs)
-    count = min(len(citable), max(_FEWEST, min(_MOST, len(citable) // _PART_SENTENCES)))
+    count = min(len(citable), max(_FEWEST, min(MOST, len(citable) // _PART_SENTENCES)))
     return _cut(citable, count)
 
 

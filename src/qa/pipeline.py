@@ -20,12 +20,12 @@ from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
 from qa.llm.meter import Meter
-from qa.overview import central_sentences
+from qa.overview import MOST, covering
 from qa.parts import question_parts
 from qa.prompt import Language
 from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
 from qa.whole import is_overview, sounds_whole
-from qa.words import language, tokens
+from qa.words import language, stems, tokens
 from qa.writing import written
 
 NO_ANSWER: Final[dict[Language, str]] = {
@@ -53,7 +53,7 @@ def answer_events(
     search = Search(resources, documents, leant_on(question, history), exchange.notices)
     hits = yield from consider(exchange, history, search)
     if hits and _for_the_whole(question, hits[0], search):
-        yield from _overview(exchange, hits[0].sentence.document, resources)
+        yield from _overview(exchange, _meant(question, hits, search), resources)
         return
     hits = cross(exchange, hits, search)
     parts = question_parts(exchange.sought)
@@ -74,7 +74,7 @@ def answer_events(
     if chosen:
         selection, checked = yield from written(exchange, selection, chosen, resources)
     if not checked.statements and hits and _for_the_whole(question, hits[0], search, refused=True):
-        yield from _overview(exchange, hits[0].sentence.document, resources)
+        yield from _overview(exchange, _meant(question, hits, search), resources)
         return
     if not checked.statements:
         yield Evidence((), chosen=True, confidence=selection.confidence)
@@ -98,11 +98,34 @@ def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = 
     return sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused)
 
 
-def _overview(exchange: Exchange, document: str, resources: Resources) -> Iterator[Event]:
-    """Quote the sentences that cover the document; nothing is written, so nothing can be wrong."""
-    text = resources.store.document(document).text
-    parts = central_sentences(resources.store.sentences(document), text)
-    cited = [cite(part, resources.store) for part in parts]
+def _meant(question: str, hits: Sequence[Hit], search: Search) -> tuple[str, ...]:
+    """Return the documents that a request for the whole means.
+
+    The best one when it says what about; those whose titles share a word with it; otherwise all.
+    """
+    found = dict.fromkeys(hit.sentence.document for hit in hits)
+    if not is_overview(question):
+        return tuple(found)[:1]
+    infos = search.resources.store.documents()
+    titles = {one.id: one.title for one in infos if one.id in (search.documents or {one.id})}
+    said = set(stems(question))
+    meant = {name for name, title in titles.items() if said & set(stems(title))} or titles
+    ordered = [*(name for name in found if name in meant), *(n for n in meant if n not in found)]
+    if len(ordered) > MOST:
+        search.notices.append(
+            f"the question means {len(ordered)} documents, and these are {MOST} of them; choose "
+            "among the documents to be told of others"
+        )
+    return tuple(ordered[:MOST])
+
+
+def _overview(
+    exchange: Exchange, documents: Sequence[str], resources: Resources
+) -> Iterator[Event]:
+    """Quote the sentences that cover documents; nothing is written, so nothing can be wrong."""
+    store = resources.store
+    parts = covering([(store.sentences(one), store.document(one).text) for one in documents])
+    cited = [cite(part, store) for part in parts]
     chosen = tuple(citation for part in cited for citation in part)
     exchange.mark("chosen")
     yield Evidence(chosen, chosen=True, confidence=1.0)

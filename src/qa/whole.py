@@ -35,8 +35,9 @@ _SHOWN = re.compile(r"\b(?:ce|cet|cette|ces|this|these)\s+[\w-]+")
 # Asks for the whole by itself.
 _STRONG = re.compile(
     r"\b(?:resum(?:e|er|ez|es|ons)(?:[- ](?:moi|nous))?|synthetis(?:e|er|ez)|synthese|tl;?dr|topo"
-    r"|de quoi (?:ca )?(?:parle|traite|s'agit|est-il question)(?:-t-\w+)?|(?:parle|traite) de quoi"
-    r"|sur quoi (?:ca )?porte|apercu|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
+    r"|de quoi (?:ca )?(?:parle(?:nt)?|traite(?:nt)?|s'agit|est-il question)(?:-t-\w+)?"
+    r"|(?:parle|traite)(?:nt)? de quoi|sur quoi (?:ca )?porte(?:nt)?|apercu"
+    r"|vue d'ensemble|grandes lignes|(?:en|dans les) gros"
     r"|summar(?:y|ies|i[sz]e)|sum (?:it |this |that )?up|overview|gist|outline"
     r"|what (?:is|are|'s) (?:this|the|these)(?: [\w-]+){0,3} about(?! to)|what's it about)\b"
 )
@@ -67,11 +68,11 @@ _ABOUT_THE_TEXT = frozenset(
     stems(
         """document texte article fichier contenu sujet thème résumé synthèse idées points camp côté
 partie parties intervenant intervenants personne acteur acteurs principal principales principaux
-essentiel important importants clés phrases mots lignes parle traite agit fais faire donne
-donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple rapide
-simplement brièvement rapidement différents deux trois quelques stp svp plaît merci abordés
-traités ça propos tout toute entier sont quoi side party parties speaker speakers people text
-file content subject topic topics summary overview main key about short brief briefly quick
+essentiel important importants clés phrases mots lignes parle parlent traite traitent agit fais
+faire donne donner peux pouvez pourrais pourriez tu vous moi faut bref brève court courte simple
+rapide simplement brièvement rapidement différents deux trois quelques stp svp plaît merci
+abordés traités ça propos tout toute entier sont quoi side party parties speaker speakers people
+text file content subject topic topics summary overview main key about short brief briefly quick
 please cover covered say discuss discussed whole entire write make provide want need know tell
 give can could chacun"""
     )
