@@ -53,7 +53,9 @@ def of_models(resources: Resources) -> dict[str, object]:
         "model": resources.model.identity if resources.model else None,
         "encoder": resources.encoder.id,
         "prompts_sha256": _digest(path for folder in _PROMPTS for path in folder.glob("*.txt")),
-        "evidence_sha256": _digest([data / "evidence.json", data / "order.json"]),
+        "evidence_sha256": _digest(
+            data / name for name in ("evidence.json", "order.json", "whole.json")
+        ),
     }
 
 
