@@ -89,7 +89,7 @@ def fit(
     written = judged[: len(requests)]
     whole = wanted[: len(requests)]
     return {
-        "weights": model.coef_[0].round(3).tolist(),
+        "weights": [round(float(weight), 3) for weight in model.coef_[0]],
         "intercept": round(float(model.intercept_[0]), 3),
         "threshold": threshold,
         "threshold_refused": threshold_refused,

@@ -109,7 +109,7 @@ def _meant(question: str, hits: Sequence[Hit], search: Search) -> tuple[str, ...
     infos = search.resources.store.documents()
     titles = {one.id: one.title for one in infos if one.id in (search.documents or {one.id})}
     said = set(stems(question))
-    meant = {name for name, title in titles.items() if said & set(stems(title))} or titles
+    meant = [name for name, title in titles.items() if said & set(stems(title))] or list(titles)
     ordered = [*(name for name in found if name in meant), *(n for n in meant if n not in found)]
     if len(ordered) > MOST:
         search.notices.append(
