@@ -3,7 +3,7 @@
 A logistic regression (L2) on the embeddings of requests for the whole, of questions that only sound
 like them, and of all questions that the reader is trained on. The threshold is the lowest one that
 takes at most three in a thousand of the latter for a request, ten where the documents do not answer
-them, each judged by a model of the other folds. Requests of another hand are kept for measuring.
+them, each judged by a model of the other folds. Requests written apart are kept to measure.
 """
 
 from __future__ import annotations
