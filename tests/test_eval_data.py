@@ -101,7 +101,7 @@ def test_a_third_is_unanswerable_half_of_it_near_misses(items: tuple[Item, ...])
     refused = [item for item in items if item.unanswerable]
     assert len(refused) / len(items) == pytest.approx(1 / 3, abs=0.02)
     for kind, share in (("near-miss", 0.5), ("false-premise", 0.25), ("off-topic", 0.25)):
-        assert kinds[f"unanswerable:{kind}"] / len(refused) == pytest.approx(share, abs=0.06)
+        assert kinds[f"unanswerable:{kind}"] / len(refused) == pytest.approx(share, abs=0.1)
 
 
 @pytest.mark.parametrize("items", [DEV, TEST], ids=["dev", "test"])

@@ -9,7 +9,7 @@ Example: ``collect(assistant_parts, items, Path("features.jsonl"))``.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -45,6 +45,7 @@ class Sample:
     gold_sets: tuple[tuple[tuple[int, int], ...], ...]
     none: float = 0.0
     write: float = 0.0
+    asked: str = ""  # what is read with, where it is not what was sought with
 
     @property
     def answerable(self) -> bool:
@@ -101,6 +102,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "id": item.id,
         "document": item.document,
         "question": question,
+        "asked": asked,
         "kind": item.kind,
         "none": votes.none,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
@@ -157,6 +159,19 @@ def _rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
+def judge_again(path: Path, out: Path, odds: Mapping[tuple[str, int], float]) -> None:
+    """Write the features once more, with other odds for the candidates that were read.
+
+    :param odds: by the sample's id and the index of the sentence in its document.
+    """
+    with out.open("w", encoding="utf-8") as file:
+        for row in _rows(path):
+            for candidate in row["candidates"]:  # type: ignore[attr-defined]
+                key = (str(row["id"]), candidate["hit"]["sentence"][1])
+                candidate["probe"] = odds.get(key)
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
 def load_samples(path: Path) -> tuple[Sample, ...]:
     """Read the collected features back."""
     from qa.types import Sentence
@@ -177,6 +192,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
             none=row["none"],
             write=row["write"],
+            asked=row.get("asked", row["question"]),
         )
         for row in _rows(path)  # type: ignore[arg-type]
     )

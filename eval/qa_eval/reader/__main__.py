@@ -8,8 +8,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from qa.llm.gguf import label, read_general
-from qa.settings import load_settings
+from qa.settings import Settings, load_settings
 from qa.weights import find_gguf
+from qa_eval.data import read_text
 from qa_eval.reader.rows import load_rows, squad_rows, with_others, write_held_out
 
 _HERE = Path(__file__).parents[2]
@@ -32,7 +33,10 @@ def main() -> None:
     )
     parser.add_argument("--start", type=Path, help="an adapter's GGUF file to go on from")
     parser.add_argument("--mean", type=Path, nargs="+", help="adapters: write their mean, no more")
-    parser.add_argument("--out", type=Path, help="the adapter, a GGUF file")
+    parser.add_argument(
+        "--judge", type=Path, metavar="FEATURES", help="train nothing: let --start judge these anew"
+    )
+    parser.add_argument("--out", type=Path, help="the adapter, a GGUF file; with --judge, features")
     options = parser.parse_args()
     if options.leave:
         if options.squad is None:
@@ -49,6 +53,11 @@ def main() -> None:
         write_mean(options.mean, options.out)
         return
     settings = load_settings()
+    if options.judge:
+        if options.start is None:
+            parser.error("--judge needs --start: the adapter that judges")
+        _judge(options.judge, options.start, options.out, settings)
+        return
     gguf = find_gguf(settings.gguf, settings.cache, _note)
     written = with_others(load_rows(*options.rows), options.others, seed=0)
     crowd = squad_rows(options.squad, held_out=options.held_out, seed=0) if options.squad else ()
@@ -64,8 +73,24 @@ def main() -> None:
         write_gguf(adapters, recipe.shape, options.out, base=base, about=about)
         _note(f"written to {options.out}")
 
-    model, encode = load_base(gguf)
+    model, encode, _ = load_base(gguf)
     keep(train(model, encode, written, crowd, recipe, _note, options.start, keep))
+
+
+def _judge(features: Path, adapter: Path, out: Path, settings: Settings) -> None:
+    """Write ``features`` with the odds of an adapter, asked about the same candidates."""
+    from qa_eval.features import judge_again, load_samples
+    from qa_eval.reader.judge import judge
+    from qa_eval.reader.lora import attach, load_gguf, shape_of
+    from qa_eval.reader.train import load_base
+
+    folders = (_HERE / "documents", *settings.documents)
+    texts = {path.name: read_text(path) for folder in folders for path in folder.glob("*.txt")}
+    model, encode, decode = load_base(find_gguf(settings.gguf, settings.cache, _note))
+    load_gguf(attach(model, shape_of(adapter)), adapter)
+    odds = judge(load_samples(features), texts, model.eval(), encode, decode, _note)
+    judge_again(features, out, odds)
+    _note(f"{len(odds)} candidates read; written to {out}")
 
 
 def _note(line: str) -> None:

@@ -43,8 +43,8 @@ class Recipe:
     seed: int = 1
 
 
-def load_base(gguf: Path) -> tuple[Any, Encode]:
-    """Return the model in bfloat16 with its weights unpacked, and its tokenizer's ``encode``."""
+def load_base(gguf: Path) -> tuple[Any, Encode, Callable[[int], str]]:
+    """Return the model in bfloat16, its weights unpacked; text → tokens, and a token's text."""
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     folder, name = str(gguf.parent), gguf.name
@@ -55,7 +55,11 @@ def load_base(gguf: Path) -> tuple[Any, Encode]:
     )
     model = AutoModelForCausalLM.from_config(config, dtype=torch.bfloat16)
     model.load_state_dict(packed.state_dict())
-    return model, lambda text: list(tokenizer(text, add_special_tokens=False).input_ids)
+
+    def encode(text: str) -> list[int]:
+        return list(tokenizer(text, add_special_tokens=False).input_ids)
+
+    return model, encode, lambda token: str(tokenizer.decode([token]))
 
 
 def train(

@@ -1,0 +1,86 @@
+"""Judges collected candidates anew with another adapter, on the unpacked weights.
+
+``qa eval --collect`` asks llama.cpp with the packaged reader. A reader that was just trained is
+weighed against it on the same candidates, without asking for the rest again: every candidate that
+was read is read by the new one, all questions about one passage in one go.
+
+Example: ``judge(load_samples(path), texts, model, encode, decode, print)``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+
+from qa.passages import passage
+from qa.prompt import Language
+from qa.sentences import split_sentences
+from qa.types import Document, TokenLogprob
+from qa.witnesses import answer_odds
+from qa.words import language
+from qa_eval.features import Sample
+from qa_eval.reader.pack import Encode, pack, visible
+from qa_eval.reader.rows import Asked, Row
+
+# As many of the likeliest tokens as the running pipeline hears of.
+_TOP = 20
+_MOST_QUESTIONS = 8
+
+Decode = Callable[[int], str]
+
+
+def judge(
+    samples: Sequence[Sample],
+    texts: Mapping[str, str],
+    model: Any,  # noqa: ANN401 (any causal model)
+    encode: Encode,
+    decode: Decode,
+    note: Callable[[str], None],
+) -> dict[tuple[str, int], float]:
+    """Read every candidate that was read; return log P(answer)/P(refusal).
+
+    :param texts: the documents' by name.
+    :param model: with the adapter attached.
+    :return: by the sample's id and the index of the sentence in its document.
+    """
+    sentences = {name: split_sentences(Document(name, name, text)) for name, text in texts.items()}
+    asked: dict[tuple[str, Language], list[tuple[Sample, int]]] = defaultdict(list)
+    for sample in samples:
+        for candidate in sample.candidates:
+            if candidate.probe is not None:
+                sentence = candidate.hit.sentence
+                text = " ".join(passage(sentence, sentences[sample.document]).split())
+                asked[text, language(sample.asked)].append((sample, sentence.index))
+    odds: dict[tuple[str, int], float] = {}
+    for place, ((text, spoken), group) in enumerate(asked.items(), start=1):
+        for start in range(0, len(group), _MOST_QUESTIONS):
+            some = group[start : start + _MOST_QUESTIONS]
+            row = Row(spoken, text, tuple(Asked(sample.asked, None) for sample, _ in some))
+            for (sample, index), value in zip(some, _odds(row, model, encode, decode), strict=True):
+                odds[sample.id, index] = value
+        if place % 100 == 0:
+            note(f"{place} of {len(asked)} passages")
+    return odds
+
+
+def _odds(row: Row, model: Any, encode: Encode, decode: Decode) -> Iterator[float]:  # noqa: ANN401
+    """Yield log P(answer)/P(refusal) of each question of a row."""
+    packed = pack(row, encode)
+    seen = torch.from_numpy(visible([packed]))
+    mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, -1e9)[None, None]
+    with torch.inference_mode():
+        hidden = model.model(
+            input_ids=torch.from_numpy(packed.ids)[None],
+            position_ids=torch.from_numpy(packed.positions)[None],
+            attention_mask=mask,
+            use_cache=False,
+        ).last_hidden_state[0, torch.from_numpy(packed.at[packed.firsts])]
+        likely = torch.log_softmax(model.lm_head(hidden).float(), dim=-1).topk(_TOP)
+    for values, tokens in zip(likely.values.tolist(), likely.indices.tolist(), strict=True):
+        top = [
+            TokenLogprob(decode(token), value) for token, value in zip(tokens, values, strict=True)
+        ]
+        yield answer_odds(top, "", row.language)
