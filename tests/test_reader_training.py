@@ -255,3 +255,53 @@ def test_the_shape_of_an_adapter_is_read_from_its_file(tmp_path):
 
     adapter(tmp_path / "one.gguf", 1)
     assert shape_of(tmp_path / "one.gguf") == Shape(rank=4, alpha=8, first_layer=1)
+
+
+def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
+    from qa.types import TokenLogprob
+    from qa.witnesses import answer_odds
+    from qa_eval.features import judge_again, load_samples
+    from qa_eval.reader.judge import judge
+
+    text = "Le pont a rouvert lundi. Le maire était là. Il a plu."
+    spans = [(0, 24), (25, 43), (44, 53)]
+
+    def candidate(index, probe):
+        start, end = spans[index]
+        sentence = ["pont.txt", index, start, end, text[start:end]]
+        scores = [1.0, index + 1, 0.9, 1.0]
+        return {
+            "hit": {"sentence": sentence, "scores": scores},
+            "vote": None,
+            "probe": probe,
+            "gold": index == 0,
+        }
+
+    row = {"document": "pont.txt", "kind": "answerable", "none": 0.0, "write": 0.0}
+    row["gold_sets"] = [[[0, 24]]]
+    row["candidates"] = [candidate(0, 3.0), candidate(1, -2.0), candidate(2, None)]
+    questions = {"a": "Quand rouvre le pont ?", "b": "Who was there?"}
+    rows = [{**row, "id": name, "question": asked} for name, asked in questions.items()]
+    features, out = tmp_path / "features.jsonl", tmp_path / "again.jsonl"
+    features.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    model = tiny()
+    odds = judge(
+        load_samples(features),
+        {"pont.txt": text},
+        model,
+        encode,
+        lambda t: bytes([t]).decode("latin1"),
+        print,
+    )
+    assert set(odds) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+    alone = pack(Row("fr", text[:24], (Asked(questions["a"], None),)), encode)
+    likely = torch.log_softmax(logits(model, alone)[0].float(), dim=-1).topk(20)
+    top = [
+        TokenLogprob(bytes([token]).decode("latin1"), value)
+        for value, token in zip(likely.values.tolist(), likely.indices.tolist(), strict=True)
+    ]
+    assert odds["a", 0] == pytest.approx(answer_odds(top, "", "fr"), abs=1e-3)
+    judge_again(features, out, odds)
+    again = load_samples(out)[0]
+    assert [c.probe for c in again.candidates] == [odds["a", 0], odds["a", 1], None]
+    assert (again.gold, again.question) == ((True, False, False), questions["a"])
