@@ -106,16 +106,43 @@ def test_requests_of_another_hand_are_told_from_questions_that_sound_like_them(b
 
     requests = load_requests(HELD_OUT)
     vectors = bundled.encode([request.question for request in requests], query=True)
-    rates = {}
-    for refused in (False, True):
-        heard = [sounds_whole(vector, bundled.id, refused=refused) for vector in vectors]
-        for whole in (True, False):
-            side = [h for h, request in zip(heard, requests, strict=True) if request.whole is whole]
-            rates[whole, refused] = sum(side) / len(side)
-    assert rates[True, False] >= 0.7
-    assert rates[True, True] >= 0.88
-    assert rates[False, False] <= 0.04
-    assert rates[False, True] <= 0.06
+
+    def rates(whole, foreign):
+        side = [
+            [sounds_whole(vector, bundled.id, refused=refused) for refused in (False, True)]
+            for vector, request in zip(vectors, requests, strict=True)
+            if (request.whole, request.foreign) == (whole, foreign)
+        ]
+        return [sum(heard) / len(side) for heard in zip(*side, strict=True)]
+
+    found, found_refused = rates(whole=True, foreign=False)
+    assert found >= 0.7
+    assert found_refused >= 0.83
+    mistaken, mistaken_refused = rates(whole=False, foreign=False)
+    assert mistaken <= 0.06
+    assert mistaken_refused <= 0.1
+    mistaken, mistaken_refused = rates(whole=False, foreign=True)
+    assert mistaken <= 0.1
+    assert mistaken_refused <= 0.2
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Raconte la vie de Napoléon", "no answer"),
+        ("Raconte ce que la coalition fait en Irak", "overview"),
+        ("raconte tout", "overview"),
+    ],
+)
+def test_a_request_that_names_what_the_document_has_not_is_none(
+    opened,  # noqa: F811
+    monkeypatch,
+    question,
+    kind,
+):
+    monkeypatch.setattr(pipeline, "sounds_whole", lambda *a, **k: True)
+    assistant = opened(scripted("Introuvable.", vote='{"ids":[]}', probes=lambda user: says(-5.0)))
+    assert assistant.ask(question).kind == kind
 
 
 def test_what_is_refused_as_a_question_and_sounds_whole_is_answered_as_a_whole(
@@ -152,12 +179,14 @@ def test_the_fit_tells_requests_from_questions_that_share_their_words():
     requests = [Request("", f"brièvement tout numéro {n}", whole=True) for n in range(30)]
     requests += [Request("", f"brièvement clause numéro {n}", whole=False) for n in range(30)]
     plain = [f"quand numéro {n} ouvre" for n in range(60)]
+    requests += [Request("", f"écris vers numéro {n}", whole=False, foreign=True) for n in range(9)]
     model, figures = fit(requests, plain, encoder)
     weights, intercept = model["weights"], model["intercept"]
-    vectors = encoder.encode(["brièvement tout", "brièvement clause"], query=True)
+    vectors = encoder.encode(["brièvement tout", "brièvement clause", "écris vers"], query=True)
     odds = [float(vector @ weights) + intercept for vector in vectors]
-    assert odds[0] > 0 > odds[1]
+    assert odds[0] > 0 > max(odds[1:])
     assert figures["auroc"] == figures["found"] == 1
+    assert figures["mistaken, foreign"] < 1
     assert 0 < model["threshold"] < 1
 
 

@@ -25,7 +25,7 @@ from qa.parts import question_parts
 from qa.prompt import Language
 from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
 from qa.whole import is_overview, sounds_whole
-from qa.words import language, stems, tokens
+from qa.words import fold, language, names, stems, tokens
 from qa.writing import written
 
 NO_ANSWER: Final[dict[Language, str]] = {
@@ -90,12 +90,16 @@ def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = 
 
     :param refused: the documents do not answer it as a question.
     """
-    if is_overview(question, search.resources.store.document(best.sentence.document).title):
+    document = search.resources.store.document(best.sentence.document)
+    if is_overview(question, document.title):
         return True
     if search.previous:  # «et en Syrie ?» says too little by itself
         return False
     encoder = search.resources.encoder
-    return sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused)
+    if not sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused):
+        return False
+    named, text = names(question), fold(f"{document.title} {document.text}")
+    return not named or any(name in text for name in named)  # «résume Hamlet» is about no lease
 
 
 def _meant(question: str, hits: Sequence[Hit], search: Search) -> tuple[str, ...]:
