@@ -294,6 +294,8 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
         print,
     )
     assert set(odds) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+    with pytest.raises(InputError, match=r"no text of 'pont\.txt'"):
+        judge(load_samples(features), {}, model, encode, str, print)
     alone = pack(Row("fr", text[:24], (Asked(questions["a"], None),)), encode)
     likely = torch.log_softmax(logits(model, alone)[0].float(), dim=-1).topk(20)
     top = [

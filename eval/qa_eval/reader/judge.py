@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from qa.errors import InputError
 from qa.passages import passage
 from qa.prompt import Language
 from qa.sentences import split_sentences
@@ -22,8 +23,9 @@ from qa.types import Document, TokenLogprob
 from qa.witnesses import answer_odds
 from qa.words import language
 from qa_eval.features import Sample
-from qa_eval.reader.pack import Encode, pack, visible
+from qa_eval.reader.pack import Encode, pack
 from qa_eval.reader.rows import Asked, Row
+from qa_eval.reader.train import logits
 
 # As many of the likeliest tokens as the running pipeline hears of.
 _TOP = 20
@@ -45,15 +47,12 @@ def judge(
     :param texts: the documents' by name.
     :param model: with the adapter attached.
     :return: by the sample's id and the index of the sentence in its document.
+    :raises InputError: a sample's document is not among the texts.
     """
-    sentences = {name: split_sentences(Document(name, name, text)) for name, text in texts.items()}
-    asked: dict[tuple[str, Language], list[tuple[Sample, int]]] = defaultdict(list)
-    for sample in samples:
-        for candidate in sample.candidates:
-            if candidate.probe is not None:
-                sentence = candidate.hit.sentence
-                text = " ".join(passage(sentence, sentences[sample.document]).split())
-                asked[text, language(sample.asked)].append((sample, sentence.index))
+    missing = sorted({sample.document for sample in samples} - texts.keys())
+    if missing:
+        raise InputError(f"no text of {missing[0]!r}, about which features were collected")
+    asked = _by_passage(samples, texts)
     odds: dict[tuple[str, int], float] = {}
     for place, ((text, spoken), group) in enumerate(asked.items(), start=1):
         for start in range(0, len(group), _MOST_QUESTIONS):
@@ -66,19 +65,27 @@ def judge(
     return odds
 
 
+def _by_passage(
+    samples: Sequence[Sample], texts: Mapping[str, str]
+) -> dict[tuple[str, Language], list[tuple[Sample, int]]]:
+    """Group what was read by the passage and the prompt's language."""
+    sentences = {name: split_sentences(Document(name, name, text)) for name, text in texts.items()}
+    asked: dict[tuple[str, Language], list[tuple[Sample, int]]] = defaultdict(list)
+    for sample in samples:
+        for candidate in sample.candidates:
+            if candidate.probe is not None:
+                sentence = candidate.hit.sentence
+                text = " ".join(passage(sentence, sentences[sample.document]).split())
+                asked[text, language(sample.asked)].append((sample, sentence.index))
+    return asked
+
+
 def _odds(row: Row, model: Any, encode: Encode, decode: Decode) -> Iterator[float]:  # noqa: ANN401
     """Yield log P(answer)/P(refusal) of each question of a row."""
     packed = pack(row, encode)
-    seen = torch.from_numpy(visible([packed]))
-    mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, -1e9)[None, None]
     with torch.inference_mode():
-        hidden = model.model(
-            input_ids=torch.from_numpy(packed.ids)[None],
-            position_ids=torch.from_numpy(packed.positions)[None],
-            attention_mask=mask,
-            use_cache=False,
-        ).last_hidden_state[0, torch.from_numpy(packed.at[packed.firsts])]
-        likely = torch.log_softmax(model.lm_head(hidden).float(), dim=-1).topk(_TOP)
+        said = logits(model, packed, packed.at[packed.firsts])
+        likely = torch.log_softmax(said, dim=-1).topk(_TOP)
     for values, tokens in zip(likely.values.tolist(), likely.indices.tolist(), strict=True):
         top = [
             TokenLogprob(decode(token), value) for token, value in zip(tokens, values, strict=True)

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from torch.nn import functional
 
@@ -110,8 +112,8 @@ def train(
     return adapters
 
 
-def _loss(model: Any, packed: Packed) -> torch.Tensor:  # noqa: ANN401 (any causal model)
-    """Return Σ weight · cross-entropy of one row."""
+def logits(model: Any, packed: Packed, at: npt.NDArray[np.int64]) -> torch.Tensor:  # noqa: ANN401
+    """Return what the model would say after the tokens ``at`` of one row: (len(at), vocabulary)."""
     seen = torch.from_numpy(visible([packed]))
     mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, -1e9)[None, None]
     hidden = model.model(
@@ -119,10 +121,15 @@ def _loss(model: Any, packed: Packed) -> torch.Tensor:  # noqa: ANN401 (any caus
         position_ids=torch.from_numpy(packed.positions)[None],
         attention_mask=mask,
         use_cache=False,
-    ).last_hidden_state[0, torch.from_numpy(packed.at)]
-    logits = model.lm_head(hidden).float()
+    ).last_hidden_state[0, torch.from_numpy(at)]
+    said: torch.Tensor = model.lm_head(hidden).float()
+    return said
+
+
+def _loss(model: Any, packed: Packed) -> torch.Tensor:  # noqa: ANN401 (any causal model)
+    """Return Σ weight · cross-entropy of one row."""
     wanted = torch.from_numpy(packed.wanted)
-    losses = functional.cross_entropy(logits, wanted, reduction="none")
+    losses = functional.cross_entropy(logits(model, packed, packed.at), wanted, reduction="none")
     return (losses * torch.from_numpy(packed.weights)).sum()
 
 
