@@ -1,5 +1,6 @@
 """Requests for the whole of a document."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from qa.settings import Settings
 from qa.types import Turn
 from qa.weights import encoder_available
 from qa.whole import is_overview, sounds_whole
+from qa.words import tokens
 from test_pipeline import opened, says, scripted  # noqa: F401
 
-HELD_OUT = Path(__file__).parents[1] / "eval" / "whole" / "held-out.jsonl"
+EVAL = Path(__file__).parents[1] / "eval"
+HELD_OUT = EVAL / "whole" / "held-out.jsonl"
 
 
 @pytest.mark.parametrize(
@@ -90,6 +93,15 @@ def test_questions_about_something_are_not(question):
 )
 def test_what_the_title_names_is_the_whole(question, title, whole):
     assert is_overview(question, title) is whole
+
+
+def test_no_request_is_a_question_of_the_question_sets():
+    def questions(path, field):
+        rows = map(json.loads, (EVAL / path).read_text(encoding="utf-8").splitlines())
+        return {" ".join(tokens(row[field])) for row in rows}
+
+    asked = questions("dev.jsonl", "question") | questions("test.jsonl", "question")
+    assert not asked & questions("whole/train.jsonl", "q")
 
 
 @pytest.fixture(scope="module")
