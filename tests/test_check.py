@@ -54,12 +54,21 @@ def test_a_statement_over_two_sentences_cites_both():
 
 def test_what_was_read_beside_a_sentence_is_cited_where_it_proves_the_rest():
     draft = "2500 soldats, selon Yahya Rasoul."
-    (statement,) = check(draft, (TROOPS,), ENCODER).statements
+    troops = cited(TROOPS.text, 200)
+    (statement,) = check(draft, (troops,), ENCODER).statements
     assert statement.support == "quoted"
-    (statement,) = check(draft, (TROOPS,), ENCODER, None, (SPEAKER,)).statements
-    assert (statement.text, statement.citations) == (draft, (TROOPS, SPEAKER))
-    (statement,) = check("2500 soldats.", (TROOPS,), ENCODER, None, (SPEAKER,)).statements
-    assert statement.citations == (TROOPS,)
+    (statement,) = check(draft, (troops,), ENCODER, None, (SPEAKER,)).statements
+    assert (statement.text, statement.citations) == (draft, (troops, SPEAKER))
+    (statement,) = check("2500 soldats.", (troops,), ENCODER, None, (SPEAKER,)).statements
+    assert statement.citations == (troops,)
+
+
+def test_a_name_of_the_sentence_before_is_cited_with_the_sentence_that_leans_on_it():
+    named = cited("Amina Belkadi préside le collectif.", 10)
+    asks = cited("Elle réclame une analyse des suies.", 50)
+    other = cited("Le maire, lui, attend.", 90)
+    (statement,) = check("Amina Belkadi.", (other, asks), ENCODER, None, (named,)).statements
+    assert statement.citations == (asks, named)
 
 
 def test_what_the_writer_did_not_find_beside_what_it_found_is_left_out():

@@ -62,8 +62,8 @@ def check(
     """Check each statement of ``draft`` against the ``chosen`` sentences.
 
     :param entailment: is asked too; where it cannot be loaded, words decide, and a notice says so.
-    :param beside: sentences that the writer read with the chosen ones: cited where a statement
-        cannot be proved without them.
+    :param beside: sentences that the writer read because a chosen one leans on them («Elle»):
+        cited, with the one that leans, where a statement cannot be proved without them.
     :return: statements in order, each with at least one citation; a failed one becomes the
         quotation of the best sentence, once.
     """
@@ -117,8 +117,24 @@ def check_statement(
         needed = _needed(text, among)
         support = _support(text, needed, encoder, entailment)
         if support is not None:
-            return Statement(text, needed, support)
+            return Statement(text, _with_leaning(needed, chosen, beside), support)
     return quotation(_needed(text, chosen)[0])
+
+
+def _with_leaning(
+    needed: tuple[Citation, ...], chosen: Sequence[Citation], beside: Sequence[Citation]
+) -> tuple[Citation, ...]:
+    """Add the chosen sentences that lean on a needed one: who she is does not say what she did."""
+    leaning = [
+        min((c for c in chosen if c.document == one.document and c.start > one.start), key=_start)
+        for one in beside
+        if one in needed
+    ]
+    return tuple(dict.fromkeys((*leaning, *needed)))
+
+
+def _start(citation: Citation) -> int:
+    return citation.start
 
 
 def quotation(*citations: Citation) -> Statement:
