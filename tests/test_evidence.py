@@ -6,7 +6,7 @@ import pytest
 from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
-from qa.evidence import Candidate, heard, policy, select
+from qa.evidence import Candidate, heard, policy, read_together, select
 from qa.llm.meter import Meter
 from qa.prompt import number_document
 from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
@@ -172,10 +172,9 @@ class Spelled(ScriptedModel):
         yield Token("]}", usage=Usage(), finish="stop")
 
 
-def test_a_votes_probability_and_the_wish_for_none_are_read_from_the_first_digit():
+def test_a_votes_probability_is_read_from_the_first_digit():
     votes = vote("Qui écoute ?", NUMBERED, Meter(Spelled()))
     assert votes.probability == {1: pytest.approx(0.6 / 0.9), 0: 1.0}
-    assert votes.none == pytest.approx(math.log((0.1 / 0.9) / (0.8 / 0.9)), abs=1e-4)
 
 
 def test_numbers_of_several_digits_are_put_together():
@@ -204,6 +203,66 @@ def test_a_model_that_reads_is_asked_the_persons_own_question_of_each_passage():
     assert {prompt.slot for prompt in model.prompts} == {"read"}
     assert {prompt.max_tokens for prompt in model.prompts} == {1}
     assert all("Who listens, and how?" in p.messages[-1].content for p in model.prompts)
+
+
+def reader(alone, together):
+    """Return a model that answers with these probabilities from one sentence, and from several."""
+
+    def reply(prompt):
+        likely = together if prompt.messages[-1].content.count("\n") > 1 else alone
+        refuses = TokenLogprob("Introuvable", math.log(1 - likely))
+        return Reply("La foule", top=(TokenLogprob("La", math.log(likely)), refuses))
+
+    return ScriptedModel(default=reply, reads=True)
+
+
+@pytest.mark.parametrize(
+    ("alone", "together", "asked", "chosen"),
+    [
+        (0.8, 0.9, 3, True),
+        (0.8, 0.01, 3, False),
+        (0.99, 0.01, 2, True),  # sure by itself
+        (0.01, 0.99, 2, False),
+    ],
+)
+def test_where_single_sentences_leave_it_open_they_are_read_together(
+    alone, together, asked, chosen
+):
+    rule = replace(RULE, answerable=Logistic({"top_probe": 0.5, "together": 1.0}, -1.0))
+    model = reader(alone, together)
+    selection = select("Qui écoute ?", HITS, rule, Meter(model))
+    assert len(model.prompts) == asked
+    assert bool(selection.chosen) == chosen
+    if asked == 3:
+        assert "\n".join(TEXTS) in model.prompts[-1].messages[-1].content
+    unheeding = select("Qui écoute ?", HITS, RULE, Meter(reader(alone, 0.01)))
+    assert bool(unheeding.chosen) == (alone > 0.5)
+
+
+def test_the_best_and_the_voted_are_read_together_in_their_order_and_not_too_many():
+    texts = ["x" * 1000, "b", "c", "d", "e"]
+    hits = [
+        Hit(Sentence("a.txt", 9 - rank, 0, len(text), text), 1.0, rank, 0.9, 1.0)
+        for rank, text in enumerate(texts, start=1)
+    ]
+    candidates = [Candidate(hit, vote=0.9 if hit.rank == 5 else None) for hit in hits]
+    assert [s.index for s in read_together(candidates)] == [4, 6, 7, 8]
+    long = [
+        replace(c, hit=replace(c.hit, sentence=replace(c.hit.sentence, text="x" * 1000)))
+        for c in candidates
+    ]
+    assert [s.index for s in read_together(long)] == [4, 8]
+    longest = replace(long[0].hit.sentence, text="x" * 9000)
+    assert read_together([replace(long[0], hit=replace(long[0].hit, sentence=longest))]) == [
+        longest
+    ]
+
+
+def test_a_question_about_no_document_is_believed_less():
+    rule = replace(RULE, answerable=Logistic({"score": 1.0, "foreign": -1.0}, 0.0))
+    plain, foreign = (select("Un poème ?", HITS, rule, None, foreign=f) for f in (0.0, 4.0))
+    assert plain.confidence > 0.5 > foreign.confidence
+    assert not foreign.chosen
 
 
 def test_a_reader_that_was_fitted_is_not_heard_twice():

@@ -277,8 +277,8 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
             "gold": index == 0,
         }
 
-    row = {"document": "pont.txt", "kind": "answerable", "none": 0.0, "write": 0.0}
-    row["gold_sets"] = [[[0, 24]]]
+    row = {"document": "pont.txt", "kind": "answerable", "gold_sets": [[[0, 24]]], "write": 0.0}
+    row |= {"together": 0.0, "together_unvoted": 0.0, "foreign": 0.0}
     row["candidates"] = [candidate(0, 3.0), candidate(1, -2.0), candidate(2, None)]
     questions = {"a": "Quand rouvre le pont ?", "b": "Who was there?"}
     rows = [{**row, "id": name, "question": asked} for name, asked in questions.items()]
@@ -293,7 +293,7 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
         lambda t: bytes([t]).decode("latin1"),
         print,
     )
-    assert set(odds) == {("a", 0), ("a", 1), ("b", 0), ("b", 1)}
+    assert set(odds) == {(name, read) for name in "ab" for read in ((0,), (1,), (0, 1, 2))}
     with pytest.raises(InputError, match=r"no text of 'pont\.txt'"):
         judge(load_samples(features), {}, model, encode, str, print)
     alone = pack(Row("fr", text[:24], (Asked(questions["a"], None),)), encode)
@@ -302,8 +302,9 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
         TokenLogprob(bytes([token]).decode("latin1"), value)
         for value, token in zip(likely.values.tolist(), likely.indices.tolist(), strict=True)
     ]
-    assert odds["a", 0] == pytest.approx(answer_odds(top, "", "fr"), abs=1e-3)
+    assert odds["a", (0,)] == pytest.approx(answer_odds(top, "", "fr"), abs=1e-3)
     judge_again(features, out, odds)
     again = load_samples(out)[0]
-    assert [c.probe for c in again.candidates] == [odds["a", 0], odds["a", 1], None]
+    assert [c.probe for c in again.candidates] == [odds["a", (0,)], odds["a", (1,)], None]
+    assert again.together == again.together_unvoted == odds["a", (0, 1, 2)]
     assert (again.gold, again.question) == ((True, False, False), questions["a"])

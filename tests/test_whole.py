@@ -100,7 +100,8 @@ def test_no_request_is_a_question_of_the_question_sets():
         rows = map(json.loads, (EVAL / path).read_text(encoding="utf-8").splitlines())
         return {" ".join(tokens(row[field])) for row in rows}
 
-    asked = questions("dev.jsonl", "question") | questions("test.jsonl", "question")
+    splits = ("dev.jsonl", "calibration.jsonl", "test.jsonl")
+    asked = set().union(*(questions(split, "question") for split in splits))
     assert not asked & questions("whole/train.jsonl", "q")
 
 
@@ -193,10 +194,14 @@ def test_the_fit_tells_requests_from_questions_that_share_their_words():
     plain = [f"quand numéro {n} ouvre" for n in range(60)]
     requests += [Request("", f"écris vers numéro {n}", whole=False, foreign=True) for n in range(9)]
     model, figures = fit(requests, plain, encoder)
-    weights, intercept = model["weights"], model["intercept"]
     vectors = encoder.encode(["brièvement tout", "brièvement clause", "écris vers"], query=True)
-    odds = [float(vector @ weights) + intercept for vector in vectors]
-    assert odds[0] > 0 > max(odds[1:])
+    whole, foreign = (
+        [float(vector @ model[name]["weights"]) + model[name]["intercept"] for vector in vectors]
+        for name in ("whole", "foreign")
+    )
+    assert whole[0] > 0 > max(whole[1:])
+    assert foreign[2] > max(foreign[:2])
+    assert figures["foreign, likely"] > figures["plain, likely foreign"] == 0
     assert figures["auroc"] == figures["found"] == 1
     assert figures["mistaken, foreign"] < 1
     assert 0 < model["threshold"] < 1

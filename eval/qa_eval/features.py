@@ -16,12 +16,13 @@ from pathlib import Path
 from qa.calibration import calibration_for, load_calibrations
 from qa.consider import Search, cross
 from qa.conversation import leans_on_history, standalone
-from qa.evidence import Candidate, considered, decide, policy
+from qa.evidence import Candidate, Overall, considered, decide, policy, read_together
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
-from qa.prompt import read_prompt, write_prompt
-from qa.types import Hit
+from qa.prompt import write_prompt
+from qa.types import Hit, Sentence
+from qa.whole import foreignness
 from qa.witnesses import Votes, answer_odds, probe, read, vote
 from qa.words import language
 from qa_eval.data import Item
@@ -34,7 +35,11 @@ _GENEROUS = replace(
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One question's candidates, ``gold`` marking those in a gold set, as they are stored."""
+    """One question's candidates, ``gold`` marking those in a gold set, as they are stored.
+
+    ``together``: the reader's odds over the best of them as one text; ``together_unvoted``: as they
+    would be without a vote.
+    """
 
     id: str
     document: str
@@ -43,7 +48,9 @@ class Sample:
     candidates: tuple[Candidate, ...]
     gold: tuple[bool, ...]
     gold_sets: tuple[tuple[tuple[int, int], ...], ...]
-    none: float = 0.0
+    together: float = 0.0
+    together_unvoted: float = 0.0
+    foreign: float = 0.0
     write: float = 0.0
     asked: str = ""  # what is read with, where it is not what was sought with
 
@@ -51,6 +58,29 @@ class Sample:
     def answerable(self) -> bool:
         """Tell whether the document answers the question."""
         return not self.kind.startswith("unanswerable")
+
+    @property
+    def overall(self) -> Overall:
+        """Return what is known of the question beside its candidates one by one."""
+        return Overall(self.together, self.foreign)
+
+    def readings(self) -> tuple[tuple[int, ...], ...]:
+        """Return what a model that reads was shown, by the sentences' indices in the document.
+
+        Each candidate that was read by itself, then the best together, with and without the vote.
+        """
+        alone = [(c.hit.sentence.index,) for c in self.candidates if c.probe is not None]
+        return tuple(dict.fromkeys((*alone, *self.together_readings())))
+
+    def together_readings(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Return which sentences are read together, by index, then which would be without votes."""
+        unvoted = [replace(candidate, vote=None) for candidate in self.candidates]
+        shown, without = read_together(self.candidates), read_together(unvoted)
+        return tuple(s.index for s in shown), tuple(s.index for s in without)
+
+
+# A sample's id and the indices of the sentences that were read as one text.
+Reading = tuple[str, tuple[int, ...]]
 
 
 def collect(
@@ -90,10 +120,16 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     every = considered(hits, votes, item.document)
 
     def judge(candidate: Candidate) -> float:
-        text = resources.passage(candidate.hit.sentence)
+        texts = resources.passages([candidate.hit.sentence])
         if ask.model.reads:
-            return read(asked, text, language(asked), ask)
-        return probe(question, text, spoken, ask)
+            return read(asked, texts, language(asked), ask)
+        return probe(question, texts[0], spoken, ask)
+
+    def together(candidates: Sequence[Candidate]) -> float:
+        if not candidates or not ask.model.reads:
+            return 0.0
+        texts = resources.passages(read_together(candidates))
+        return read(asked, texts, language(asked), ask)
 
     asked_of = policy(every, _GENEROUS, judge)
     probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
@@ -104,10 +140,14 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "question": question,
         "asked": asked,
         "kind": item.kind,
-        "none": votes.none,
+        "together": together(every),
+        "together_unvoted": together([replace(c, vote=None) for c in every]),
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
+        "foreign": foreignness(
+            resources.encoder.encode([asked], query=True)[0], resources.encoder.id
+        ),
         "write": _write_odds(
-            asked, question, candidates, votes.none, ask, resources, voting=numbered is not None
+            asked, question, candidates, ask, resources, voting=numbered is not None
         ),
         "candidates": [
             {
@@ -125,22 +165,24 @@ def _write_odds(
     asked: str,
     question: str,
     candidates: Sequence[Candidate],
-    none: float,
     ask: Meter,
     resources: Resources,
     *,
     voting: bool,
 ) -> float:
-    """Return the writer's log-odds of answering, over what the present calibration would choose."""
+    """Return the writer's log-odds of answering, over what the present calibration would choose.
+
+    0 of a model that reads: it was heard before.
+    """
+    if ask.model.reads:
+        return 0.0
     part = calibration_for(ask.model.label, voting=voting, reading=ask.model.reads)
     always = replace(part, threshold=0.0, hopeless=0.0)
-    chosen = decide(question, candidates, always, none).chosen
+    chosen = decide(question, candidates, always, Overall()).chosen
     if not chosen:
         return 0.0
-    shown = [hit.sentence for hit in chosen]
-    texts = [resources.passage(sentence, shown) for sentence in shown]
-    build = read_prompt if ask.model.reads else write_prompt
-    prompt = build(asked, texts, language(asked))
+    texts = resources.passages([hit.sentence for hit in chosen])
+    prompt = write_prompt(asked, texts, language(asked))
     text, top = ask.complete(replace(prompt, max_tokens=1))
     return answer_odds(top, text, language(asked))
 
@@ -159,22 +201,19 @@ def _rows(path: Path) -> list[dict[str, object]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def judge_again(path: Path, out: Path, odds: Mapping[tuple[str, int], float]) -> None:
-    """Write the features once more, with other odds for the candidates that were read.
-
-    :param odds: by the sample's id and the index of the sentence in its document.
-    """
+def judge_again(path: Path, out: Path, odds: Mapping[Reading, float]) -> None:
+    """Write the features once more, with other odds for what was read."""
     with out.open("w", encoding="utf-8") as file:
-        for row in _rows(path):
+        for row, sample in zip(_rows(path), load_samples(path), strict=True):
             for candidate in row["candidates"]:  # type: ignore[attr-defined]
-                key = (str(row["id"]), candidate["hit"]["sentence"][1])
-                candidate["probe"] = odds.get(key)
+                candidate["probe"] = odds.get((sample.id, (candidate["hit"]["sentence"][1],)))
+            both = (odds.get((sample.id, read), 0.0) for read in sample.together_readings())
+            row["together"], row["together_unvoted"] = both
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
 def load_samples(path: Path) -> tuple[Sample, ...]:
     """Read the collected features back."""
-    from qa.types import Sentence
 
     def candidate(row: dict) -> Candidate:  # type: ignore[type-arg]
         score, rank, dense, lexical = row["hit"]["scores"]
@@ -190,7 +229,9 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             candidates=tuple(candidate(c) for c in row["candidates"]),
             gold=tuple(c["gold"] for c in row["candidates"]),
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
-            none=row["none"],
+            together=row["together"],
+            together_unvoted=row["together_unvoted"],
+            foreign=row["foreign"],
             write=row["write"],
             asked=row.get("asked", row["question"]),
         )

@@ -21,8 +21,10 @@ from sklearn.linear_model import LogisticRegression
 from qa.calibration import Calibration, Logistic
 from qa.evidence import (
     Candidate,
+    best_probe,
     decide,
     heard,
+    left_open,
     policy,
     question_features,
     sentence_features,
@@ -89,11 +91,12 @@ def replayed(sample: Sample, part: Part) -> Sample:
         else unasked
     )
     gold = dict(zip(recorded, sample.gold, strict=True))
+    together = sample.together if voting else sample.together_unvoted
     return replace(
         sample,
         candidates=tuple(asked),
         gold=tuple(gold[c.hit.sentence] for c in asked),
-        none=sample.none if voting else 0.0,
+        together=together if left_open(asked) else best_probe(asked),
     )
 
 
@@ -110,7 +113,7 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
     questions = []
     for sample in samples:
         scored = _scored(sample.candidates, sentence)
-        features = question_features(sample.question, scored, sample.none)
+        features = question_features(sample.question, scored, sample.overall)
         questions.append({**features, "write": write_feature(sample.write)})
     return replace(
         _calibration(part),
@@ -175,7 +178,7 @@ def _origin(sample: Sample) -> str:
 def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     """Replay one sample under a calibration."""
     always = replace(calibration, threshold=0.0, hopeless=0.0)
-    selection = decide(sample.question, sample.candidates, always, sample.none)
+    selection = decide(sample.question, sample.candidates, always, sample.overall)
     spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
     first = selection.confidence
     asked = calibration.writer is None or first >= calibration.hopeless
@@ -241,7 +244,7 @@ PARTS = (
     Part(
         "read",
         ("score", "behind", "probe", "lag", "voted"),
-        ("top_probe", "vote"),
+        ("top_probe", "together", "foreign"),
         (),
         probes=1,
         sure=0.0,
@@ -253,7 +256,7 @@ PARTS = (
     Part(
         "read-alone",
         ("score", "behind", "probe", "lag"),
-        ("top_probe",),
+        ("top_probe", "together", "foreign"),
         (),
         probes=1,
         sure=99.0,
@@ -285,7 +288,7 @@ PARTS = (
     Part(
         "extractive",
         ("score", "behind"),
-        ("score", "lexical", "cosine", "sure", "coverage", "missing"),
+        ("score", "lexical", "cosine", "sure", "coverage", "missing", "foreign"),
         (),
         probes=0,
         sure=99.0,

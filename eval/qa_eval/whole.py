@@ -1,5 +1,7 @@
 """``python -m qa_eval.whole --out FILE``: fits which requests are for the whole of a document.
 
+And which are for no document; both the same way.
+
 A logistic regression (L2) on the embeddings of requests for the whole, of questions that only sound
 like them, of requests that have nothing to do with any document («écris un poème»), and of all
 questions that the reader is trained on. The threshold is the lowest one that
@@ -80,28 +82,26 @@ def load_requests(path: Path) -> tuple[Request, ...]:
 def fit(
     requests: Sequence[Request], plain: Sequence[str], encoder: Encoder
 ) -> tuple[dict[str, object], dict[str, float]]:
-    """Return the weights, intercept and threshold, and what cross-validation says of them."""
+    """Return the two models and the thresholds, and what cross-validation says of them."""
     questions = [*(request.question for request in requests), *plain]
     vectors = encoder.encode(questions, query=True)
     wanted = np.array([*(request.whole for request in requests), *(False for _ in plain)])
     own = (_FOREIGN_WEIGHT if request.foreign else 1.0 for request in requests)
     counts = np.array([*own, *(_PLAIN_WEIGHT for _ in plain)])
-    model = LogisticRegression(C=_STRENGTH, max_iter=5000)
-    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
-    judged: npt.NDArray[np.float64] = cross_val_predict(
-        model, vectors, wanted, cv=folds, method="predict_proba", params={"sample_weight": counts}
-    )[:, 1]
+    judged, whole_model = _fitted(vectors, wanted, counts)
     threshold, threshold_refused = (
         round(float(np.quantile(judged[len(requests) :], 1 - share)), 3)
         for share in (_MISTAKEN_AT_MOST, _MISTAKEN_REFUSED)
     )
-    model.fit(vectors, wanted, sample_weight=counts)
+    beside = np.array([*(request.foreign for request in requests), *(False for _ in plain)])
+    counts = np.array([*(1.0 for _ in requests), *(_PLAIN_WEIGHT for _ in plain)])
+    apart, foreign_model = _fitted(vectors, beside, counts)
     written = judged[: len(requests)]
     whole = wanted[: len(requests)]
     foreign = np.array([request.foreign for request in requests])
     return {
-        "weights": [round(float(weight), 3) for weight in model.coef_[0]],
-        "intercept": round(float(model.intercept_[0]), 3),
+        "whole": whole_model,
+        "foreign": foreign_model,
         "threshold": threshold,
         "threshold_refused": threshold_refused,
     }, {
@@ -109,6 +109,24 @@ def fit(
         "found": round(float((written[whole] >= threshold).mean()), 3),
         "mistaken": round(float((written[~whole & ~foreign] >= threshold).mean()), 3),
         "mistaken, foreign": round(float((written[foreign] >= threshold).mean()), 3),
+        "foreign, likely": round(float((apart[beside] >= 0.5).mean()), 3),
+        "plain, likely foreign": round(float((apart[len(requests) :] >= 0.5).mean()), 4),
+    }
+
+
+def _fitted(
+    vectors: npt.NDArray[np.float32], wanted: npt.NDArray[np.bool_], counts: npt.NDArray[np.float64]
+) -> tuple[npt.NDArray[np.float64], dict[str, object]]:
+    """Return each one's probability by a model of the other folds, and the model of all."""
+    model = LogisticRegression(C=_STRENGTH, max_iter=5000)
+    folds = StratifiedKFold(_FOLDS, shuffle=True, random_state=0)
+    judged: npt.NDArray[np.float64] = cross_val_predict(
+        model, vectors, wanted, cv=folds, method="predict_proba", params={"sample_weight": counts}
+    )[:, 1]
+    model.fit(vectors, wanted, sample_weight=counts)
+    return judged, {
+        "weights": [round(float(weight), 3) for weight in model.coef_[0]],
+        "intercept": round(float(model.intercept_[0]), 3),
     }
 
 

@@ -4,13 +4,16 @@ Three witnesses for a sentence: its retrieval score, a one-token probe («does t
 precise answer?»; of a model that was trained to read, whether it would answer from it), and the
 model's vote over the numbered document. A fitted model over them ranks the sentences; a second one,
 over the question as a whole, gives the confidence that there is an answer
-(:mod:`qa.calibration`). The module knows nothing of the answer's words.
+(:mod:`qa.calibration`). A model that was trained to read is heard once more, over the best
+sentences as one text: that tells best whether there is an answer. The module knows nothing of the
+answer's words.
 
 Example: ``select(question, hits, calibration, ask).chosen``.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -29,8 +32,21 @@ from qa.words import names, numbers, stems
 _MAX_CHOSEN = 3
 # From these log-odds on a writer is sure; 2 was chosen among .5, 1, 2 and 4 (eval/LOG.md).
 _SURE_WRITER: Final = 2.0
+# How many of the best hits are read as one text, with the voted ones; and how many characters, so
+# that a prompt stays short whatever the sentences are.
+_READ_TOGETHER: Final = 3
+_MOST_CHARS_TOGETHER: Final = 2400
+# Between these log-odds the best sentence by itself leaves open whether there is an answer; outside
+# them, hearing the best ones together changed nothing (eval/LOG.md, 2026-11-29).
+_LEFT_OPEN: Final = (-3.0, 2.5)
+# What sentences that are read together are read with.
+Passages = Callable[[Sequence[Sentence]], Sequence[str]]
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
 CONSIDERED: Final = 8
+
+
+def _texts(shown: Sequence[Sentence]) -> list[str]:
+    return [sentence.text for sentence in shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +66,19 @@ class Candidate:
     def voted(self) -> bool:
         """Whether the model named this sentence."""
         return self.vote is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Overall:
+    """What is known of the question beside its candidates one by one.
+
+    ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the best
+    probe where that leaves nothing open; ``foreign``: how much it sounds as if it were about no
+    document (:func:`qa.whole.foreignness`).
+    """
+
+    together: float = 0.0
+    foreign: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +117,11 @@ def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict
 
 
 def question_features(
-    question: str, candidates: Sequence[Candidate], none: float = 0.0
+    question: str, candidates: Sequence[Candidate], overall: Overall
 ) -> dict[str, float]:
     """Return what the answerability model sees: the best candidate, and how the question fits it.
 
-    ``none`` is the vote's log-odds for «no sentence»; ``gap`` how far the best probe is ahead.
+    ``gap`` is how far the best probe is ahead.
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
     that the documents do not share, or another subject. ``length`` (log of the characters) is that
     of the sentence with the best probe: the more a sentence says, the readier is the model's yes.
@@ -107,7 +136,7 @@ def question_features(
     own = set(stems(best.hit.sentence.text))
     return {
         "probe": best.probe or 0.0,
-        "top_probe": max(probes, default=0.0),
+        "top_probe": best_probe(candidates),
         "length": math.log(1 + len(surest.hit.sentence.text)),
         "score": max(candidate.hit.score for candidate in candidates),
         "cosine": max(candidate.hit.dense for candidate in candidates),
@@ -115,7 +144,8 @@ def question_features(
         "gap": probes[0] - probes[1] if len(probes) > 1 else 0.0,
         "voted": float(best.voted),
         "vote": best.vote or 0.0,
-        "none": none,
+        "together": overall.together,
+        "foreign": overall.foreign,
         "sure": best.probability,
         "coverage": len(asked & own) / len(asked) if asked else 0.0,
         "missing": len(wanted - held) / len(wanted) if wanted else 0.0,
@@ -132,7 +162,8 @@ def select(
     asked: str = "",
     numbered: NumberedDocument | None = None,
     probe_inside: bool = False,
-    passage: Callable[[Sentence], str] = lambda sentence: sentence.text,
+    passages: Passages = _texts,
+    foreign: float = 0.0,
 ) -> Selection:
     """Choose the sentences that prove the answer and decide whether there is one.
 
@@ -142,34 +173,37 @@ def select(
     :param asked: the question in the person's own language, which a model that reads is asked.
     :param numbered: the document whose static prefix the model holds; without it there is no vote.
     :param probe_inside: ask the probes after that prefix too.
-    :param passage: returns what a sentence is read with.
+    :param passages: returns what sentences that are read together are read with.
+    :param foreign: how much the question sounds as if it were about no document.
     """
     if not hits:
         return Selection((), (), 0.0)
-    if max(hit.dense for hit in hits) < calibration.nearest:
-        return decide(question, considered(hits, Votes({}), None), calibration)
+    if ask is None or max(hit.dense for hit in hits) < calibration.nearest:
+        candidates = considered(hits, Votes({}), None)
+        return decide(question, candidates, calibration, Overall(foreign=foreign))
     notices: tuple[str, ...] = ()
     votes = Votes({})
-    if ask is not None and numbered is not None:
+    if numbered is not None:
         try:
             votes = vote(question, numbered, ask)
         except PromptTooLong as error:
             notices = (f"the document was not read whole, so the model did not vote: {error}",)
             probe_inside = False
-    candidates = considered(hits, votes, numbered.document if numbered is not None else None)
-    if ask is not None:
-        inside = numbered if probe_inside else None
-        own = asked or question
+    every = considered(hits, votes, numbered.document if numbered is not None else None)
+    inside = numbered if probe_inside else None
+    own = asked or question
 
-        def judge(candidate: Candidate) -> float:
-            text = passage(candidate.hit.sentence)
-            if ask.model.reads:
-                return read(own, text, language_of(own), ask)
-            return probe(question, text, language, ask, inside)
+    def hear(shown: Sequence[Sentence]) -> float:
+        texts = passages(shown)
+        if ask.model.reads:
+            return read(own, texts, language_of(own), ask)
+        return probe(question, texts[0], language, ask, inside)
 
-        candidates = policy(candidates, calibration, judge)
-    selection = decide(question, candidates, calibration, votes.none)
-    return replace(selection, notices=notices)
+    candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
+    heeded = "together" in calibration.answerable.weights and left_open(candidates)
+    together = hear(read_together(every)) if heeded else best_probe(candidates)
+    overall = Overall(together, foreign)
+    return replace(decide(question, candidates, calibration, overall), notices=notices)
 
 
 def considered(hits: Sequence[Hit], votes: Votes, document: str | None) -> list[Candidate]:
@@ -184,6 +218,29 @@ def considered(hits: Sequence[Hit], votes: Votes, document: str | None) -> list[
         if vote is not None or hit.rank <= CONSIDERED:
             candidates.append(Candidate(hit, vote=vote))
     return candidates
+
+
+def best_probe(candidates: Sequence[Candidate]) -> float:
+    """Return the highest probe, 0 when none was asked."""
+    return max((c.probe for c in candidates if c.probe is not None), default=0.0)
+
+
+def left_open(candidates: Sequence[Candidate]) -> bool:
+    """Tell whether the probes leave open if there is an answer."""
+    least, most = _LEFT_OPEN
+    return least < best_probe(candidates) < most
+
+
+def read_together(candidates: Sequence[Candidate]) -> list[Sentence]:
+    """Return the sentences that are read as one text, in the order in which they stand.
+
+    The voted ones and the best hits, as many of them as are short enough, at least one.
+    """
+    order = sorted(candidates, key=lambda c: (not c.voted, c.hit.rank))
+    best = [c.hit.sentence for c in order if c.voted or c.hit.rank <= _READ_TOGETHER]
+    sizes = itertools.accumulate(len(sentence.text) for sentence in best)
+    short = [one for one, size in zip(best, sizes, strict=True) if size <= _MOST_CHARS_TOGETHER]
+    return sorted(short or best[:1], key=lambda sentence: (sentence.document, sentence.index))
 
 
 def merge(selections: Sequence[Selection]) -> Selection:
@@ -248,7 +305,7 @@ def decide(
     question: str,
     candidates: Sequence[Candidate],
     calibration: Calibration,
-    none: float = 0.0,
+    overall: Overall,
 ) -> Selection:
     """Rank the candidates, choose, and answer or abstain by the calibrated confidence."""
     scored = sorted(
@@ -258,7 +315,7 @@ def decide(
         ),
         key=lambda c: (-c.probability, c.hit.rank),
     )
-    features = question_features(question, scored, none)
+    features = question_features(question, scored, overall)
     near = features["cosine"] >= calibration.nearest
     confidence = calibration.answerable(features) if near else 0.0
     chosen: tuple[Hit, ...] = ()

@@ -47,6 +47,10 @@ class Resources:
         """Return what the model reads of a sentence: with its heading, and what it leans on."""
         return passage(sentence, self.store.sentences(sentence.document), shown)
 
+    def passages(self, shown: Sequence[Sentence]) -> list[str]:
+        """Return the same of sentences that are read together."""
+        return [self.passage(sentence, shown) for sentence in shown]
+
     def read_beside(self, shown: Collection[Sentence]) -> list[Sentence]:
         """Return the sentences that the model reads because those that are shown lean on them."""
         before = [leans_on(one, self.store.sentences(one.document)) for one in shown]

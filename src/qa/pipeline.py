@@ -24,7 +24,7 @@ from qa.overview import MOST, covering
 from qa.parts import question_parts
 from qa.prompt import Language
 from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
-from qa.whole import is_overview, sounds_whole
+from qa.whole import foreignness, is_overview, sounds_whole
 from qa.words import fold, language, names, stems, tokens
 from qa.writing import written
 
@@ -176,14 +176,20 @@ def _select(
                 asked=exchange.question if question == exchange.sought else question,
                 numbered=numbered,
                 probe_inside=inside,
-                passage=resources.passage,
+                passages=resources.passages,
+                foreign=_foreign(exchange.question, resources),
             )
             exchange.notices.extend(selection.notices)
             return selection
         except (ModelUnavailable, PromptTooLong) as error:
             exchange.notices.append(f"the sentences were chosen without the model: {error}")
     exchange.calibration = calibration_for(None, resources.encoder.id)
-    return select(question, hits, exchange.calibration, None)
+    foreign = _foreign(exchange.question, resources)
+    return select(question, hits, exchange.calibration, None, foreign=foreign)
+
+
+def _foreign(question: str, resources: Resources) -> float:
+    return foreignness(resources.encoder.encode([question], query=True)[0], resources.encoder.id)
 
 
 def _abstention(

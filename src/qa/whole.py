@@ -1,9 +1,10 @@
-"""Tells a request for the whole of a document from a question about something in it.
+"""Tells a request for the whole of a document, or for no document, from a question about one.
 
 Two ways: phrases that ask for it («résume», «de quoi parle ce document ?») and leave nothing
 else asked for, and, for all other wordings («mets-moi au courant»), a linear model on the
-question's embedding. Its weights are data (``data/whole.json``); ``python -m qa_eval.whole`` fits
-them for one encoder, and with others the phrases are all there is.
+question's embedding. A second one tells what is for no document («traduis-moi …»). Their weights
+are data (``data/whole.json``); ``python -m qa_eval.whole`` fits them for one encoder, and with
+others the phrases are all there is.
 
 Example: ``is_overview("De quoi parle ce document ?")`` is true.
 """
@@ -104,12 +105,32 @@ def is_overview(question: str, title: str = "") -> bool:
     return left <= (named | _ASPECTS) if strong else not left
 
 
-class _Fitted(NamedTuple):
-    encoder: str
+class _Linear(NamedTuple):
     weights: npt.NDArray[np.float32]
     intercept: float
+
+    def __call__(self, vector: npt.NDArray[np.float32]) -> float:
+        return float(vector @ self.weights) + self.intercept
+
+
+class _Fitted(NamedTuple):
+    encoder: str
+    whole: _Linear
+    foreign: _Linear
     threshold: float
     threshold_refused: float
+
+
+def foreignness(vector: npt.NDArray[np.float32], encoder: str) -> float:
+    """Return how much a question sounds as if it were about no document: «écris un poème».
+
+    :param vector: of the question, (dim,) float32, of length 1.
+    :param encoder: the id of the one that made it.
+    :return: the log-odds, where they are for it; 0 where they are not, and of another encoder than
+        the fitted.
+    """
+    fitted = _fitted()
+    return max(0.0, fitted.foreign(vector)) if encoder == fitted.encoder else 0.0
 
 
 def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool = False) -> bool:
@@ -122,18 +143,21 @@ def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool
     fitted = _fitted()
     if encoder != fitted.encoder:
         return False
-    odds = float(vector @ fitted.weights) + fitted.intercept
     enough = fitted.threshold_refused if refused else fitted.threshold
-    return 1 / (1 + math.exp(-odds)) >= enough
+    return 1 / (1 + math.exp(-fitted.whole(vector))) >= enough
 
 
 @cache
 def _fitted() -> _Fitted:
     data = json.loads((files("qa") / "data" / "whole.json").read_text(encoding="utf-8"))
+
+    def linear(name: str) -> _Linear:
+        return _Linear(np.array(data[name]["weights"], np.float32), data[name]["intercept"])
+
     return _Fitted(
         data["fitted"]["encoder"],
-        np.array(data["weights"], np.float32),
-        data["intercept"],
+        linear("whole"),
+        linear("foreign"),
         data["threshold"],
         data["threshold_refused"],
     )

@@ -76,22 +76,15 @@ def answer_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> f
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """The sentences voted for (index in the document → probability of its number's first digit).
-
-    ``none``: log P(empty list)/P(a number) where the first number stood; 0 without
-    log-probabilities.
-    """
+    """The sentences voted for (index in the document → probability of its number's first digit)."""
 
     probability: Mapping[int, float]
-    none: float = 0.0
 
 
 def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
     """Ask the model which sentences hold the answer.
 
-    Numbers out of range are dropped (the schema forbids them; not every server enforces it). The
-    schema also forbids an empty list; how much the model wanted one is read from the
-    log-probabilities, which are those before the grammar.
+    Numbers out of range are dropped (the schema forbids them; not every server enforces it).
     """
     ids: list[list[Token]] = []
     inside = False
@@ -110,11 +103,7 @@ def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
         if 1 <= number <= len(numbered.sentences):
             index = numbered.sentences[number - 1].index
             found.setdefault(index, _share(tokens[0], tokens[0].text.strip()))
-    none = 0.0
-    if ids and ids[0][0].top:
-        empty = _share(ids[0][0], "]")
-        none = max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log((empty + _TINY) / (1 - empty + _TINY))))
-    return Votes(found, none)
+    return Votes(found)
 
 
 def _share(token: Token, start: str) -> float:
@@ -144,8 +133,9 @@ def probe(
     return log_odds(logprobs, said, language)
 
 
-def read(question: str, text: str, language: Language, ask: Meter) -> float:
+def read(question: str, texts: Sequence[str], language: Language, ask: Meter) -> float:
     """Let a model that was trained to read begin its answer; return log P(answer)/P(refusal)."""
-    prompt = read_prompt(question, [" ".join(text.split())], language, max_tokens=1)
+    lines = [" ".join(text.split()) for text in texts]
+    prompt = read_prompt(question, lines, language, max_tokens=1)
     said, top = ask.complete(prompt)
     return answer_odds(top, said, language)

@@ -39,7 +39,7 @@ def written(
         yield Evidence(chosen, chosen=True, confidence=selection.confidence)
         return selection, quoted
     shown = [hit.sentence for hit in selection.chosen]
-    texts = [resources.passage(sentence, shown) for sentence in shown]
+    texts = resources.passages(shown)
     prompt = _prompt(exchange, texts, model)
     draft = ""
     try:

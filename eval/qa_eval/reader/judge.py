@@ -2,7 +2,7 @@
 
 ``qa eval --collect`` asks llama.cpp with the packaged reader. A reader that was just trained is
 weighed against it on the same candidates, without asking for the rest again: every candidate that
-was read is read by the new one, all questions about one passage in one go.
+was read is read by the new one, by itself and together, all questions about one text in one go.
 
 Example: ``judge(load_samples(path), texts, model, encode, decode, print)``.
 """
@@ -22,7 +22,7 @@ from qa.sentences import split_sentences
 from qa.types import Document, TokenLogprob
 from qa.witnesses import answer_odds
 from qa.words import language
-from qa_eval.features import Sample
+from qa_eval.features import Reading, Sample
 from qa_eval.reader.pack import Encode, pack
 from qa_eval.reader.rows import Asked, Row
 from qa_eval.reader.train import logits
@@ -41,42 +41,41 @@ def judge(
     encode: Encode,
     decode: Decode,
     note: Callable[[str], None],
-) -> dict[tuple[str, int], float]:
-    """Read every candidate that was read; return log P(answer)/P(refusal).
+) -> dict[Reading, float]:
+    """Read every candidate that was read, and the best together; return log P(answer)/P(refusal).
 
     :param texts: the documents' by name.
     :param model: with the adapter attached.
-    :return: by the sample's id and the index of the sentence in its document.
     :raises InputError: a sample's document is not among the texts.
     """
     missing = sorted({sample.document for sample in samples} - texts.keys())
     if missing:
         raise InputError(f"no text of {missing[0]!r}, about which features were collected")
-    asked = _by_passage(samples, texts)
-    odds: dict[tuple[str, int], float] = {}
+    asked = _by_text(samples, texts)
+    odds: dict[Reading, float] = {}
     for place, ((text, spoken), group) in enumerate(asked.items(), start=1):
         for start in range(0, len(group), _MOST_QUESTIONS):
             some = group[start : start + _MOST_QUESTIONS]
             row = Row(spoken, text, tuple(Asked(sample.asked, None) for sample, _ in some))
-            for (sample, index), value in zip(some, _odds(row, model, encode, decode), strict=True):
-                odds[sample.id, index] = value
+            for (sample, read), value in zip(some, _odds(row, model, encode, decode), strict=True):
+                odds[sample.id, read] = value
         if place % 100 == 0:
-            note(f"{place} of {len(asked)} passages")
+            note(f"{place} of {len(asked)} texts")
     return odds
 
 
-def _by_passage(
+def _by_text(
     samples: Sequence[Sample], texts: Mapping[str, str]
-) -> dict[tuple[str, Language], list[tuple[Sample, int]]]:
-    """Group what was read by the passage and the prompt's language."""
+) -> dict[tuple[str, Language], list[tuple[Sample, tuple[int, ...]]]]:
+    """Group what was read by its text and the prompt's language."""
     sentences = {name: split_sentences(Document(name, name, text)) for name, text in texts.items()}
-    asked: dict[tuple[str, Language], list[tuple[Sample, int]]] = defaultdict(list)
+    asked: dict[tuple[str, Language], list[tuple[Sample, tuple[int, ...]]]] = defaultdict(list)
     for sample in samples:
-        for candidate in sample.candidates:
-            if candidate.probe is not None:
-                sentence = candidate.hit.sentence
-                text = " ".join(passage(sentence, sentences[sample.document]).split())
-                asked[text, language(sample.asked)].append((sample, sentence.index))
+        every = sentences[sample.document]
+        for read in sample.readings():
+            shown = [every[index] for index in read]
+            lines = (" ".join(passage(sentence, every, shown).split()) for sentence in shown)
+            asked["\n".join(lines), language(sample.asked)].append((sample, read))
     return asked
 
 
