@@ -21,8 +21,8 @@ from sklearn.linear_model import LogisticRegression
 from qa.calibration import Calibration, Logistic
 from qa.evidence import (
     Candidate,
-    best_probe,
     decide,
+    foremost,
     heard,
     left_open,
     policy,
@@ -77,6 +77,7 @@ class Part:
     yes: float = 0.0
     reading: bool = False  # for a model that was trained to read
     nearest: float = _NEAREST
+    also: float | None = None  # None: fitted
 
 
 def replayed(sample: Sample, part: Part) -> Sample:
@@ -96,7 +97,7 @@ def replayed(sample: Sample, part: Part) -> Sample:
         sample,
         candidates=tuple(asked),
         gold=tuple(gold[c.hit.sentence] for c in asked),
-        together=together if left_open(asked) else best_probe(asked),
+        together=together if left_open(asked) else foremost(asked),
     )
 
 
@@ -195,7 +196,9 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
 
 
 def best_threshold(outcomes: Sequence[Outcome]) -> float:
-    """Return the cut with the least cost: each kind's share of wrong decisions over what it may be.
+    """Return the cut with the least cost: each side's share of wrong decisions over what it may be.
+
+    Of the unanswerable side, the mean over its kinds.
 
     :return: a cut from .05 to .95, the middle of those that are equally good.
     """
@@ -210,7 +213,7 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
             mean([c >= cut for c in values]) / _ANSWERED_AT_MOST.get(kind, _OTHERS_ANSWERED_AT_MOST)
             for kind, values in no.items()
         )
-        return mean([c < cut for c in yes]) / _REFUSED_AT_MOST + sum(answered)
+        return mean([c < cut for c in yes]) / _REFUSED_AT_MOST + mean(list(answered))
 
     every = [float(cut) for cut in np.linspace(0.05, 0.95, 91)]
     most = _MOST_REFUSED * _REFUSED_AT_MOST
@@ -243,26 +246,27 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
 PARTS = (
     Part(
         "read",
-        ("score", "behind", "probe", "lag", "voted"),
-        ("top_probe", "together", "foreign"),
+        ("behind", "probe", "lag", "voted"),
+        ("foremost", "together", "foreign"),
         (),
         probes=1,
         sure=0.0,
         voting=True,
-        most=4,
-        yes=1.0,
+        most=3,
+        yes=2.0,
         reading=True,
+        also=0.8,
     ),
     Part(
         "read-alone",
-        ("score", "behind", "probe", "lag"),
-        ("top_probe", "together", "foreign"),
+        ("behind", "probe", "lag"),
+        ("foremost", "together", "foreign"),
         (),
         probes=1,
         sure=99.0,
         voting=False,
-        most=4,
-        yes=0.0,
+        most=3,
+        yes=2.0,
         reading=True,
     ),
     Part(
@@ -288,7 +292,7 @@ PARTS = (
     Part(
         "extractive",
         ("score", "behind"),
-        ("score", "lexical", "cosine", "sure", "coverage", "missing", "foreign"),
+        ("cosine", "sure", "missing", "foreign"),
         (),
         probes=0,
         sure=99.0,
@@ -308,9 +312,12 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
 
     outcomes = held_out()
     cuts = {"threshold": best_threshold(outcomes), "hopeless": _hopeless(outcomes)}
-    cited = {cut: _cited(held_out(also=cut)) for cut in _ALSO}
-    cuts["also"] = max(cut for cut in _ALSO if cited[cut] >= max(cited.values()) - _NOISE)
+    cuts["also"] = part.also or _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
     return replace(fit_models(seen, part), **cuts), held_out(**cuts)  # type: ignore[arg-type]
+
+
+def _best_also(cited: dict[float, float]) -> float:
+    return max(cut for cut in cited if cited[cut] >= max(cited.values()) - _NOISE)
 
 
 def _hopeless(outcomes: Sequence[Outcome]) -> float:

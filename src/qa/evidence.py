@@ -36,8 +36,11 @@ _SURE_WRITER: Final = 2.0
 # that a prompt stays short whatever the sentences are.
 _READ_TOGETHER: Final = 3
 _MOST_CHARS_TOGETHER: Final = 2400
-# Between these log-odds the best sentence by itself leaves open whether there is an answer; outside
-# them, hearing the best ones together changed nothing (eval/LOG.md, 2026-11-29).
+# The foremost: the voted ones and so many of the best hits. Further ones may be asked to find the
+# sentence, but one of many says yes by chance, so whether there is an answer is left to these.
+_FOREMOST: Final = 2
+# Between these log-odds the best of them by itself leaves open whether there is an answer; outside,
+# hearing the best ones together changed nothing (eval/LOG.md, 2026-11-29).
 _LEFT_OPEN: Final = (-3.0, 2.5)
 # What sentences that are read together are read with.
 Passages = Callable[[Sequence[Sentence]], Sequence[str]]
@@ -72,7 +75,7 @@ class Candidate:
 class Overall:
     """What is known of the question beside its candidates one by one.
 
-    ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the best
+    ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the foremost
     probe where that leaves nothing open; ``foreign``: how much it sounds as if it were about no
     document (:func:`qa.whole.foreignness`).
     """
@@ -121,7 +124,7 @@ def question_features(
 ) -> dict[str, float]:
     """Return what the answerability model sees: the best candidate, and how the question fits it.
 
-    ``gap`` is how far the best probe is ahead.
+    ``foremost`` is :func:`foremost`, ``gap`` how far the best probe is ahead.
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
     that the documents do not share, or another subject. ``length`` (log of the characters) is that
     of the sentence with the best probe: the more a sentence says, the readier is the model's yes.
@@ -136,7 +139,8 @@ def question_features(
     own = set(stems(best.hit.sentence.text))
     return {
         "probe": best.probe or 0.0,
-        "top_probe": best_probe(candidates),
+        "top_probe": max(probes, default=0.0),
+        "foremost": foremost(candidates),
         "length": math.log(1 + len(surest.hit.sentence.text)),
         "score": max(candidate.hit.score for candidate in candidates),
         "cosine": max(candidate.hit.dense for candidate in candidates),
@@ -201,7 +205,7 @@ def select(
 
     candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
     heeded = "together" in calibration.answerable.weights and left_open(candidates)
-    together = hear(read_together(every)) if heeded else best_probe(candidates)
+    together = hear(read_together(every)) if heeded else foremost(candidates)
     overall = Overall(together, foreign)
     return replace(decide(question, candidates, calibration, overall), notices=notices)
 
@@ -220,15 +224,16 @@ def considered(hits: Sequence[Hit], votes: Votes, document: str | None) -> list[
     return candidates
 
 
-def best_probe(candidates: Sequence[Candidate]) -> float:
-    """Return the highest probe, 0 when none was asked."""
-    return max((c.probe for c in candidates if c.probe is not None), default=0.0)
+def foremost(candidates: Sequence[Candidate]) -> float:
+    """Return the highest probe of the voted ones and of the very best hits, 0 without any."""
+    first = (c for c in candidates if c.voted or c.hit.rank <= _FOREMOST)
+    return max((c.probe for c in first if c.probe is not None), default=0.0)
 
 
 def left_open(candidates: Sequence[Candidate]) -> bool:
     """Tell whether the probes leave open if there is an answer."""
     least, most = _LEFT_OPEN
-    return least < best_probe(candidates) < most
+    return least < foremost(candidates) < most
 
 
 def read_together(candidates: Sequence[Candidate]) -> list[Sentence]:

@@ -105,6 +105,10 @@ def is_overview(question: str, title: str = "") -> bool:
     return left <= (named | _ASPECTS) if strong else not left
 
 
+# However foreign a question sounds, a document that plainly answers it is believed.
+_MOST_FOREIGN = 3.0
+
+
 class _Linear(NamedTuple):
     weights: npt.NDArray[np.float32]
     intercept: float
@@ -126,11 +130,13 @@ def foreignness(vector: npt.NDArray[np.float32], encoder: str) -> float:
 
     :param vector: of the question, (dim,) float32, of length 1.
     :param encoder: the id of the one that made it.
-    :return: the log-odds, where they are for it; 0 where they are not, and of another encoder than
-        the fitted.
+    :return: the log-odds, from 0, where they are against it or of another encoder than the fitted,
+        to 3.
     """
     fitted = _fitted()
-    return max(0.0, fitted.foreign(vector)) if encoder == fitted.encoder else 0.0
+    if encoder != fitted.encoder:
+        return 0.0
+    return min(_MOST_FOREIGN, max(0.0, fitted.foreign(vector)))
 
 
 def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool = False) -> bool:
