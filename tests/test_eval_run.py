@@ -6,15 +6,16 @@ import pytest
 from fakes import HashEncoder, ScriptedModel
 from qa.assistant import Assistant
 from qa.errors import InputError, ModelUnavailable
+from qa.evidence import Candidate
 from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
-from qa.types import Answer, Citation, Document, Statement
+from qa.types import Answer, Citation, Document, Hit, Sentence, Statement
 from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
 from qa_eval.features import Sample, collect, load_samples
-from qa_eval.fit import PARTS, Outcome, best_threshold, fit_part, replayed, summary
+from qa_eval.fit import PARTS, Outcome, best_threshold, fit_part, parts_for, replayed, summary
 from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
 from qa_eval.recorder import Recorder
 from qa_eval.retrieval import searcher
@@ -221,6 +222,31 @@ def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):
     assert len(replayed(sample, cheap).candidates) == 1
 
 
+def test_what_was_read_together_counts_only_where_single_sentences_leave_it_open():
+    def sample(probe):
+        sentence = Sentence("d", 0, 0, 5, "Lundi")
+        candidate = Candidate(Hit(sentence, 1.0, 1, 0.9, 1.0), probe=probe)
+        return Sample(
+            "x", "d", "Quand ?", "answerable", (candidate,), (True,), (), 6.0, together_unvoted=5.0
+        )
+
+    voting, alone = PARTS[:2]
+    assert (voting.name, alone.name) == ("read", "read-alone")
+    assert replayed(sample(1.0), voting).together == 6.0
+    assert replayed(sample(1.0), alone).together == 5.0
+    assert replayed(sample(4.0), voting).together == 4.0
+    assert replayed(sample(-4.0), voting).together == -4.0
+
+
+def test_a_model_fits_its_own_parts_or_those_that_are_named():
+    assert [part.name for part in parts_for(None, reading=True)] == [
+        *("read", "read-alone", "extractive"),
+    ]
+    assert [part.name for part in parts_for(["read-alone"], reading=True)] == ["read-alone"]
+    with pytest.raises(InputError, match="--parts vote: this model fits read, read-alone"):
+        parts_for(["vote"], reading=True)
+
+
 def decided(confidence, kind="answerable"):
     sample = Sample("x", "d", "Quand ?", kind, (), (), ())
     return Outcome(sample, confidence, 1.0, 1, answered=True, first=confidence)
@@ -241,6 +267,14 @@ def test_a_false_premise_answered_weighs_more_than_a_near_miss():
 
     assert cut("unanswerable:near-miss") <= 0.55
     assert cut("unanswerable:false-premise") > 0.6
+
+
+def test_one_bad_kind_of_three_does_not_outweigh_the_answerable_side():
+    """Of answers to what has none, each kind is a third."""
+    sure = [decided(0.9)] * 19 + [decided(0.5)]
+    kinds = ("near-miss", "false-premise", "off-topic")
+    off = [decided(0.1, f"unanswerable:{kind}") for kind in kinds for _ in range(9)]
+    assert best_threshold([*sure, *off, *[decided(0.6, "unanswerable:near-miss")] * 2]) <= 0.5
 
 
 def test_who_cannot_tell_does_not_refuse_everything():

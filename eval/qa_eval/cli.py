@@ -211,6 +211,7 @@ def _parser() -> argparse.ArgumentParser:
         "--read", type=int, default=24, help="let the model read at most so many documents whole"
     )
     parser.add_argument("--fit", action="store_true", help="collect features; fit the evidence")
+    parser.add_argument("--parts", nargs="+", help="fit only these parts of evidence.json")
     parser.add_argument("--collect", action="store_true", help="collect features, fit nothing")
     parser.add_argument("--also-fit", type=Path, nargs="*", default=[], help="more features.jsonl")
     parser.add_argument(
@@ -234,11 +235,12 @@ def _fit(
 ) -> int:
     """Collect features, fit every part, print cross-validated figures, write ``evidence.json``."""
     from qa_eval.features import collect, load_samples
-    from qa_eval.fit import PARTS, as_data, fit_part, summary
+    from qa_eval.fit import as_data, fit_part, parts_for, summary
 
     resources = assistant.resources()
     if resources.model is None:
         raise InputError("--fit needs a model; the extractive backend has none")
+    parts = parts_for(options.parts, reading=resources.model.reads)
     voting = len({item.document for item in items}) <= options.read
     if voting:
         assistant.warm(_note)
@@ -256,8 +258,7 @@ def _fit(
         "date": datetime.now(UTC).date().isoformat(),
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
-    reading = resources.model.reads
-    for part in (part for part in PARTS if part.reading == reading or not part.probes):
+    for part in parts:
         samples = own if part.voting else (*own, *more)
         calibration, outcomes = fit_part(part, samples)
         figures = summary(outcomes)

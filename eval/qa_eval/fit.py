@@ -19,6 +19,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from qa.calibration import Calibration, Logistic
+from qa.errors import InputError
 from qa.evidence import (
     Candidate,
     decide,
@@ -292,13 +293,28 @@ PARTS = (
     Part(
         "extractive",
         ("score", "behind"),
-        ("cosine", "sure", "missing", "foreign"),
+        ("score", "lexical", "cosine", "sure", "coverage", "missing"),
         (),
         probes=0,
         sure=99.0,
         voting=False,
     ),
 )
+
+
+def parts_for(names: Sequence[str] | None, *, reading: bool) -> list[Part]:
+    """Return the parts that a model can fit, or those of them with these names.
+
+    :param reading: whether the model was trained to read.
+    :raises InputError: a name that is none of theirs.
+    """
+    parts = {part.name: part for part in PARTS if part.reading == reading or not part.probes}
+    for name in names or ():
+        if name not in parts:
+            raise InputError(
+                f"--parts {name}: this model fits {', '.join(parts)}; name one of them"
+            )
+    return [parts[name] for name in names or parts]
 
 
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
