@@ -484,8 +484,8 @@ def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(
     with closing(opened(gguf, None, reader=find_reader(gguf))) as model:
         ask = Meter(model)
         question = "Combien de chalutiers sont restés à quai ?"
-        there = read(question, "Onze chalutiers sont restés à quai.", "fr", ask)
-        absent = read(question, "Onze chalutiers ont pris la mer mardi.", "fr", ask)
+        there = read(question, ["Onze chalutiers sont restés à quai."], "fr", ask)
+        absent = read(question, ["Onze chalutiers ont pris la mer mardi."], "fr", ask)
         assert there > 0 > absent
         text, _ = ask.complete(read_prompt(question, ["Onze chalutiers sont restés à quai."], "fr"))
         assert "onze" in text.casefold()
