@@ -4,9 +4,8 @@ Three witnesses for a sentence: its retrieval score, a one-token probe («does t
 precise answer?»; of a model that was trained to read, whether it would answer from it), and the
 model's vote over the numbered document. A fitted model over them ranks the sentences; a second one,
 over the question as a whole, gives the confidence that there is an answer
-(:mod:`qa.calibration`). A model that was trained to read is heard once more, over the best
-sentences as one text: that tells best whether there is an answer. The module knows nothing of the
-answer's words.
+(:mod:`qa.calibration`). Where single sentences leave that open, a model that was trained to read is
+heard once more, over the best of them as one text. The module knows nothing of the answer's words.
 
 Example: ``select(question, hits, calibration, ask).chosen``.
 """
