@@ -50,6 +50,7 @@ ORDER = (
     "witnesses",
     "evidence",
     "check",
+    "pointing",
     "exchange",
     "consider",
     "writing",

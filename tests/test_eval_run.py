@@ -5,6 +5,7 @@ import pytest
 
 from fakes import HashEncoder, ScriptedModel
 from qa.assistant import Assistant
+from qa.calibration import Logistic, calibration_for
 from qa.errors import InputError, ModelUnavailable
 from qa.evidence import Candidate
 from qa.llm.choose import Choice
@@ -15,7 +16,16 @@ from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
 from qa_eval.features import Sample, collect, load_samples
-from qa_eval.fit import PARTS, Outcome, best_threshold, fit_part, parts_for, replayed, summary
+from qa_eval.fit import (
+    PARTS,
+    Outcome,
+    best_threshold,
+    fit_part,
+    outcome,
+    parts_for,
+    replayed,
+    summary,
+)
 from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
 from qa_eval.recorder import Recorder
 from qa_eval.retrieval import searcher
@@ -236,6 +246,38 @@ def test_what_was_read_together_counts_only_where_single_sentences_leave_it_open
     assert replayed(sample(1.0), alone).together == 5.0
     assert replayed(sample(4.0), voting).together == 4.0
     assert replayed(sample(-4.0), voting).together == -4.0
+
+
+def test_a_draft_of_what_was_read_together_says_what_is_cited():
+    texts = ("Le pont a rouvert lundi.", "Le bac reste fermé.")
+    spans = [(0, 24), (25, 44)]
+    hits = [
+        Hit(Sentence("d", place, *span, text), 1.0, place + 1, 0.9, 1.0)
+        for place, (span, text) in enumerate(zip(spans, texts, strict=True))
+    ]
+    candidates = tuple(
+        Candidate(hit, probe=probe) for hit, probe in zip(hits, (1.0, 0.5), strict=True)
+    )
+    part = replace(PARTS[0], nearest=-1.0)
+    rule = replace(
+        calibration_for(None),
+        sentence=Logistic({"probe": 1.0}, 0.0),
+        answerable=Logistic({"together": 1.0}, 0.0),
+        nearest=-1.0,
+        also=0.9,
+    )
+
+    def cited(draft, cover):
+        gold = ((spans[1],),)
+        sample = Sample(
+            *("x", "d", "Qu’est-ce qui reste fermé ?", "answerable", candidates, (False, True)),
+            *(gold, 3.0),
+            draft=draft,
+        )
+        return outcome(replayed(sample, part), replace(rule, cover=cover)).citation_f1
+
+    assert cited("Le bac.", 8.0) == 1.0
+    assert cited("Le bac.", 0.0) == cited("", 8.0) == cited("Introuvable.", 8.0) == 0.0
 
 
 def test_a_model_fits_its_own_parts_or_those_that_are_named():

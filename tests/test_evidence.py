@@ -258,6 +258,45 @@ def test_the_best_and_the_voted_are_read_together_in_their_order_and_not_too_man
     ]
 
 
+@pytest.mark.parametrize(
+    ("alone", "together", "several", "weight", "cover", "given"),
+    [
+        (0.8, 0.9, False, 1.0, 8.0, True),  # left open, and heard to answer
+        (0.8, 0.4, False, 1.0, 8.0, False),  # it would refuse
+        (0.8, 0.9, False, 1.0, 0.0, False),  # a model that nothing was fitted for
+        (0.99, 0.9, False, 1.0, 8.0, False),  # one sentence is sure by itself
+        (0.99, 0.9, False, 0.1, 8.0, True),  # there is an answer, but which sentence holds it?
+        (0.99, 0.9, True, 1.0, 8.0, True),  # two things are asked
+        (0.01, 0.9, True, 1.0, 8.0, False),  # nothing answers
+    ],
+)
+def test_it_is_written_from_what_was_read_together_where_one_sentence_may_not_do(
+    alone, together, several, weight, cover, given
+):
+    rule = replace(
+        RULE,
+        sentence=Logistic({"probe": weight}, 0.0),
+        answerable=Logistic({"together": 1.0}, 1.0),
+        cover=cover,
+    )
+    model = reader(alone, together)
+    selection = select("Qui écoute ?", HITS, rule, Meter(model), several=several)
+    assert [hit.sentence.text for hit in selection.sources] == (list(TEXTS) if given else [])
+    if given:  # likelihoods are known of what was asked, not of the third
+        assert [hit.rank for hit in selection.sources] == [1, 2, 1]
+
+
+def test_two_votes_are_written_from_together():
+    def reply(prompt):
+        likely = TokenLogprob("La", math.log(0.99))
+        return '{"ids":[1,2]}' if prompt.schema is not None else Reply("La", top=(likely,))
+
+    rule = replace(RULE, answerable=Logistic({"together": 1.0}, 0.0), cover=8.0)
+    model = ScriptedModel(default=reply, reads=True)
+    selection = select("Qui écoute ?", HITS, rule, Meter(model), numbered=NUMBERED)
+    assert len(selection.sources) == 3
+
+
 def test_a_question_about_no_document_is_believed_less():
     rule = replace(RULE, answerable=Logistic({"score": 1.0, "foreign": -1.0}, 0.0))
     plain, foreign = (select("Un poème ?", HITS, rule, None, foreign=f) for f in (0.0, 4.0))

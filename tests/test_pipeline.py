@@ -422,6 +422,50 @@ def test_a_model_that_reads_judges_and_answers_with_one_prompt(opened):
     assert not assistant.ask("Quelle est la capitale du Japon ?").answered
 
 
+def reading_both(answer):
+    """Return a reader that would answer from either sentence, and writes ``answer`` of both."""
+
+    def reply(prompt):
+        if prompt.schema is not None:
+            return '{"ids":[1]}'
+        user = prompt.messages[-1].content
+        held = sum(fact.split()[-1] in user for fact in ("en 2014", "environ 2500"))
+        likely = (0.01, 0.9, 0.99)[held]
+        top = (TokenLogprob("2500", math.log(likely)), TokenLogprob("Int", math.log(1 - likely)))
+        return Reply(answer if likely > 0.5 else "Introuvable.", top=top)
+
+    return ScriptedModel(default=reply, reads=True)
+
+
+def test_two_things_are_written_from_one_text_and_the_words_point_at_their_sentences(
+    opened, monkeypatch
+):
+    part = replace(
+        calibration_for("nothing was fitted on this"),
+        sentence=Logistic({"probe": 1.0}, -1.0),
+        answerable=Logistic({"together": 1.0}, 0.0),
+        fitted={"model": "scripted"},
+        also=0.8,
+        cover=8.0,
+        writer=None,
+    )
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: part)
+    model = reading_both("2500 soldats, et en 2014.")
+    *events, answer = opened(model).stream(TWO_THINGS)
+    (statement,) = answer.statements
+    assert statement.text == "2500 soldats, et en 2014."
+    assert [c.text[:20] for c in sorted(statement.citations, key=lambda c: c.start)] == [
+        "Les États-Unis déplo",
+        "La coalition interna",
+    ]
+    (written,) = [p for p in model.prompts if p.slot == "read" and p.max_tokens > 1]
+    read = [p.messages for p in model.prompts if p.slot == "read" and p.max_tokens == 1]
+    assert written.messages in read  # the model has that text in its cache
+    (given,) = [e for e in events if isinstance(e, Evidence) and e.chosen]
+    assert set(statement.citations) <= set(given.citations)
+    assert len(given.citations) > 2
+
+
 def test_what_a_reading_model_upheld_is_quoted_when_its_draft_refuses_after_all(
     opened, monkeypatch
 ):

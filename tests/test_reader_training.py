@@ -278,7 +278,7 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
         }
 
     row = {"document": "pont.txt", "kind": "answerable", "gold_sets": [[[0, 24]]], "write": 0.0}
-    row |= {"together": 0.0, "together_unvoted": 0.0, "foreign": 0.0}
+    row |= {"together": 0.0, "together_unvoted": 0.0, "foreign": 0.0, "draft": ""}
     row["candidates"] = [candidate(0, 3.0), candidate(1, -2.0), candidate(2, None)]
     questions = {"a": "Quand rouvre le pont ?", "b": "Who was there?"}
     rows = [{**row, "id": name, "question": asked} for name, asked in questions.items()]

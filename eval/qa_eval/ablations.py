@@ -1,6 +1,6 @@
 """Our own pipeline with one step taken out or made perfect: what that step is worth.
 
-``Unchecked`` shows what the model wrote as it wrote it, citing all that it was given. ``Oracle``
+``Unchecked`` shows what the model wrote as it wrote it, cited as one statement. ``Oracle``
 writes from the gold sentences and never answers what has no answer: the most that better evidence
 could bring.
 
@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 from qa import Assistant
-from qa.check import Checked, clean
+from qa.check import Checked, Needed, clean
 from qa.embed import Encoder
 from qa.entail import Entailment
 from qa.evidence import Selection
@@ -46,9 +46,12 @@ def _as_written(
     _: Encoder,
     __: Entailment | None,
     ___: Sequence[Citation],
+    needed: Needed,
 ) -> Checked:
     text = clean(draft)
-    return Checked((Statement(text, tuple(chosen), "partly"),) if text else (), refused=not text)
+    if not text:
+        return Checked((), refused=True)
+    return Checked((Statement(text, needed(text, chosen), "partly"),))
 
 
 class Oracle:

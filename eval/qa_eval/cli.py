@@ -249,7 +249,8 @@ def _fit(
     _note(f"features in {path}")
     if options.collect:
         return 0
-    own, more = load_samples(path), [s for extra in options.also_fit for s in load_samples(extra)]
+    every = [s for file in (path, *options.also_fit) for s in load_samples(file)]
+    voted = [s for s in every if any(candidate.voted for candidate in s.candidates)]
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {
@@ -259,7 +260,7 @@ def _fit(
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
     for part in parts:
-        samples = own if part.voting else (*own, *more)
+        samples = voted if part.voting else every
         calibration, outcomes = fit_part(part, samples)
         figures = summary(outcomes)
         data[part.name] = as_data(calibration, {**fitted, "questions": len(samples), **figures})

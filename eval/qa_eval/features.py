@@ -14,16 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.calibration import calibration_for, load_calibrations
-from qa.consider import Search, cross
+from qa.consider import Search, cross, woven
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, Overall, considered, decide, policy, read_together
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.llm.meter import Meter
-from qa.prompt import write_prompt
+from qa.parts import question_parts
+from qa.prompt import read_prompt, write_prompt
 from qa.types import Hit, Sentence
 from qa.whole import foreignness
-from qa.witnesses import Votes, answer_odds, probe, read, vote
+from qa.witnesses import Votes, answer_odds, drafted, probe, read, vote
 from qa.words import language
 from qa_eval.data import Item
 
@@ -38,7 +39,8 @@ class Sample:
     """One question's candidates, ``gold`` marking those in a gold set, as they are stored.
 
     ``together``: the reader's odds over the best of them as one text; ``together_unvoted``: as they
-    would be without a vote.
+    would be without a vote. ``draft``: what it writes from that text, nothing where it would
+    refuse. ``shown``: which sentences a policy reads as one text (:func:`qa_eval.fit.replayed`).
     """
 
     id: str
@@ -52,7 +54,9 @@ class Sample:
     together_unvoted: float = 0.0
     foreign: float = 0.0
     write: float = 0.0
+    draft: str = ""
     asked: str = ""  # what is read with, where it is not what was sought with
+    shown: tuple[Sentence, ...] = ()
 
     @property
     def answerable(self) -> bool:
@@ -113,6 +117,9 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     search = Search(resources, [item.document], previous)
     exchange = Exchange(question, language(question), ask)
     hits = cross(exchange, search(question), search)
+    parts = question_parts(exchange.sought)
+    if ask.model.reads and len(parts) > 1 and not previous:
+        hits = woven([search(part, exchange.sought) for part in parts])
     asked, question, spoken = question, exchange.sought, exchange.spoken
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})
@@ -134,13 +141,14 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     asked_of = policy(every, _GENEROUS, judge)
     probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
     candidates = [replace(c, probe=probes.get(c.hit.sentence)) for c in every]
+    odds = together(every)
     return {
         "id": item.id,
         "document": item.document,
         "question": question,
         "asked": asked,
         "kind": item.kind,
-        "together": together(every),
+        "together": odds,
         "together_unvoted": together([replace(c, vote=None) for c in every]),
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
         "foreign": foreignness(
@@ -149,6 +157,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "write": _write_odds(
             asked, question, candidates, ask, resources, voting=numbered is not None
         ),
+        "draft": _draft(asked, resources.passages(read_together(every)), ask) if odds > 0 else "",
         "candidates": [
             {
                 "hit": _dump(candidate.hit),
@@ -185,6 +194,11 @@ def _write_odds(
     prompt = write_prompt(asked, texts, language(asked))
     text, top = ask.complete(replace(prompt, max_tokens=1))
     return answer_odds(top, text, language(asked))
+
+
+def _draft(asked: str, texts: Sequence[str], ask: Meter) -> str:
+    spoken = language(asked)
+    return "".join(piece for piece, _ in drafted(ask, read_prompt(asked, texts, spoken), spoken))
 
 
 def _dump(hit: Hit) -> dict[str, object]:
@@ -233,6 +247,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             together_unvoted=row["together_unvoted"],
             foreign=row["foreign"],
             write=row["write"],
+            draft=row["draft"],
             asked=row.get("asked", row["question"]),
         )
         for row in _rows(path)  # type: ignore[arg-type]

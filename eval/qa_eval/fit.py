@@ -10,6 +10,7 @@ Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -19,18 +20,25 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from qa.calibration import Calibration, Logistic
+from qa.check import statements
 from qa.errors import InputError
 from qa.evidence import (
     Candidate,
+    Selection,
     decide,
     foremost,
     heard,
     left_open,
     policy,
     question_features,
+    read_together,
     sentence_features,
     write_feature,
+    written_from,
 )
+from qa.parts import question_parts
+from qa.pointing import pointing
+from qa.types import Citation
 from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, mean
 
@@ -43,11 +51,11 @@ _ANSWERED_AT_MOST = {"unanswerable:near-miss": 0.1}
 _OTHERS_ANSWERED_AT_MOST = 0.05
 # Answerable questions that may be given up before the writer is asked.
 _LOST_UNHEARD = 0.01
-# Probabilities from which a second sentence may be used; the most cautious of those that are nearly
-# best is taken, since they differ by a few questions.
-_NOISE = 0.01
 # The best cosine of one crowd question in 4 059 lies below, and of 12 off-topic ones in 28.
 _NEAREST = 0.8
+# How much an answer's words say about where it was taken from; 4 to 12 differ little (eval/LOG.md).
+_COVER = 8.0
+# Probabilities from which a second sentence may be used; of equals the most cautious is taken.
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 
 
@@ -78,7 +86,7 @@ class Part:
     yes: float = 0.0
     reading: bool = False  # for a model that was trained to read
     nearest: float = _NEAREST
-    also: float | None = None  # None: fitted
+    cover: float = 0.0
 
 
 def replayed(sample: Sample, part: Part) -> Sample:
@@ -99,6 +107,8 @@ def replayed(sample: Sample, part: Part) -> Sample:
         candidates=tuple(asked),
         gold=tuple(gold[c.hit.sentence] for c in asked),
         together=together if left_open(asked) else foremost(asked),
+        draft=sample.draft if voting else "",  # it was written from what the vote chose
+        shown=tuple(read_together(unasked)),
     )
 
 
@@ -141,6 +151,7 @@ def _calibration(part: Part) -> Calibration:
         most_probes=part.most,
         yes_probe=part.yes,
         nearest=part.nearest,
+        cover=part.cover,
     )
 
 
@@ -181,7 +192,7 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     """Replay one sample under a calibration."""
     always = replace(calibration, threshold=0.0, hopeless=0.0)
     selection = decide(sample.question, sample.candidates, always, sample.overall)
-    spans = [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
+    spans = _cited_spans(sample, selection, always)
     first = selection.confidence
     asked = calibration.writer is None or first >= calibration.hopeless
     tried = asked and bool(selection.chosen)  # nothing is chosen where nothing is near
@@ -194,6 +205,30 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
         tried and confidence >= calibration.threshold,
         first,
     )
+
+
+def _cited_spans(
+    sample: Sample, selection: Selection, calibration: Calibration
+) -> list[tuple[int, int]]:
+    """Return what an answer would cite: what its draft points at, where there is one."""
+    several = len(question_parts(sample.question)) > 1
+    several = several or sum(candidate.voted for candidate in sample.candidates) > 1
+    sources = written_from(selection, sample.shown, calibration, sample.overall, several=several)
+    said = statements(sample.draft, ()) if sources else []
+    if not said:
+        return [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]
+    needed = pointing(sample.asked, also=calibration.also, cover=calibration.cover)
+    likely = {c.hit.sentence: c.probability for c in selection.candidates}
+    given = [
+        Citation(s.document, "", None, s.start, s.end, s.text, likely.get(s, 0.0))
+        for s in (hit.sentence for hit in sources)
+    ]
+    return [
+        (one.start, one.end)
+        for one in dict.fromkeys(
+            itertools.chain.from_iterable(needed(text, given) for text in said)
+        )
+    ]
 
 
 def best_threshold(outcomes: Sequence[Outcome]) -> float:
@@ -256,7 +291,7 @@ PARTS = (
         most=3,
         yes=2.0,
         reading=True,
-        also=0.8,
+        cover=_COVER,
     ),
     Part(
         "read-alone",
@@ -269,6 +304,7 @@ PARTS = (
         most=3,
         yes=2.0,
         reading=True,
+        cover=_COVER,
     ),
     Part(
         "vote",
@@ -328,12 +364,12 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
 
     outcomes = held_out()
     cuts = {"threshold": best_threshold(outcomes), "hopeless": _hopeless(outcomes)}
-    cuts["also"] = part.also or _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
+    cuts["also"] = _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
     return replace(fit_models(seen, part), **cuts), held_out(**cuts)  # type: ignore[arg-type]
 
 
 def _best_also(cited: dict[float, float]) -> float:
-    return max(cut for cut in cited if cited[cut] >= max(cited.values()) - _NOISE)
+    return max(cited, key=lambda cut: (cited[cut], cut))
 
 
 def _hopeless(outcomes: Sequence[Outcome]) -> float:
@@ -376,4 +412,5 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
         "most_probes": calibration.most_probes,
         "yes_probe": calibration.yes_probe,
         "nearest": calibration.nearest,
+        "cover": calibration.cover,
     }

@@ -40,11 +40,13 @@ class Calibration:
     ``threshold``: answer from this confidence on. ``writer`` and ``hopeless``: the confidence once
     the writer's first token is known, and the confidence before it below which nothing is written;
     without a writer ``answerable`` decides alone. ``also``: a further sentence is used from this
-    probability on. ``probes``: how many of the best hits are probed beside the voted ones.
-    ``sure_probe``: the log-odds from which a voted first hit needs no rival. ``most_probes``: how
-    many of the best hits are probed while no probe reaches ``yes_probe``. ``nearest``: where no
-    sentence's cosine reaches it, nothing is about the question, and no model is asked. ``fitted``:
-    when, on what, with which model and encoder, by which command.
+    probability on; ``cover``: how much, in log-odds, an answer's own words count where it is
+    written from several sentences (:mod:`qa.pointing`; 0: it never is). ``probes``: how many of the
+    best hits are probed beside the voted ones. ``sure_probe``: the log-odds from which a voted
+    first hit needs no rival. ``most_probes``: how many of the best hits are probed while no probe
+    reaches ``yes_probe``. ``nearest``: where no sentence's cosine reaches it, nothing is about the
+    question, and no model is asked. ``fitted``: when, on what, with which model and encoder, by
+    which command.
     """
 
     sentence: Logistic
@@ -59,6 +61,7 @@ class Calibration:
     most_probes: int = 0
     yes_probe: float = 0.0
     nearest: float = 0.0
+    cover: float = 0.0
 
     @property
     def first_cut(self) -> float:
@@ -93,6 +96,7 @@ def load_calibrations() -> Mapping[str, Calibration]:
             most_probes=part.get("most_probes", 0),
             yes_probe=part.get("yes_probe", 0.0),
             nearest=part.get("nearest", 0.0),
+            cover=part.get("cover", 0.0),
         )
         for name, part in raw.items()
     }

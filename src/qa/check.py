@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from qa.embed import Encoder
@@ -42,6 +42,9 @@ _REFUSAL = re.compile(
     re.IGNORECASE,
 )
 
+# Chooses, of the sentences that were given, those that a statement needs, best first.
+Needed = Callable[[str, Sequence[Citation]], tuple[Citation, ...]]
+
 
 @dataclass(frozen=True, slots=True)
 class Checked:
@@ -52,41 +55,71 @@ class Checked:
     refused: bool = False
 
 
+def fewest(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
+    """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``."""
+    wanted = content(text)
+    if len(chosen) == 1 or not wanted:
+        return tuple(chosen)
+    left, needed = set(wanted), []
+    while left:
+        gains = [(len(left & content(c.text)), -place, c) for place, c in enumerate(chosen)]
+        gain, _, best = max(gains, key=lambda entry: entry[:2])
+        if gain == 0:
+            break
+        needed.append(best)
+        left -= content(best.text)
+    return tuple(c for c in chosen if c in needed) or tuple(chosen[:1])
+
+
+def content(text: str) -> set[str]:
+    """Return the words of a text that say something, by their stems, and its numbers."""
+    return set(stems(text)) | numbers(text)
+
+
 def check(
     draft: str,
     chosen: Sequence[Citation],
     encoder: Encoder,
     entailment: Entailment | None = None,
     beside: Sequence[Citation] = (),
+    needed: Needed = fewest,
 ) -> Checked:
     """Check each statement of ``draft`` against the ``chosen`` sentences.
 
     :param entailment: is asked too; where it cannot be loaded, words decide, and a notice says so.
     :param beside: sentences that the writer read because a chosen one leans on them («Elle»):
         cited, with the one that leans, where a statement cannot be proved without them.
+    :param needed: chooses the sentences that a statement is held against and cited with.
     :return: statements in order, each with at least one citation; a failed one becomes the
         quotation of the best sentence, once.
     """
-    text = clean(draft)
-    parts = [text[start:end] for start, end in split_text(text)]
-    # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
-    parts = list(itertools.takewhile(lambda part: not _refuses(part, chosen), parts))
+    parts = statements(draft, chosen)
     if not parts:
         return Checked((), (), refused=True)
     notices: list[str] = []
     try:
-        checked = [check_statement(part, chosen, encoder, entailment, beside) for part in parts]
+        checked = [
+            check_statement(part, chosen, encoder, entailment, beside, needed) for part in parts
+        ]
     except ModelUnavailable as error:
         if entailment is None:
             raise
         notices.append(f"checked without the entailment model: {error}")
-        checked = [check_statement(part, chosen, encoder, None, beside) for part in parts]
-    statements: dict[str, Statement] = {}
+        checked = [check_statement(part, chosen, encoder, None, beside, needed) for part in parts]
+    kept: dict[str, Statement] = {}
     for part, statement in zip(parts, checked, strict=True):
         if statement.support == "quoted":
             notices.append(f"not proved by the sentences, so quoted instead: {part!r}")
-        statements.setdefault(statement.text, statement)
-    return Checked(tuple(statements.values()), tuple(notices))
+        kept.setdefault(statement.text, statement)
+    return Checked(tuple(kept.values()), tuple(notices))
+
+
+def statements(draft: str, chosen: Sequence[Citation]) -> list[str]:
+    """Return what a draft says, a sentence each, up to where it says that there is no answer."""
+    text = clean(draft)
+    parts = [text[start:end] for start, end in split_text(text)]
+    # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
+    return list(itertools.takewhile(lambda part: not _refuses(part, chosen), parts))
 
 
 def _refuses(text: str, chosen: Sequence[Citation]) -> bool:
@@ -111,14 +144,20 @@ def check_statement(
     encoder: Encoder,
     entailment: Entailment | None = None,
     beside: Sequence[Citation] = (),
+    needed: Needed = fewest,
 ) -> Statement:
-    """Give one statement the citations it needs and its label, or replace it by a quotation."""
-    for among in (chosen, (*chosen, *beside)) if beside else (chosen,):
-        needed = _needed(text, among)
-        support = _support(text, needed, encoder, entailment)
+    """Give one statement the citations it needs and its label, or replace it by a quotation.
+
+    What is not proved by the sentences that it seems to need is held against the fewest that hold
+    its words, then also against those that the writer read beside them.
+    """
+    own, all_read = tuple(chosen), (*chosen, *beside)
+    for choose, among in dict.fromkeys([(needed, own), (fewest, own), (fewest, all_read)]):
+        cited = choose(text, among)
+        support = _support(text, cited, encoder, entailment)
         if support is not None:
-            return Statement(text, _with_leaning(needed, chosen, beside), support)
-    return quotation(_needed(text, chosen)[0])
+            return Statement(text, _with_leaning(cited, chosen, beside), support)
+    return quotation(needed(text, chosen)[0])
 
 
 def _with_leaning(
@@ -150,26 +189,6 @@ def _quoted(text: str) -> str:
     if "«" in inner or "“" in inner:
         left, right = ("‘", "’") if left == "“" else ("“", "”")
     return f"{left}{inner}{right}"
-
-
-def _needed(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
-    """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``."""
-    wanted = _content(text)
-    if len(chosen) == 1 or not wanted:
-        return tuple(chosen)
-    left, needed = set(wanted), []
-    while left:
-        gains = [(len(left & _content(c.text)), -place, c) for place, c in enumerate(chosen)]
-        gain, _, best = max(gains, key=lambda entry: entry[:2])
-        if gain == 0:
-            break
-        needed.append(best)
-        left -= _content(best.text)
-    return tuple(c for c in chosen if c in needed) or tuple(chosen[:1])
-
-
-def _content(text: str) -> set[str]:
-    return set(stems(text)) | numbers(text)
 
 
 def _support(

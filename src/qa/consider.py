@@ -9,8 +9,9 @@ Example: ``Search(resources, None, None)("Qui parle ?")[0].sentence.text``.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Generator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from qa.conversation import leans_on_history, standalone
@@ -72,6 +73,15 @@ class Search:
             if notice not in self.notices:
                 self.notices.append(notice)
             return in_order(question, hits, self.resources.encoder.id)
+
+
+def woven(found: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
+    """Take turns: the best hit for each part of a question, then the second ones."""
+    turns = itertools.chain.from_iterable(itertools.zip_longest(*found))
+    first: dict[Sentence, Hit] = {}
+    for hit in filter(None, turns):
+        first.setdefault(hit.sentence, hit)
+    return tuple(replace(hit, rank=rank) for rank, hit in enumerate(first.values(), start=1))
 
 
 def consider(

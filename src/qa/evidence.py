@@ -88,7 +88,9 @@ class Selection:
     """The sentences to answer from, best first (none: abstain), and the confidence, 0 to 1.
 
     ``features`` are those of the question, for :func:`heard`; ``firsts`` the best sentences for
-    each part of a question that asks several things.
+    each part of a question that asks several things; ``sources`` what the answer is written from
+    where that is more than the chosen ones, in the order in which it stands: the answer will show
+    which of it proves it.
     """
 
     candidates: tuple[Candidate, ...]
@@ -97,6 +99,7 @@ class Selection:
     notices: tuple[str, ...] = ()
     features: Mapping[str, float] = field(default_factory=dict)
     firsts: tuple[Hit, ...] = ()
+    sources: tuple[Hit, ...] = ()
 
 
 def sentence_features(candidate: Candidate, rivals: Sequence[Candidate]) -> dict[str, float]:
@@ -167,6 +170,7 @@ def select(
     probe_inside: bool = False,
     passages: Passages = _texts,
     foreign: float = 0.0,
+    several: bool = False,
 ) -> Selection:
     """Choose the sentences that prove the answer and decide whether there is one.
 
@@ -178,6 +182,7 @@ def select(
     :param probe_inside: ask the probes after that prefix too.
     :param passages: returns what sentences that are read together are read with.
     :param foreign: how much the question sounds as if it were about no document.
+    :param several: whether it asks several things.
     """
     if not hits:
         return Selection((), (), 0.0)
@@ -204,9 +209,38 @@ def select(
 
     candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
     heeded = "together" in calibration.answerable.weights and left_open(candidates)
-    together = hear(read_together(every)) if heeded else foremost(candidates)
+    shown = read_together(every)
+    together = hear(shown) if heeded else foremost(candidates)
     overall = Overall(together, foreign)
-    return replace(decide(question, candidates, calibration, overall), notices=notices)
+    selection = decide(question, candidates, calibration, overall)
+    several = several or sum(candidate.voted for candidate in candidates) > 1
+    sources = written_from(selection, shown, calibration, overall, several=several)
+    return replace(selection, notices=notices, sources=sources)
+
+
+def written_from(
+    selection: Selection,
+    shown: Sequence[Sentence],
+    calibration: Calibration,
+    overall: Overall,
+    *,
+    several: bool,
+) -> tuple[Hit, ...]:
+    """Return what is written from as one text; nothing, where it is written from the chosen ones.
+
+    That is what was read together, where that was heard to answer, and what is read together where
+    several sentences may be needed or none is sure to be the right one.
+
+    :param shown: the sentences that are read together.
+    :param several: whether several things are asked, or several sentences voted for.
+    """
+    if not (calibration.cover and selection.chosen and overall.together > 0):
+        return ()
+    unsure = max(c.probability for c in selection.candidates) < calibration.also
+    if not (several or unsure or left_open(selection.candidates)):
+        return ()
+    asked = {c.hit.sentence: c.hit for c in selection.candidates}
+    return tuple(asked.get(one, Hit(one, 0.0, 1)) for one in shown)
 
 
 def considered(hits: Sequence[Hit], votes: Votes, document: str | None) -> list[Candidate]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 from qa.calibration import Calibration, calibration_for
-from qa.check import Checked, check
+from qa.check import Checked, Needed, check
 from qa.embed import Encoder
 from qa.entail import Entailment, Reranker
 from qa.evidence import Selection
@@ -21,7 +21,9 @@ from qa.prompt import Language, NumberedDocument
 from qa.store import Store
 from qa.types import Citation, Sentence, Timings
 
-Check = Callable[[str, Sequence[Citation], Encoder, Entailment | None, Sequence[Citation]], Checked]
+Check = Callable[
+    [str, Sequence[Citation], Encoder, Entailment | None, Sequence[Citation], Needed], Checked
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from typing import Final
 
 from qa.calibration import calibration_for
 from qa.check import Checked, quotation
-from qa.consider import Search, cite, consider, cross, leant_on
+from qa.consider import Search, cite, consider, cross, leant_on, woven
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
@@ -61,6 +61,9 @@ def answer_events(
         selection = resources.selection
     elif len(parts) == 1 or search.previous:
         selection = _select(exchange, exchange.sought, hits, resources)
+    elif resources.model is not None and resources.model.reads:
+        found = woven([search(part, exchange.sought) for part in parts])
+        selection = _select(exchange, exchange.sought, found, resources, several=True)
     else:
         each = (_select(exchange, part, search(part, exchange.sought), resources) for part in parts)
         selection = merge(list(each))
@@ -154,7 +157,12 @@ def _valid(question: str) -> str:
 
 
 def _select(
-    exchange: Exchange, question: str, hits: Sequence[Hit], resources: Resources
+    exchange: Exchange,
+    question: str,
+    hits: Sequence[Hit],
+    resources: Resources,
+    *,
+    several: bool = False,
 ) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
     model = resources.model
@@ -178,6 +186,7 @@ def _select(
                 probe_inside=inside,
                 passages=resources.passages,
                 foreign=_foreign(exchange.question, resources),
+                several=several,
             )
             exchange.notices.extend(selection.notices)
             return selection

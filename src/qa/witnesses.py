@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
 
 from qa.llm.meter import Meter
 from qa.prompt import (
@@ -24,7 +25,7 @@ from qa.prompt import (
     vote_prompt,
     yes_no,
 )
-from qa.types import Token, TokenLogprob
+from qa.types import Prompt, Token, TokenLogprob
 
 # A probe's log-odds are cut here: beyond, they say only «sure».
 _MAX_LOGIT = 8.0
@@ -61,17 +62,45 @@ def answer_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> f
     Every alternative that begins the word of refusal counts as one. Without alternatives the
     generated text decides, with a fixed weight.
     """
-    word = no_answer(language).lower()
-
-    def refuses(said: str) -> bool:
-        said = said.strip().lower()
-        return bool(said) and word.startswith(said[: len(word)])
-
     if not top:
-        return -_PLAIN_LOGIT if refuses(text) else _PLAIN_LOGIT
-    mass = sum(math.exp(option.logprob) for option in top if refuses(option.token))
+        return -_PLAIN_LOGIT if _refuses(text, language) else _PLAIN_LOGIT
+    mass = sum(math.exp(option.logprob) for option in top if _refuses(option.token, language))
     mass = min(max(mass, _TINY), 1 - _TINY)
     return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log((1 - mass) / mass)))
+
+
+def _refuses(said: str, language: Language) -> bool:
+    said, word = said.strip().lower(), no_answer(language).lower()
+    return bool(said) and word.startswith(said[: len(word)])
+
+
+def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[tuple[str, float]]:
+    """Write: yield each piece of text with log P(it answers)/P(it refuses) of the first one.
+
+    An answer may begin in many ways and a refusal in one, which may thus be the likeliest word of a
+    model that is likelier to answer. A model that was trained to read then answers, from its next
+    likeliest word on.
+    """
+    with closing(ask.stream(prompt)) as tokens:
+        first = next((token for token in tokens if token.text), Token(""))
+        odds = answer_odds(first.top, first.text, language)
+        begun = _otherwise(first, language) if odds >= 0 and prompt.slot == "read" else ""
+        if not begun:
+            yield first.text, odds
+            yield from ((token.text, odds) for token in tokens)
+            return
+    yield begun, odds
+    with closing(ask.stream(replace(prompt, begun=begun))) as tokens:
+        yield from ((token.text, odds) for token in tokens)
+
+
+def _otherwise(first: Token, language: Language) -> str:
+    """Return the likeliest word that is no refusal, nothing where the first is none."""
+    if not _refuses(first.text, language):
+        return ""
+    likely = sorted(first.top, key=lambda option: -option.logprob)
+    texts = (o.token for o in likely if o.token.strip() and not _refuses(o.token, language))
+    return next((text for text in texts if "\ufffd" not in text), "")
 
 
 @dataclass(frozen=True, slots=True)

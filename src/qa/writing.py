@@ -12,15 +12,16 @@ import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from qa.check import Checked, quotation
+from qa.check import Checked, Needed, fewest, quotation
 from qa.consider import cite
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, heard, settled
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
+from qa.pointing import pointing
 from qa.prompt import read_prompt, write_prompt
-from qa.types import Citation, Event, Evidence, Hit, Piece, Prompt, Token
-from qa.witnesses import answer_odds
+from qa.types import Citation, Event, Evidence, Hit, Piece, Prompt, Sentence
+from qa.witnesses import drafted
 
 
 def written(
@@ -38,40 +39,53 @@ def written(
     if exchange.ask is None or model is None:
         yield Evidence(chosen, chosen=True, confidence=selection.confidence)
         return selection, quoted
-    shown = [hit.sentence for hit in selection.chosen]
-    texts = resources.passages(shown)
-    prompt = _prompt(exchange, texts, model)
+    shown = [hit.sentence for hit in selection.sources or selection.chosen]
+    given, needed = _given(exchange, selection, chosen, resources)
+    prompt = _prompt(exchange, resources.passages(shown), model)
     draft = ""
     try:
-        with contextlib.closing(exchange.ask.stream(prompt)) as tokens:
-            first = next((token for token in tokens if token.text), Token(""))
+        with contextlib.closing(drafted(exchange.ask, prompt, exchange.language)) as pieces:
+            first, odds = next(pieces)
             exchange.mark("first token")
-            odds = answer_odds(first.top, first.text, exchange.language)
             selection = heard(selection, exchange.calibration, odds)
             if selection.chosen:
-                yield Evidence(chosen, chosen=True, confidence=selection.confidence)
+                yield Evidence(given, chosen=True, confidence=selection.confidence)
             if not selection.chosen or odds < 0:
                 # It would refuse: what the other witnesses uphold is quoted instead.
                 exchange.mark("written")
                 return selection, quoted if selection.chosen else Checked(())
-            for token in itertools.chain([first], tokens):
-                draft += token.text
-                if token.text:
-                    yield Piece(token.text)
+            for piece in itertools.chain([first], (piece for piece, _ in pieces)):
+                draft += piece
+                if piece:
+                    yield Piece(piece)
     except (ModelUnavailable, PromptTooLong) as error:
         exchange.mark("written")
         exchange.notices.append(f"the answer was not written to its end: {error}")
         exchange.unfinished = draft.strip()
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
-    score_of = {c.hit.sentence: c.probability for c in selection.candidates}
     read = [Hit(one, 0.0, 1) for one in resources.read_beside(shown)]
-    beside = cite(read, resources.store, score_of)
-    checked = resources.check(draft, chosen, resources.encoder, resources.entailment, beside)
+    beside = cite(read, resources.store, _scores(selection))
+    checked = resources.check(draft, given, resources.encoder, resources.entailment, beside, needed)
     exchange.notices.extend(checked.notices)
     if not checked.statements and settled(exchange.calibration):
         return selection, quoted  # as above: its first token did not say so
     return selection, _whole(checked, selection, chosen)
+
+
+def _given(
+    exchange: Exchange, selection: Selection, chosen: tuple[Citation, ...], resources: Resources
+) -> tuple[tuple[Citation, ...], Needed]:
+    """Return what it is written from, and what tells which of it a statement needs."""
+    if not selection.sources:
+        return chosen, fewest
+    part = exchange.calibration
+    needed = pointing(exchange.question, also=part.also, cover=part.cover)
+    return cite(selection.sources, resources.store, _scores(selection)), needed
+
+
+def _scores(selection: Selection) -> dict[Sentence, float]:
+    return {c.hit.sentence: c.probability for c in selection.candidates}
 
 
 def _whole(checked: Checked, selection: Selection, chosen: Sequence[Citation]) -> Checked:

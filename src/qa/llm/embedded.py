@@ -136,6 +136,8 @@ class EmbeddedModel:
         """Yield tokens as they come; the last one carries ``usage`` and ``finish``."""
         loaded = self._load()
         tokens = loaded.renderer.render(prompt.messages)
+        if prompt.begun:
+            tokens = (*tokens, *loaded.renderer.tokens_of(prompt.begun))
         self._check_fits(len(tokens), prompt.max_tokens)
         request = self._request(tokens, prompt.slot, prompt.max_tokens)
         request["stop"] = list(prompt.stop)
