@@ -111,6 +111,17 @@ def test_output_ends_at_its_limit_and_says_so(model):
     assert tokens[-1].usage.generated_tokens == 3
 
 
+def test_an_answer_goes_on_from_how_it_was_begun(model):
+    question = "Quand le port rouvrira-t-il ?"
+    prompt = replace(read_prompt(question, [HARBOUR], "fr"), top_logprobs=0)
+    whole, _ = run(model, prompt)
+    words = whole.split(" ")
+    assert len(words) > 1
+    rest, usage = run(model, replace(prompt, begun=words[0]))
+    assert words[0] + rest == whole
+    assert usage.computed_tokens <= 4  # the prompt was read
+
+
 def test_the_same_prompt_gives_the_same_answer_and_is_not_read_again(model):
     prompt = ask(HARBOUR, "Quand le port rouvrira-t-il ?", 6)
     first, _ = run(model, prompt)

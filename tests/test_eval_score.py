@@ -164,11 +164,11 @@ def test_statements_are_held_against_the_sentences_they_cite():
     assert figures["quoted_instead"] == 0.0
 
 
-def test_an_answer_is_repaired_when_citations_were_narrowed_or_a_quotation_stands_in():
-    whole = said(TEA, "3 euros.", SECOND, draft="3 euros.", chosen=(SECOND,))
-    narrowed = replace(whole, chosen=(SECOND, THIRD))
+def test_an_answer_is_repaired_when_more_is_cited_than_was_given_or_a_quotation_stands_in():
+    whole = said(TEA, "3 euros.", SECOND, draft="3 euros.", chosen=(SECOND, THIRD))
+    widened = replace(whole, chosen=(THIRD,))
     quoted = said(TEA, "« Le thé… »", SECOND, support="quoted", draft="9.", chosen=(SECOND,))
-    figures = measured((TEA, whole), (TEA, narrowed), (TEA, quoted), (TEA, said(TEA, "3", SECOND)))
+    figures = measured((TEA, whole), (TEA, widened), (TEA, quoted), (TEA, said(TEA, "3", SECOND)))
     assert figures["repaired"] == pytest.approx(2 / 3)
     assert figures["quoted_instead"] == pytest.approx(1 / 3)
 

@@ -466,6 +466,30 @@ def test_two_things_are_written_from_one_text_and_the_words_point_at_their_sente
     assert len(given.citations) > 2
 
 
+def test_who_is_likelier_to_answer_answers_though_no_word_is_likelier_than_the_refusals(
+    opened, monkeypatch
+):
+    rule = calibration_for("nothing was fitted on this")
+    part = replace(rule, fitted={**rule.fitted, "model": "scripted"}, writer=None)
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: part)
+    likely = {"Int": 0.4, "\ufffd": 0.3, "Envi": 0.2, "Les": 0.1}
+    top = tuple(TokenLogprob(token, math.log(share)) for token, share in likely.items())
+
+    def reply(prompt):
+        if prompt.schema is not None:
+            return '{"ids":[1]}'
+        if prompt.begun:
+            return "ron 2500 soldats."
+        held = "2500" in prompt.messages[-1].content
+        return Reply("Introuvable.", top=top if held else (TokenLogprob("Int", -0.01),))
+
+    model = ScriptedModel(default=reply, reads=True)
+    answer = opened(model).ask(TROOPS)
+    assert (answer.text, answer.statements[0].support) == ("Environ 2500 soldats.", "supported")
+    assert model.stopped == 1  # the refusal
+    assert [prompt.begun for prompt in model.prompts if prompt.begun] == ["Envi"]
+
+
 def test_what_a_reading_model_upheld_is_quoted_when_its_draft_refuses_after_all(
     opened, monkeypatch
 ):
@@ -477,7 +501,7 @@ def test_what_a_reading_model_upheld_is_quoted_when_its_draft_refuses_after_all(
         if prompt.schema is not None:
             return '{"ids":[1]}'
         top = (TokenLogprob("2500", math.log(0.6)), TokenLogprob("Int", math.log(0.4)))
-        return Reply("Introuvable.", top=top)
+        return Reply(" Introuvable." if prompt.begun else "Introuvable.", top=top)
 
     answer = opened(ScriptedModel(default=reply, reads=True)).ask(TROOPS)
     assert answer.answered

@@ -154,7 +154,7 @@ def _statements(prediction: Prediction, texts: Mapping[str, str], judge: Judge) 
     counts = {"statements": len(prediction.statements) or 1.0, "statements_quoted": quoted}
     if prediction.draft:
         counts["statements_drafted"] = counts["statements"]
-        counts["repaired"] = bool(quoted) or set(prediction.citations) != set(prediction.chosen)
+        counts["repaired"] = bool(quoted) or not set(prediction.citations) <= set(prediction.chosen)
     return {**counts, **{f"statements_{name}": value for name, value in sums.items()}}
 
 

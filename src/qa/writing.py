@@ -76,12 +76,13 @@ def written(
 def _given(
     exchange: Exchange, selection: Selection, chosen: tuple[Citation, ...], resources: Resources
 ) -> tuple[tuple[Citation, ...], Needed]:
-    """Return what it is written from, and what tells which of it a statement needs."""
+    """Return what it is written from, best first, and what tells which of it a statement needs."""
     if not selection.sources:
         return chosen, fewest
     part = exchange.calibration
     needed = pointing(exchange.question, also=part.also, cover=part.cover)
-    return cite(selection.sources, resources.store, _scores(selection)), needed
+    given = cite(selection.sources, resources.store, _scores(selection))
+    return tuple(sorted(given, key=lambda citation: -citation.score)), needed
 
 
 def _scores(selection: Selection) -> dict[Sentence, float]:
