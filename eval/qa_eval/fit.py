@@ -87,6 +87,7 @@ class Part:
     reading: bool = False  # for a model that was trained to read
     nearest: float = _NEAREST
     cover: float = 0.0
+    also: float | None = None  # None: fitted
 
 
 def replayed(sample: Sample, part: Part) -> Sample:
@@ -102,13 +103,14 @@ def replayed(sample: Sample, part: Part) -> Sample:
     )
     gold = dict(zip(recorded, sample.gold, strict=True))
     together = sample.together if voting else sample.together_unvoted
+    shown = read_together(unasked)
     return replace(
         sample,
         candidates=tuple(asked),
         gold=tuple(gold[c.hit.sentence] for c in asked),
         together=together if left_open(asked) else foremost(asked),
-        draft=sample.draft if voting else "",  # it was written from what the vote chose
-        shown=tuple(read_together(unasked)),
+        draft=sample.draft if shown == read_together(sample.candidates) else "",
+        shown=tuple(shown),
     )
 
 
@@ -305,6 +307,7 @@ PARTS = (
         yes=2.0,
         reading=True,
         cover=_COVER,
+        also=0.8,  # what is fitted with the vote; from .4 to .9 it is worth the same here
     ),
     Part(
         "vote",
@@ -364,7 +367,7 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
 
     outcomes = held_out()
     cuts = {"threshold": best_threshold(outcomes), "hopeless": _hopeless(outcomes)}
-    cuts["also"] = _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
+    cuts["also"] = part.also or _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
     return replace(fit_models(seen, part), **cuts), held_out(**cuts)  # type: ignore[arg-type]
 
 
