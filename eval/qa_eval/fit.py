@@ -10,7 +10,6 @@ Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -214,7 +213,6 @@ def _cited_spans(
 ) -> list[tuple[int, int]]:
     """Return what an answer would cite: what its draft points at, where there is one."""
     several = len(question_parts(sample.question)) > 1
-    several = several or sum(candidate.voted for candidate in sample.candidates) > 1
     sources = written_from(selection, sample.shown, calibration, sample.overall, several=several)
     said = statements(sample.draft, ()) if sources else []
     if not said:
@@ -225,12 +223,8 @@ def _cited_spans(
         Citation(s.document, "", None, s.start, s.end, s.text, likely.get(s, 0.0))
         for s in (hit.sentence for hit in sources)
     ]
-    return [
-        (one.start, one.end)
-        for one in dict.fromkeys(
-            itertools.chain.from_iterable(needed(text, given) for text in said)
-        )
-    ]
+    cited = dict.fromkeys(one for text in said for one in needed(text, given))
+    return [(one.start, one.end) for one in cited]
 
 
 def best_threshold(outcomes: Sequence[Outcome]) -> float:

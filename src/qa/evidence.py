@@ -213,7 +213,6 @@ def select(
     together = hear(shown) if heeded else foremost(candidates)
     overall = Overall(together, foreign)
     selection = decide(question, candidates, calibration, overall)
-    several = several or sum(candidate.voted for candidate in candidates) > 1
     sources = written_from(selection, shown, calibration, overall, several=several)
     return replace(selection, notices=notices, sources=sources)
 
@@ -232,10 +231,11 @@ def written_from(
     several sentences may be needed or none is sure to be the right one.
 
     :param shown: the sentences that are read together.
-    :param several: whether several things are asked, or several sentences voted for.
+    :param several: whether several things are asked.
     """
     if not (calibration.cover and selection.chosen and overall.together > 0):
         return ()
+    several = several or sum(c.voted for c in selection.candidates) > 1
     unsure = max(c.probability for c in selection.candidates) < calibration.also
     if not (several or unsure or left_open(selection.candidates)):
         return ()
