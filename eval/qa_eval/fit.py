@@ -52,7 +52,7 @@ _OTHERS_ANSWERED_AT_MOST = 0.05
 _LOST_UNHEARD = 0.01
 # The best cosine of one crowd question in 4 059 lies below, and of 12 off-topic ones in 28.
 _NEAREST = 0.8
-# How much an answer's words say about where it was taken from; 4 to 12 differ little (eval/LOG.md).
+# How much an answer's words say about where it is from; 4 to 12 are within .02 (eval/LOG.md).
 _COVER = 8.0
 # Probabilities from which a second sentence may be used; of equals the most cautious is taken.
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
