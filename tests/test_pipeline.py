@@ -429,7 +429,7 @@ def reading_both(answer):
         if prompt.schema is not None:
             return '{"ids":[1]}'
         user = prompt.messages[-1].content
-        held = sum(fact.split()[-1] in user for fact in ("en 2014", "environ 2500"))
+        held = ("2014" in user) + ("2500" in user)
         likely = (0.01, 0.9, 0.99)[held]
         top = (TokenLogprob("2500", math.log(likely)), TokenLogprob("Int", math.log(1 - likely)))
         return Reply(answer if likely > 0.5 else "Introuvable.", top=top)

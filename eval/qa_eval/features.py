@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.calibration import calibration_for, load_calibrations
-from qa.consider import Search, cross, woven
+from qa.consider import Search, by_parts, cross
 from qa.conversation import leans_on_history, standalone
 from qa.evidence import Candidate, Overall, considered, decide, policy, read_together
 from qa.exchange import Exchange, Resources
@@ -119,7 +119,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     hits = cross(exchange, search(question), search)
     parts = question_parts(exchange.sought)
     if ask.model.reads and len(parts) > 1 and not previous:
-        hits = woven([search(part, exchange.sought) for part in parts])
+        hits = by_parts(parts, exchange.sought, search)
     asked, question, spoken = question, exchange.sought, exchange.spoken
     numbered = resources.held(item.document) if voting else None
     votes = vote(question, numbered, ask) if numbered else Votes({})

@@ -75,11 +75,11 @@ class Search:
             return in_order(question, hits, self.resources.encoder.id)
 
 
-def woven(found: Sequence[Sequence[Hit]]) -> tuple[Hit, ...]:
-    """Take turns: the best hit for each part of a question, then the second ones."""
-    turns = itertools.chain.from_iterable(itertools.zip_longest(*found))
+def by_parts(parts: Sequence[str], whole: str, search: Search) -> tuple[Hit, ...]:
+    """Search for each part of a question; take turns: the best hit for each, then the second."""
+    turns = itertools.zip_longest(*(search(part, whole) for part in parts))
     first: dict[Sentence, Hit] = {}
-    for hit in filter(None, turns):
+    for hit in filter(None, itertools.chain.from_iterable(turns)):
         first.setdefault(hit.sentence, hit)
     return tuple(replace(hit, rank=rank) for rank, hit in enumerate(first.values(), start=1))
 

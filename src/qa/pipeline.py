@@ -15,7 +15,7 @@ from typing import Final
 
 from qa.calibration import calibration_for
 from qa.check import Checked, quotation
-from qa.consider import Search, cite, consider, cross, leant_on, woven
+from qa.consider import Search, by_parts, cite, consider, cross, leant_on
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
@@ -62,7 +62,7 @@ def answer_events(
     elif len(parts) == 1 or search.previous:
         selection = _select(exchange, exchange.sought, hits, resources)
     elif resources.model is not None and resources.model.reads:
-        found = woven([search(part, exchange.sought) for part in parts])
+        found = by_parts(parts, exchange.sought, search)
         selection = _select(exchange, exchange.sought, found, resources, several=True)
     else:
         each = (_select(exchange, part, search(part, exchange.sought), resources) for part in parts)

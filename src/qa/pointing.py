@@ -20,6 +20,7 @@ from qa.types import Citation
 # More sentences than this are a summary, not an answer.
 _MOST: Final = 3
 # Log-odds that a sentence has at least: one that only stood beside others was never asked about.
+# With cover and also it is within .02 of citation F1 from -1 to -3 (eval/LOG.md, 2026-11-29).
 _LEAST: Final = -2.0
 
 
