@@ -25,6 +25,7 @@ from qa_eval.fit import (
     parts_for,
     replayed,
     summary,
+    usable,
 )
 from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
 from qa_eval.recorder import Recorder
@@ -246,6 +247,16 @@ def test_what_was_read_together_counts_only_where_single_sentences_leave_it_open
     assert replayed(sample(1.0), alone).together == 5.0
     assert replayed(sample(4.0), voting).together == 4.0
     assert replayed(sample(-4.0), voting).together == -4.0
+
+
+def test_a_part_that_votes_is_fitted_on_what_was_voted_on():
+    hit = Hit(Sentence("d", 0, 0, 5, "Lundi"), 1.0, 1, 0.9, 1.0)
+    voted, unvoted = (
+        Sample("x", "d", "Quand ?", "answerable", (Candidate(hit, vote=vote),), (True,), ())
+        for vote in (0.9, None)
+    )
+    assert usable(PARTS[0], [voted, unvoted]) == [voted]
+    assert usable(PARTS[1], [voted, unvoted]) == [voted, unvoted]
 
 
 def test_a_draft_of_what_was_read_together_says_what_is_cited():

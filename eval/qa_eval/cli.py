@@ -235,7 +235,7 @@ def _fit(
 ) -> int:
     """Collect features, fit every part, print cross-validated figures, write ``evidence.json``."""
     from qa_eval.features import collect, load_samples
-    from qa_eval.fit import as_data, fit_part, parts_for, summary
+    from qa_eval.fit import as_data, fit_part, parts_for, summary, usable
 
     resources = assistant.resources()
     if resources.model is None:
@@ -250,7 +250,6 @@ def _fit(
     if options.collect:
         return 0
     every = [s for file in (path, *options.also_fit) for s in load_samples(file)]
-    voted = [s for s in every if any(candidate.voted for candidate in s.candidates)]
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {
@@ -260,7 +259,7 @@ def _fit(
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
     for part in parts:
-        samples = voted if part.voting else every
+        samples = usable(part, every)
         calibration, outcomes = fit_part(part, samples)
         figures = summary(outcomes)
         data[part.name] = as_data(calibration, {**fitted, "questions": len(samples), **figures})

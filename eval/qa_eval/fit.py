@@ -350,6 +350,11 @@ def parts_for(names: Sequence[str] | None, *, reading: bool) -> list[Part]:
     return [parts[name] for name in names or parts]
 
 
+def usable(part: Part, samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples that a part can be fitted on: with votes, if it votes."""
+    return [s for s in samples if not part.voting or any(c.voted for c in s.candidates)]
+
+
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
     """Fit one part; both cuts come from questions whose document was held out."""
     seen = [replayed(sample, part) for sample in samples if sample.candidates]
