@@ -75,6 +75,10 @@ def test_what_the_writer_did_not_find_beside_what_it_found_is_left_out():
     checked = check("2500 soldats. Introuvable.", (TROOPS,), ENCODER)
     assert [statement.text for statement in checked.statements] == ["2500 soldats."]
     assert not checked.refused
+    assert "did not find a part" in checked.notices[0]
+    named = check("Pertes : introuvable. Effectif : 2500 soldats.", (TROOPS,), ENCODER)
+    assert [statement.text for statement in named.statements] == ["Effectif : 2500 soldats."]
+    assert check("Pertes : introuvable.", (TROOPS,), ENCODER).refused
     talk = "Le texte ne précise pas la date. Il parle de 2500 soldats."
     assert check(talk, (TROOPS,), ENCODER).refused
 

@@ -41,6 +41,8 @@ _REFUSAL = re.compile(
     r"|^introuvable\b|^unknown\b|^je ne (?:sais|peux) pas|^i (?:do not|don't|cannot|can't) ",
     re.IGNORECASE,
 )
+# «Répétition : mardi. Ligne : introuvable.»: a part of the question, named, without an answer.
+_NAMED_REFUSAL = re.compile(r":\s*(?:introuvable|unknown)\W*$", re.IGNORECASE)
 
 # Chooses, of the sentences that were given, those that a statement needs, best first.
 Needed = Callable[[str, Sequence[Citation]], tuple[Citation, ...]]
@@ -97,6 +99,8 @@ def check(
     if not parts:
         return Checked((), (), refused=True)
     notices: list[str] = []
+    if len(parts) < len(_parts(draft)):
+        notices.append("the model did not find a part of what was asked, which is left out")
     try:
         checked = [
             check_statement(part, chosen, encoder, entailment, beside, needed) for part in parts
@@ -116,10 +120,14 @@ def check(
 
 def statements(draft: str, chosen: Sequence[Citation]) -> list[str]:
     """Return what a draft says, a sentence each, up to where it says that there is no answer."""
-    text = clean(draft)
-    parts = [text[start:end] for start, end in split_text(text)]
     # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
-    return list(itertools.takewhile(lambda part: not _refuses(part, chosen), parts))
+    said = itertools.takewhile(lambda part: not _refuses(part, chosen), _parts(draft))
+    return [part for part in said if not _NAMED_REFUSAL.search(part)]
+
+
+def _parts(draft: str) -> list[str]:
+    text = clean(draft)
+    return [text[start:end] for start, end in split_text(text)]
 
 
 def _refuses(text: str, chosen: Sequence[Citation]) -> bool:
