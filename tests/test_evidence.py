@@ -128,6 +128,18 @@ def test_further_hits_are_probed_while_no_probe_says_yes(odds, asked):
     assert len(done) == asked
 
 
+@pytest.mark.parametrize(
+    ("odds", "asked"), [([-3, -1, 9, 9], 2), ([-3, 1, 2, 3], 4), ([-3, 1, 5, 9], 3), ([5, 9], 1)]
+)
+def test_after_the_foremost_further_hits_are_probed_only_while_one_says_a_weak_yes(odds, asked):
+    hits = [replace(HITS[0], sentence=replace(HITS[0].sentence, index=n), rank=n + 1)
+            for n in range(6)]  # fmt: skip
+    answers = iter(odds)
+    rule = replace(RULE, probes=1, most_probes=4, yes_probe=4.0, least_probe=0.0)
+    done = policy([Candidate(hit) for hit in hits], rule, lambda c: float(next(answers)))
+    assert len(done) == asked
+
+
 def test_the_shipped_models_name_known_features_and_say_where_they_come_from():
     for name, part in load_calibrations().items():
         assert part.fitted, name
@@ -240,18 +252,18 @@ def test_where_single_sentences_leave_it_open_they_are_read_together(
 
 
 def test_the_best_and_the_voted_are_read_together_in_their_order_and_not_too_many():
-    texts = ["x" * 1000, "b", "c", "d", "e"]
+    texts = ["x" * 1000, "b", "c", "d", "e", "f", "g"]
     hits = [
         Hit(Sentence("a.txt", 9 - rank, 0, len(text), text), 1.0, rank, 0.9, 1.0)
         for rank, text in enumerate(texts, start=1)
     ]
-    candidates = [Candidate(hit, vote=0.9 if hit.rank == 5 else None) for hit in hits]
-    assert [s.index for s in read_together(candidates)] == [4, 6, 7, 8]
+    candidates = [Candidate(hit, vote=0.9 if hit.rank == 7 else None) for hit in hits]
+    assert [s.index for s in read_together(candidates)] == [2, 4, 5, 6, 7, 8]
     long = [
         replace(c, hit=replace(c.hit, sentence=replace(c.hit.sentence, text="x" * 1000)))
         for c in candidates
     ]
-    assert [s.index for s in read_together(long)] == [4, 8]
+    assert [s.index for s in read_together(long)] == [2, 8]
     longest = replace(long[0].hit.sentence, text="x" * 9000)
     assert read_together([replace(long[0], hit=replace(long[0].hit, sentence=longest))]) == [
         longest

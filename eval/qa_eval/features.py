@@ -30,7 +30,12 @@ from qa_eval.data import Item
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
 _GENEROUS = replace(
-    load_calibrations()["conservative"], probes=3, sure_probe=99.0, most_probes=5, yes_probe=2.0
+    load_calibrations()["conservative"],
+    probes=3,
+    sure_probe=99.0,
+    most_probes=5,
+    yes_probe=4.0,
+    least_probe=-1.0,
 )
 
 

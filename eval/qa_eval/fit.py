@@ -83,6 +83,7 @@ class Part:
     voting: bool
     most: int = 0
     yes: float = 0.0
+    least: float = -99.0
     reading: bool = False  # for a model that was trained to read
     nearest: float = _NEAREST
     cover: float = 0.0
@@ -151,6 +152,7 @@ def _calibration(part: Part) -> Calibration:
         fitted={},
         most_probes=part.most,
         yes_probe=part.yes,
+        least_probe=part.least,
         nearest=part.nearest,
         cover=part.cover,
     )
@@ -284,8 +286,9 @@ PARTS = (
         probes=1,
         sure=0.0,
         voting=True,
-        most=3,
-        yes=2.0,
+        most=4,
+        yes=4.0,
+        least=0.0,
         reading=True,
         cover=_COVER,
     ),
@@ -297,8 +300,9 @@ PARTS = (
         probes=1,
         sure=99.0,
         voting=False,
-        most=3,
-        yes=2.0,
+        most=4,
+        yes=4.0,
+        least=0.0,
         reading=True,
         cover=_COVER,
         also=0.8,  # what is fitted with the vote; from .4 to .9 it is worth the same here
@@ -413,6 +417,7 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
         "sure_probe": calibration.sure_probe,
         "most_probes": calibration.most_probes,
         "yes_probe": calibration.yes_probe,
+        "least_probe": calibration.least_probe,
         "nearest": calibration.nearest,
         "cover": calibration.cover,
     }

@@ -37,14 +37,15 @@ class Logistic:
 class Calibration:
     """A fitted pair: which sentences prove the answer, and whether there is one.
 
-    ``threshold``: answer from this confidence on. ``writer`` and ``hopeless``: the confidence once
-    the writer's first token is known, and the confidence before it below which nothing is written;
-    without a writer ``answerable`` decides alone. ``also``: a further sentence is used from this
-    probability on; ``cover``: how much, in log-odds, an answer's own words count where it is
-    written from several sentences (:mod:`qa.pointing`; 0: it never is). ``probes``: how many of the
-    best hits are probed beside the voted ones. ``sure_probe``: the log-odds from which a voted
-    first hit needs no rival. ``most_probes``: how many of the best hits are probed while no probe
-    reaches ``yes_probe``. ``nearest``: where no sentence's cosine reaches it, nothing is about the
+    ``threshold``: answer from this confidence on. ``writer`` and ``hopeless``: the confidence
+    once the writer's first token is known, and the confidence before it below which nothing is
+    written; without a writer ``answerable`` decides alone. ``also``: a further sentence is used
+    from this probability on; ``cover``: how much, in log-odds, an answer's own words count
+    where it is written from several sentences (:mod:`qa.pointing`; 0: it never is). ``probes``:
+    how many of the best hits are probed beside the voted ones. ``sure_probe``: the log-odds
+    from which a voted first hit needs no rival. ``most_probes``: how many of the best hits are
+    probed while no probe reaches ``yes_probe``, and, after the foremost, while one reaches
+    ``least_probe``. ``nearest``: where no sentence's cosine reaches it, nothing is about the
     question, and no model is asked. ``fitted``: when, on what, with which model and encoder, by
     which command.
     """
@@ -60,6 +61,7 @@ class Calibration:
     hopeless: float = 0.0
     most_probes: int = 0
     yes_probe: float = 0.0
+    least_probe: float = -99.0
     nearest: float = 0.0
     cover: float = 0.0
 
@@ -95,6 +97,7 @@ def load_calibrations() -> Mapping[str, Calibration]:
             hopeless=part.get("hopeless", 0.0),
             most_probes=part.get("most_probes", 0),
             yes_probe=part.get("yes_probe", 0.0),
+            least_probe=part.get("least_probe", -99.0),
             nearest=part.get("nearest", 0.0),
             cover=part.get("cover", 0.0),
         )

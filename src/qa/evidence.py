@@ -33,7 +33,7 @@ _MAX_CHOSEN = 3
 _SURE_WRITER: Final = 2.0
 # How many of the best hits are read as one text, with the voted ones; and how many characters, so
 # that a prompt stays short whatever the sentences are.
-_READ_TOGETHER: Final = 3
+_READ_TOGETHER: Final = 5
 _MOST_CHARS_TOGETHER: Final = 2400
 # The foremost: the voted ones and so many of the best hits. Further ones may be asked to find the
 # sentence, but one of many says yes by chance, so whether there is an answer is left to these.
@@ -313,7 +313,8 @@ def policy(
     """Probe the voted sentences and the best hits, as long as it is worth it.
 
     The voted ones go first; when the only voted sentence is also the first hit and its probe is
-    ``sure``, its rivals are not asked. While no probe says yes, further hits are asked.
+    ``sure``, its rivals are not asked. While no probe is a plain yes, further hits are asked; after
+    the foremost, only while one is not a plain no: where those all refuse, a yes is mere chance.
 
     :param ask: returns the probe's log-odds for one candidate.
     :return: the candidates that were asked or spared; others have no witness but retrieval.
@@ -326,7 +327,9 @@ def policy(
     done: list[Candidate] = []
     best = -math.inf
     for place, candidate in enumerate(order):
-        further = candidate.hit.rank <= calibration.most_probes and best < calibration.yes_probe
+        rank = candidate.hit.rank
+        least = -math.inf if rank <= _FOREMOST else calibration.least_probe
+        further = rank <= calibration.most_probes and least <= best < calibration.yes_probe
         if not due(candidate) and not further:
             continue
         asked = replace(candidate, probe=ask(candidate))
