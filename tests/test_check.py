@@ -79,6 +79,8 @@ def test_what_the_writer_did_not_find_beside_what_it_found_is_left_out():
     named = check("Pertes : introuvable. Effectif : 2500 soldats.", (TROOPS,), ENCODER)
     assert [statement.text for statement in named.statements] == ["Effectif : 2500 soldats."]
     assert check("Pertes : introuvable.", (TROOPS,), ENCODER).refused
+    said = cited("Auteur : introuvable.", 10)
+    assert not check("Auteur : introuvable.", (said,), ENCODER).refused
     talk = "Le texte ne précise pas la date. Il parle de 2500 soldats."
     assert check(talk, (TROOPS,), ENCODER).refused
 

@@ -122,7 +122,7 @@ def statements(draft: str, chosen: Sequence[Citation]) -> list[str]:
     """Return what a draft says, a sentence each, up to where it says that there is no answer."""
     # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
     said = itertools.takewhile(lambda part: not _refuses(part, chosen), _parts(draft))
-    return [part for part in said if not _NAMED_REFUSAL.search(part)]
+    return [part for part in said if not _refuses(part, chosen, _NAMED_REFUSAL)]
 
 
 def _parts(draft: str) -> list[str]:
@@ -130,9 +130,9 @@ def _parts(draft: str) -> list[str]:
     return [text[start:end] for start, end in split_text(text)]
 
 
-def _refuses(text: str, chosen: Sequence[Citation]) -> bool:
+def _refuses(text: str, chosen: Sequence[Citation], refusal: re.Pattern[str] = _REFUSAL) -> bool:
     """Return whether it says that there is no answer, and not because the sentences say so."""
-    return bool(_REFUSAL.search(text)) and not any(_REFUSAL.search(c.text) for c in chosen)
+    return bool(refusal.search(text)) and not any(refusal.search(c.text) for c in chosen)
 
 
 def clean(draft: str) -> str:
