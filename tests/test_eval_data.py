@@ -61,6 +61,17 @@ def test_every_gold_span_is_exactly_one_citable_sentence(name: str) -> None:
     assert not wrong
 
 
+def test_the_further_off_topic_requests_are_put_to_calibration_documents() -> None:
+    further = load_items(ROOT / "eval" / "off-topic.jsonl", TEXTS)
+    assert len(further) == 120
+    assert {item.kind for item in further} == {"unanswerable:off-topic"}
+    assert {item.document for item in further} == {item.document for item in CALIBRATION}
+    assert {item.tags for item in further} == {
+        (sort,) for sort in ("knowledge", "how-to", "command", "talk")
+    }
+    assert not {item.question for item in further} & {item.question for item in EVERY}
+
+
 def test_gold_sets_are_ordered_and_distinct() -> None:
     for item in EVERY:
         assert len(set(item.evidence)) == len(item.evidence), item.id

@@ -6,7 +6,15 @@ import pytest
 from fakes import Reply, ScriptedModel
 from qa.calibration import Calibration, Logistic, calibration_for, is_fitted, load_calibrations
 from qa.errors import PromptTooLong
-from qa.evidence import Candidate, heard, policy, read_together, select
+from qa.evidence import (
+    Candidate,
+    Overall,
+    heard,
+    policy,
+    question_features,
+    read_together,
+    select,
+)
 from qa.llm.meter import Meter
 from qa.prompt import number_document
 from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
@@ -138,6 +146,26 @@ def test_after_the_foremost_further_hits_are_probed_only_while_one_says_a_weak_y
     rule = replace(RULE, probes=1, most_probes=4, yes_probe=4.0, least_probe=0.0)
     done = policy([Candidate(hit) for hit in hits], rule, lambda c: float(next(answers)))
     assert len(done) == asked
+
+
+def test_the_confidence_sees_names_and_numbers_that_the_best_sentence_does_not_hold():
+    texts = ("En 2015, Paul Lefort gagna.", "En 2017, personne ne gagna.")
+    candidates = [
+        Candidate(
+            Hit(Sentence("a.txt", n, 30 * n, 30 * n + len(text), text), 2.0 - n, n + 1, 0.9, 1.0),
+            probe=probe,
+            vote=vote,
+            probability=probability,
+        )
+        for n, (text, probe, vote, probability) in enumerate(
+            zip(texts, (1.0, 3.0), (0.9, None), (0.8, 0.2), strict=True)
+        )
+    ]
+    seen = question_features("Paul Lefort a-t-il gagné en 2017 ?", candidates, Overall())
+    assert (seen["unnamed"], seen["undated"], seen["missing"]) == (0.0, 1.0, 0.0)
+    assert (seen["voted"], seen["agreed"]) == (1.0, 0.0)
+    other = question_features("En 2015, est-ce que Jean Lefort a gagné ?", candidates, Overall())
+    assert (other["unnamed"], other["undated"]) == (0.5, 0.0)
 
 
 def test_the_shipped_models_name_known_features_and_say_where_they_come_from():

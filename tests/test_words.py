@@ -168,6 +168,9 @@ def test_names_are_capitalised_words_inside_sentences_and_acronyms(text: str, fo
         ("Capitale du Japon ?", "fr"),
         ("Bagdad", "fr"),
         ("", "fr"),
+        ("Peux-tu traduire « how are you this morning » en japonais ?", "fr"),
+        ("What does “il est à la maison” mean?", "en"),
+        ('"Who are you?"', "en"),
     ],
 )
 def test_language_is_told_by_function_words_and_is_french_when_undecided(

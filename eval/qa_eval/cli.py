@@ -234,7 +234,7 @@ def _fit(
     assistant: Assistant, items: Sequence[Item], out: Path, options: argparse.Namespace
 ) -> int:
     """Collect features, fit every part, print cross-validated figures, write ``evidence.json``."""
-    from qa_eval.features import collect, load_samples
+    from qa_eval.features import collect, load_samples, with_foreignness
     from qa_eval.fit import as_data, fit_part, parts_for, summary, usable
 
     resources = assistant.resources()
@@ -249,7 +249,8 @@ def _fit(
     _note(f"features in {path}")
     if options.collect:
         return 0
-    every = [s for file in (path, *options.also_fit) for s in load_samples(file)]
+    collected = [s for file in (path, *options.also_fit) for s in load_samples(file)]
+    every = with_foreignness(collected, resources.encoder)
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {

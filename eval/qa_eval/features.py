@@ -16,6 +16,7 @@ from pathlib import Path
 from qa.calibration import calibration_for, load_calibrations
 from qa.consider import Search, by_parts, cross
 from qa.conversation import leans_on_history, standalone
+from qa.embed import Encoder
 from qa.evidence import Candidate, Overall, considered, decide, policy, read_together
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
@@ -156,9 +157,6 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "together": odds,
         "together_unvoted": together([replace(c, vote=None) for c in every]),
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
-        "foreign": foreignness(
-            resources.encoder.encode([asked], query=True)[0], resources.encoder.id
-        ),
         "write": _write_odds(
             asked, question, candidates, ask, resources, voting=numbered is not None
         ),
@@ -231,8 +229,17 @@ def judge_again(path: Path, out: Path, odds: Mapping[Reading, float]) -> None:
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def with_foreignness(samples: Sequence[Sample], encoder: Encoder) -> list[Sample]:
+    """Return the samples with how foreign each sounds, by the model that the package has now."""
+    vectors = encoder.encode([sample.asked for sample in samples], query=True)
+    return [
+        replace(sample, foreign=foreignness(vector, encoder.id))
+        for sample, vector in zip(samples, vectors, strict=True)
+    ]
+
+
 def load_samples(path: Path) -> tuple[Sample, ...]:
-    """Read the collected features back."""
+    """Read the collected features back; :func:`with_foreignness` adds what is not collected."""
 
     def candidate(row: dict) -> Candidate:  # type: ignore[type-arg]
         score, rank, dense, lexical = row["hit"]["scores"]
@@ -250,7 +257,6 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
             together=row["together"],
             together_unvoted=row["together_unvoted"],
-            foreign=row["foreign"],
             write=row["write"],
             draft=row["draft"],
             asked=row.get("asked", row["question"]),

@@ -281,7 +281,7 @@ PARTS = (
     Part(
         "read",
         ("behind", "probe", "lag", "voted"),
-        ("foremost", "together", "foreign"),
+        ("foremost", "together", "foreign", "unnamed", "undated", "agreed"),
         (),
         probes=1,
         sure=0.0,
@@ -295,7 +295,7 @@ PARTS = (
     Part(
         "read-alone",
         ("behind", "probe", "lag"),
-        ("foremost", "together", "foreign"),
+        ("foremost", "together", "foreign", "unnamed", "undated"),
         (),
         probes=1,
         sure=99.0,

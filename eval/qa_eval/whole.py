@@ -3,10 +3,12 @@
 And which are for no document; both the same way.
 
 A logistic regression (L2) on the embeddings of requests for the whole, of questions that only sound
-like them, of requests that have nothing to do with any document («écris un poème»), and of all
-questions that the reader is trained on. The threshold is the lowest one that
-takes at most three in a thousand of the latter for a request, ten where the documents do not answer
-them, each judged by a model of the other folds. Requests written apart are kept to measure.
+like them, of requests that have nothing to do with the document, and of all questions that the
+reader is trained on. Of the third, only those that no document could answer («traduis-moi …», «tu
+t’ennuies ?») are for none: «résume Hamlet» or the capital of Mongolia may be another one's.
+The threshold is the lowest one that takes at most three in a thousand of the last for a request,
+ten where the documents do not answer them, each judged by a model of the other folds. Requests
+written apart are kept to measure.
 """
 
 from __future__ import annotations
@@ -39,7 +41,7 @@ _STRENGTH = 10.0
 # Plain questions are many, and easy: one counts as much as this of those that were written for it.
 _PLAIN_WEIGHT = 0.3
 # «Résume Hamlet» sounds like one, and is of no document here: with full weight, fewer are found.
-_FOREIGN_WEIGHT = 0.5
+_FOREIGN_WEIGHT = 0.25
 _KINDS = ("for the whole", "about something", "about nothing in it")
 _MISTAKEN_AT_MOST, _MISTAKEN_REFUSED = 0.003, 0.01
 
@@ -48,13 +50,14 @@ _MISTAKEN_AT_MOST, _MISTAKEN_REFUSED = 0.003, 0.01
 class Request:
     """What was typed about a document with this title, and whether the whole was meant.
 
-    ``foreign``: it has nothing to do with that document, or any.
+    ``foreign``: it has nothing to do with that document; ``task``: no document could answer it.
     """
 
     title: str
     question: str
     whole: bool
     foreign: bool = False
+    task: bool = False
 
 
 class _Line(BaseModel):
@@ -62,6 +65,7 @@ class _Line(BaseModel):
     q: str = Field(min_length=1)
     overview: bool
     foreign: bool = False
+    task: bool = False
 
 
 def load_requests(path: Path) -> tuple[Request, ...]:
@@ -75,7 +79,8 @@ def load_requests(path: Path) -> tuple[Request, ...]:
             read = _Line.model_validate_json(line)
         except ValidationError as error:
             raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
-        requests.append(Request(read.title, read.q, read.overview, read.foreign))
+        foreign = read.foreign or read.task
+        requests.append(Request(read.title, read.q, read.overview, foreign, read.task))
     return tuple(requests)
 
 
@@ -93,7 +98,7 @@ def fit(
         round(float(np.quantile(judged[len(requests) :], 1 - share)), 3)
         for share in (_MISTAKEN_AT_MOST, _MISTAKEN_REFUSED)
     )
-    beside = np.array([*(request.foreign for request in requests), *(False for _ in plain)])
+    beside = np.array([*(request.task for request in requests), *(False for _ in plain)])
     counts = np.array([*(1.0 for _ in requests), *(_PLAIN_WEIGHT for _ in plain)])
     apart, foreign_model = _fitted(vectors, beside, counts)
     written = judged[: len(requests)]
@@ -109,7 +114,7 @@ def fit(
         "found": round(float((written[whole] >= threshold).mean()), 3),
         "mistaken": round(float((written[~whole & ~foreign] >= threshold).mean()), 3),
         "mistaken, foreign": round(float((written[foreign] >= threshold).mean()), 3),
-        "foreign, likely": round(float((apart[beside] >= 0.5).mean()), 3),
+        "tasks, likely foreign": round(float((apart[beside] >= 0.5).mean()), 3),
         "plain, likely foreign": round(float((apart[len(requests) :] >= 0.5).mean()), 4),
     }
 

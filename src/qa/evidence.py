@@ -75,8 +75,8 @@ class Overall:
     """What is known of the question beside its candidates one by one.
 
     ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the foremost
-    probe where that leaves nothing open; ``foreign``: how much it sounds as if it were about no
-    document (:func:`qa.whole.foreignness`).
+    probe where that leaves nothing open; ``foreign``: how much it sounds as if no document could
+    answer it (:func:`qa.whole.foreignness`).
     """
 
     together: float = 0.0
@@ -128,17 +128,22 @@ def question_features(
 
     ``foremost`` is :func:`foremost`, ``gap`` how far the best probe is ahead.
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
-    that the documents do not share, or another subject. ``length`` (log of the characters) is that
-    of the sentence with the best probe: the more a sentence says, the readier is the model's yes.
+    that the documents do not share, or another subject; ``unnamed`` and ``undated`` are its share
+    of names and whether it has a number that the best sentence does not hold: the same fact of
+    somebody else, of another year. ``agreed`` is whether the model voted for the sentence with the
+    best probe, ``length`` (log of the characters) that of this one: the more a sentence says, the
+    readier is the model's yes.
     """
     surest = max(candidates, key=lambda c: (-math.inf if c.probe is None else c.probe, -c.hit.rank))
     best = max(candidates, key=lambda candidate: candidate.probability)
     probes = sorted((c.probe for c in candidates if c.probe is not None), reverse=True)
-    wanted = numbers(question) | names(question)
+    counted, named = numbers(question), names(question)
+    wanted = counted | named
+    proof = best.hit.sentence.text
     seen = " ".join(candidate.hit.sentence.text for candidate in candidates)
     held = numbers(seen) | set(stems(seen)) | names(seen)
     asked = set(stems(question))
-    own = set(stems(best.hit.sentence.text))
+    own = set(stems(proof))
     return {
         "probe": best.probe or 0.0,
         "top_probe": max(probes, default=0.0),
@@ -155,6 +160,9 @@ def question_features(
         "sure": best.probability,
         "coverage": len(asked & own) / len(asked) if asked else 0.0,
         "missing": len(wanted - held) / len(wanted) if wanted else 0.0,
+        "unnamed": len(named - names(proof) - own) / len(named) if named else 0.0,
+        "undated": float(bool(counted - numbers(proof))),
+        "agreed": float(surest.voted),
     }
 
 
@@ -181,7 +189,7 @@ def select(
     :param numbered: the document whose static prefix the model holds; without it there is no vote.
     :param probe_inside: ask the probes after that prefix too.
     :param passages: returns what sentences that are read together are read with.
-    :param foreign: how much the question sounds as if it were about no document.
+    :param foreign: how much the question sounds as if no document could answer it.
     :param several: whether it asks several things.
     """
     if not hits:

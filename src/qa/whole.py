@@ -105,8 +105,10 @@ def is_overview(question: str, title: str = "") -> bool:
     return left <= (named | _ASPECTS) if strong else not left
 
 
+# Up to these log-odds a question sounds like one about a document: so do 97 of a hundred.
+_PLAIN = -2.0
 # However foreign a question sounds, a document that plainly answers it is believed.
-_MOST_FOREIGN = 3.0
+_MOST_FOREIGN = 5.0
 
 
 class _Linear(NamedTuple):
@@ -126,17 +128,17 @@ class _Fitted(NamedTuple):
 
 
 def foreignness(vector: npt.NDArray[np.float32], encoder: str) -> float:
-    """Return how much a question sounds as if it were about no document: «écris un poème».
+    """Return how much a question sounds as if no document could answer it: «écris un poème».
 
     :param vector: of the question, (dim,) float32, of length 1.
     :param encoder: the id of the one that made it.
-    :return: the log-odds, from 0, where they are against it or of another encoder than the fitted,
-        to 3.
+    :return: how far the log-odds are above those of a plain question, from 0, also with another
+        encoder than the fitted, to 5.
     """
     fitted = _fitted()
     if encoder != fitted.encoder:
         return 0.0
-    return min(_MOST_FOREIGN, max(0.0, fitted.foreign(vector)))
+    return min(_MOST_FOREIGN, max(0.0, fitted.foreign(vector) - _PLAIN))
 
 
 def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool = False) -> bool:

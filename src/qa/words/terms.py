@@ -51,6 +51,8 @@ _GROUPED: Final = re.compile(rf"\d[{_GROUP_SPACES}]\d")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 # Longer pieces (addresses, text without spaces) are seldom met again: keeping them would cost GBs.
 _KEPT_CHARS: Final = 32
+# Long ones are speech, which is in the language of the text.
+_QUOTED: Final = re.compile(r"«[^«»\n]{1,200}»|“[^“”\n]{1,200}”|\"[^\"\n]{1,200}\"")
 _ENDINGS: Final = ".,;:!?)»”…"
 _ELISIONS: Final = frozenset(
     [
@@ -113,12 +115,21 @@ def content_words(text: str) -> set[str]:
 
 
 def language(text: str) -> Literal["fr", "en"]:
-    """Tell French from English by counting function words; French when undecided."""
-    counts = {name: 0 for name in _stop_words()}
-    for word in tokens(text):
-        for name, listed in _stop_words().items():
-            counts[name] += word in listed
-    return "en" if counts["en"] > counts["fr"] else "fr"
+    """Tell French from English by counting function words; French when undecided.
+
+    What is quoted («traduis « good morning »») may be in another language, and counts only where
+    nothing else tells.
+    """
+    french, english = _function_words_of(_QUOTED.sub(" ", text))
+    if french == english:
+        french, english = _function_words_of(text)
+    return "en" if english > french else "fr"
+
+
+def _function_words_of(text: str) -> tuple[int, int]:
+    words = tokens(text)
+    french, english = (_stop_words()[name] for name in ("fr", "en"))
+    return sum(word in french for word in words), sum(word in english for word in words)
 
 
 @lru_cache(maxsize=1)
