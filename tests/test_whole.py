@@ -103,6 +103,7 @@ def test_no_request_is_a_question_of_the_question_sets():
     splits = ("dev.jsonl", "calibration.jsonl", "test.jsonl", "off-topic.jsonl")
     asked = set().union(*(questions(split, "question") for split in splits))
     assert not asked & questions("whole/train.jsonl", "q")
+    assert not asked & questions("whole/tasks.jsonl", "q")
 
 
 @pytest.fixture(scope="module")
@@ -130,12 +131,12 @@ def test_requests_of_another_hand_are_told_from_questions_that_sound_like_them(b
 
     found, found_refused = rates(whole=True, foreign=False)
     assert found >= 0.7
-    assert found_refused >= 0.79
+    assert found_refused >= 0.83
     mistaken, mistaken_refused = rates(whole=False, foreign=False)
     assert mistaken <= 0.06
     assert mistaken_refused <= 0.1
     mistaken, mistaken_refused = rates(whole=False, foreign=True)
-    assert mistaken <= 0.12
+    assert mistaken <= 0.1
     assert mistaken_refused <= 0.2
 
 
@@ -209,12 +210,12 @@ def test_the_fit_tells_requests_from_questions_that_share_their_words():
     requests = [Request("", f"brièvement tout numéro {n}", whole=True) for n in range(30)]
     requests += [Request("", f"brièvement clause numéro {n}", whole=False) for n in range(30)]
     plain = [f"quand numéro {n} ouvre" for n in range(60)]
-    requests += [
+    tasks = [
         Request("", f"écris vers numéro {n}", whole=False, foreign=True, task=True)
         for n in range(9)
     ]
     requests += [Request("", f"mont blanc numéro {n}", whole=False, foreign=True) for n in range(9)]
-    model, figures = fit(requests, plain, encoder)
+    model, figures = fit(requests, tasks, plain, encoder)
     asked = ["brièvement tout", "brièvement clause", "écris vers", "mont blanc"]
     vectors = encoder.encode(asked, query=True)
     whole, foreign = (

@@ -5,7 +5,8 @@ And which are for no document; both the same way.
 A logistic regression (L2) on the embeddings of requests for the whole, of questions that only sound
 like them, of requests that have nothing to do with the document, and of all questions that the
 reader is trained on. Of the third, only those that no document could answer («traduis-moi …», «tu
-t’ennuies ?») are for none: «résume Hamlet» or the capital of Mongolia may be another one's.
+t’ennuies ?») are for none: «résume Hamlet» or the capital of Mongolia may be another one's. More
+of those, and questions that sound like them, are in a file of their own, for foreignness alone.
 The threshold is the lowest one that takes at most three in a thousand of the last for a request,
 ten where the documents do not answer them, each judged by a model of the other folds. Requests
 written apart are kept to measure.
@@ -41,7 +42,7 @@ _STRENGTH = 10.0
 # Plain questions are many, and easy: one counts as much as this of those that were written for it.
 _PLAIN_WEIGHT = 0.3
 # «Résume Hamlet» sounds like one, and is of no document here: with full weight, fewer are found.
-_FOREIGN_WEIGHT = 0.25
+_FOREIGN_WEIGHT = 0.5
 _KINDS = ("for the whole", "about something", "about nothing in it")
 _MISTAKEN_AT_MOST, _MISTAKEN_REFUSED = 0.003, 0.01
 
@@ -85,21 +86,25 @@ def load_requests(path: Path) -> tuple[Request, ...]:
 
 
 def fit(
-    requests: Sequence[Request], plain: Sequence[str], encoder: Encoder
+    requests: Sequence[Request], further: Sequence[Request], plain: Sequence[str], encoder: Encoder
 ) -> tuple[dict[str, object], dict[str, float]]:
-    """Return the two models and the thresholds, and what cross-validation says of them."""
-    questions = [*(request.question for request in requests), *plain]
-    vectors = encoder.encode(questions, query=True)
+    """Return the two models and the thresholds, and what cross-validation says of them.
+
+    :param further: requests that only foreignness is fitted on, and that are for no whole.
+    """
+    every = [*requests, *further]
+    vectors = encoder.encode([*(request.question for request in every), *plain], query=True)
+    near = np.r_[: len(requests), len(every) : len(vectors)]
     wanted = np.array([*(request.whole for request in requests), *(False for _ in plain)])
     own = (_FOREIGN_WEIGHT if request.foreign else 1.0 for request in requests)
     counts = np.array([*own, *(_PLAIN_WEIGHT for _ in plain)])
-    judged, whole_model = _fitted(vectors, wanted, counts)
+    judged, whole_model = _fitted(vectors[near], wanted, counts)
     threshold, threshold_refused = (
         round(float(np.quantile(judged[len(requests) :], 1 - share)), 3)
         for share in (_MISTAKEN_AT_MOST, _MISTAKEN_REFUSED)
     )
-    beside = np.array([*(request.task for request in requests), *(False for _ in plain)])
-    counts = np.array([*(1.0 for _ in requests), *(_PLAIN_WEIGHT for _ in plain)])
+    beside = np.array([*(request.task for request in every), *(False for _ in plain)])
+    counts = np.array([*(1.0 for _ in every), *(_PLAIN_WEIGHT for _ in plain)])
     apart, foreign_model = _fitted(vectors, beside, counts)
     written = judged[: len(requests)]
     whole = wanted[: len(requests)]
@@ -115,7 +120,7 @@ def fit(
         "mistaken": round(float((written[~whole & ~foreign] >= threshold).mean()), 3),
         "mistaken, foreign": round(float((written[foreign] >= threshold).mean()), 3),
         "tasks, likely foreign": round(float((apart[beside] >= 0.5).mean()), 3),
-        "plain, likely foreign": round(float((apart[len(requests) :] >= 0.5).mean()), 4),
+        "plain, likely foreign": round(float((apart[len(every) :] >= 0.5).mean()), 4),
     }
 
 
@@ -171,12 +176,14 @@ def main() -> None:
         requests = load_requests(_HERE / "whole" / "train.jsonl")
         rows = load_rows(_HERE / "train")
         plain = sorted({asked.question for row in rows for asked in row.asked})
-        model, figures = fit(requests, plain, encoder)
+        further = load_requests(_HERE / "whole" / "tasks.jsonl")
+        model, figures = fit(requests, further, plain, encoder)
         fitted = {
             "command": "python -m qa_eval.whole --out src/qa/data/whole.json",
             "encoder": encoder.id,
             "date": datetime.now(UTC).date().isoformat(),
             "requests": len(requests),
+            "further": len(further),
             "plain questions": len(plain),
             **figures,
         }
