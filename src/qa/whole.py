@@ -105,7 +105,7 @@ def is_overview(question: str, title: str = "") -> bool:
     return left <= (named | _ASPECTS) if strong else not left
 
 
-# Up to these log-odds a question sounds like one about a document: so do 97 of a hundred.
+# Up to these log-odds a question sounds like one about a document: so do 95 of a hundred.
 _PLAIN = -2.0
 # However foreign a question sounds, a document that plainly answers it is believed.
 _MOST_FOREIGN = 5.0
