@@ -80,8 +80,7 @@ def load_requests(path: Path) -> tuple[Request, ...]:
             read = _Line.model_validate_json(line)
         except ValidationError as error:
             raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
-        foreign = read.foreign or read.task
-        requests.append(Request(read.title, read.q, read.overview, foreign, read.task))
+        requests.append(Request(read.title, read.q, read.overview, read.foreign, read.task))
     return tuple(requests)
 
 
