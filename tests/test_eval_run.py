@@ -330,6 +330,12 @@ def test_one_bad_kind_of_three_does_not_outweigh_the_answerable_side():
     assert best_threshold([*sure, *off, *[decided(0.6, "unanswerable:near-miss")] * 2]) <= 0.5
 
 
+def test_one_question_more_does_not_move_the_threshold_to_the_edge():
+    sure, no = [decided(0.9)] * 100, [decided(0.1, "unanswerable:near-miss")] * 10
+    lost = [decided(0.95, "unanswerable:near-miss")] * 10
+    assert best_threshold([*sure, decided(0.3), *no, *lost]) == pytest.approx(0.5, abs=0.02)
+
+
 def test_who_cannot_tell_does_not_refuse_everything():
     outcomes = [decided(0.5), decided(0.4), *[decided(0.6, "unanswerable:off-topic")] * 5]
     assert best_threshold(outcomes) <= 0.4

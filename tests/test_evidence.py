@@ -262,7 +262,8 @@ def reader(alone, together):
         (0.8, 0.9, 3, True),
         (0.8, 0.01, 3, False),
         (0.99, 0.01, 2, True),  # sure by itself
-        (0.01, 0.99, 2, False),
+        (0.01, 0.99, 3, True),  # a no by itself is not the last word
+        (0.001, 0.99, 2, False),  # a plain no is
     ],
 )
 def test_where_single_sentences_leave_it_open_they_are_read_together(

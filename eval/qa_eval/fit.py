@@ -48,6 +48,9 @@ _REFUSED_AT_MOST = 0.06
 _MOST_REFUSED = 2
 _ANSWERED_AT_MOST = {"unanswerable:near-miss": 0.1}
 _OTHERS_ANSWERED_AT_MOST = 0.05
+# Cuts whose cost is so near the least are equally good: one question more is worth as much. On
+# documents left out, the middle of them costs less than the least one (eval/LOG.md, 2026-11-29).
+_EQUALLY_GOOD = 1.05
 # Answerable questions that may be given up before the writer is asked.
 _LOST_UNHEARD = 0.01
 # The best cosine of one crowd question in 4 059 lies below, and of 12 off-topic ones in 28.
@@ -234,7 +237,7 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
 
     Of the unanswerable side, the mean over its kinds.
 
-    :return: a cut from .05 to .95, the middle of those that are equally good.
+    :return: a cut from .05 to .95, the middle of those that are equally good but for a question.
     """
     yes = [o.confidence for o in outcomes if o.sample.answerable]
     no: dict[str, list[float]] = defaultdict(list)
@@ -253,7 +256,8 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
     most = _MOST_REFUSED * _REFUSED_AT_MOST
     cuts = [cut for cut in every if mean([c < cut for c in yes]) <= most] or every[:1]
     costs = [cost(cut) for cut in cuts]
-    near = [cut for cut, value in zip(cuts, costs, strict=True) if value <= min(costs) + 1e-9]
+    most_cost = min(costs) * _EQUALLY_GOOD + 1e-9
+    near = [cut for cut, value in zip(cuts, costs, strict=True) if value <= most_cost]
     return round(near[len(near) // 2], 3)
 
 

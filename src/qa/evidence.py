@@ -40,7 +40,7 @@ _MOST_CHARS_TOGETHER: Final = 2400
 _FOREMOST: Final = 2
 # Between these log-odds the best of them by itself leaves open whether there is an answer; outside,
 # hearing the best ones together changed nothing (eval/LOG.md, 2026-11-29).
-_LEFT_OPEN: Final = (-3.0, 2.5)
+_LEFT_OPEN: Final = (-5.0, 2.5)
 # What sentences that are read together are read with.
 Passages = Callable[[Sequence[Sentence]], Sequence[str]]
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
