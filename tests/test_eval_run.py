@@ -246,7 +246,8 @@ def test_what_was_read_together_counts_only_where_single_sentences_leave_it_open
     assert replayed(sample(1.0), voting).together == 6.0
     assert replayed(sample(1.0), alone).together == 5.0
     assert replayed(sample(4.0), voting).together == 4.0
-    assert replayed(sample(-4.0), voting).together == -4.0
+    assert replayed(sample(-4.0), voting).together == 6.0
+    assert replayed(sample(-6.0), voting).together == -6.0
 
 
 def test_a_part_that_votes_is_fitted_on_what_was_voted_on():

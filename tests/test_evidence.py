@@ -308,7 +308,7 @@ def test_the_best_and_the_voted_are_read_together_in_their_order_and_not_too_man
         (0.99, 0.9, False, 1.0, 8.0, False),  # one sentence is sure by itself
         (0.99, 0.9, False, 0.1, 8.0, True),  # there is an answer, but which sentence holds it?
         (0.99, 0.9, True, 1.0, 8.0, True),  # two things are asked
-        (0.01, 0.9, True, 1.0, 8.0, False),  # nothing answers
+        (0.001, 0.9, True, 1.0, 8.0, False),  # nothing answers
     ],
 )
 def test_it_is_written_from_what_was_read_together_where_one_sentence_may_not_do(
