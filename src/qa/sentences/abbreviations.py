@@ -1,4 +1,4 @@
-"""The words that decide whether a full stop ends a sentence: ``data/abbreviations/*.toml``.
+"""The words that decide where a sentence ends and what a heading is: ``data/abbreviations/*.toml``.
 
 One file per language; all languages are used together, since documents mix them and a file does not
 say which it is in. A test keeps the languages from contradicting each other.
@@ -30,6 +30,8 @@ class Abbreviations:
     lettered: frozenset[str]
     divisions: frozenset[str]
     after_ordinal: frozenset[str]
+    finite: frozenset[str]
+    subordinate: frozenset[str]
     last_words: frozenset[str]
 
     def kind(self, form: str) -> Kind | None:
@@ -63,5 +65,7 @@ def load_abbreviations() -> Abbreviations:
         lettered=words("lettered"),
         divisions=words("divisions"),
         after_ordinal=words("after_ordinal"),
+        finite=words("finite"),
+        subordinate=words("subordinate"),
         last_words=frozenset(word for form in kinds for word in _last_words(form)),
     )
