@@ -34,6 +34,14 @@ def test_numbers_dates_and_names_must_be_in_the_cited_sentences(draft, support):
     assert statement.citations == (TROOPS,)
 
 
+def test_names_with_an_apostrophe_and_of_short_answers_are_checked():
+    signed = cited("The lease was signed by Sean O'Brien in the presence of the notary.")
+    (statement,) = check("It was signed by Sean O’Brien.", (signed,), ENCODER).statements
+    assert statement.support == "supported"
+    (statement,) = check("Sean Smith.", (signed,), ENCODER).statements
+    assert statement.support == "quoted"
+
+
 def test_a_replaced_statement_is_the_sentence_itself_and_is_named():
     checked = check("9999 soldats.", (TROOPS,), ENCODER)
     assert checked.statements[0].text == f"« {TROOPS.text} »"

@@ -383,7 +383,7 @@ def test_chat_remembers_the_conversation_until_quit(use, monkeypatch: pytest.Mon
     assistant = use(events_of(ANSWER), events_of(ABSTENTION), events_of(ANSWER))
     type_in(monkeypatch, "Combien ?", "", "Et au Japon ?", "Et là ?", "/quit")
     assert cli.main(["chat"]) == 0
-    turns = (Turn("Combien ?", ANSWER.text), Turn("Et au Japon ?", ABSTENTION.text))
+    turns = (Turn(ANSWER.question, ANSWER.text), Turn(ABSTENTION.question, ABSTENTION.text))
     assert assistant.asked == [("Combien ?", ()), ("Et au Japon ?", turns[:1]), ("Et là ?", turns)]
     assert assistant.closed
 
@@ -399,7 +399,7 @@ def test_chat_goes_on_after_ctrl_c_and_after_an_error(
     )
     type_in(monkeypatch, "un", "deux", KeyboardInterrupt, "trois", "quatre", EOFError)
     assert cli.main(["chat"]) == 0
-    assert assistant.asked[-1] == ("quatre", (Turn("un", ANSWER.text),))
+    assert assistant.asked[-1] == ("quatre", (Turn(ANSWER.question, ANSWER.text),))
     assert "the server died" in capsys.readouterr().err
 
 

@@ -1,10 +1,12 @@
+from dataclasses import replace
+
 import pytest
 
 from fakes import ScriptedModel
-from qa.conversation import leans_on_history, standalone
+from qa.conversation import leans_on_history, standalone, turn
 from qa.errors import ModelUnavailable
 from qa.llm.meter import Meter
-from qa.types import Turn
+from qa.types import Answer, Turn
 
 HISTORY = (Turn("Combien de soldats américains sont en Irak ?", "2500 soldats."),)
 
@@ -20,6 +22,12 @@ HISTORY = (Turn("Combien de soldats américains sont en Irak ?", "2500 soldats."
         "Où sont-ils ?",
         "What is its goal?",
         "Depuis quand ?",
+        "POURQUOI ?",
+        "Merci. Et en Syrie ?",
+        "OK, and in Syria?",
+        "D’accord, et pour Lyon ?",
+        "En 2023 ?",
+        "Pour Paris ?",
     ],
 )
 def test_questions_that_point_back_lean_on_the_history(question):
@@ -33,6 +41,12 @@ def test_questions_that_point_back_lean_on_the_history(question):
         "Combien de soldats sont déployés en Syrie ?",
         "En quelle année la coalition internationale a-t-elle été formée ?",
         "Who is the spokesman of the Iraqi army?",
+        "Qui est Marie Curie ?",
+        "Where is Paris?",
+        "Ou se trouve le siege de la societe Arvel ?",
+        "Is there a swimming pool at the Grand Hotel in Nice?",
+        "Combien de jours y a-t-il entre le dépôt et la réponse ?",
+        "Il faut combien de jours pour livrer un colis à Lyon ?",
     ],
 )
 def test_questions_with_their_own_subject_stand_alone(question):
@@ -57,6 +71,15 @@ def test_a_rewriting_that_answers_or_invents_is_not_used(said):
 
 def test_without_a_model_the_last_question_is_put_before():
     assert standalone("Et en Syrie ?", HISTORY, None, "fr").endswith("Irak ? Et en Syrie ?")
+
+
+def test_a_later_question_leans_on_the_one_before_as_it_was_understood():
+    meant = "Combien de soldats américains sont en Syrie ?"
+    answer = Answer("900 soldats.", True, 0.9, (), (), (), meant, "scripted")
+    assert turn("Et en Syrie ?", answer) == Turn(meant, "900 soldats.")
+    long = replace(answer, question=f"{meant} " * 9)
+    assert turn("Et en Syrie ?", long) == Turn("Et en Syrie ?", "900 soldats.")
+    assert turn("Merci !", replace(answer, kind="small talk")) is None
 
 
 def test_a_failing_model_is_the_callers_matter():

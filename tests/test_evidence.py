@@ -18,7 +18,7 @@ from qa.evidence import (
 from qa.llm.meter import Meter
 from qa.prompt import number_document
 from qa.types import Document, Hit, Sentence, Token, TokenLogprob, Usage
-from qa.witnesses import log_odds, probe, vote
+from qa.witnesses import answer_odds, log_odds, probe, vote
 
 TEXTS = ("Le maire parle.", "La foule écoute.", "Le préfet part.")
 SENTENCES = tuple(Sentence("a.txt", i, 20 * i, 20 * i + len(t), t) for i, t in enumerate(TEXTS))
@@ -176,6 +176,20 @@ def test_the_shipped_models_name_known_features_and_say_where_they_come_from():
         assert 0 <= selection.confidence <= 1
 
 
+def test_each_kind_of_model_is_compared_with_its_own_fit(monkeypatch):
+    parts = load_calibrations()
+    vote = replace(parts["vote"], fitted={"model": "another"})
+    monkeypatch.setattr("qa.calibration.load_calibrations", lambda: {**parts, "vote": vote})
+    label = str(parts["read"].fitted["model"])
+    assert is_fitted(label, reading=True)
+    assert not is_fitted(label)
+    assert is_fitted("another")
+    assert not is_fitted("", reading=True)
+    encoder = str(parts["read"].fitted["encoder"])
+    assert calibration_for(label, encoder, voting=True, reading=True) is parts["read"]
+    assert calibration_for("another", voting=True).fitted is vote.fitted
+
+
 def test_a_model_that_nothing_was_fitted_on_gets_the_conservative_rule():
     assert not is_fitted("some other model")
     conservative, extractive = (load_calibrations()[n] for n in ("conservative", "extractive"))
@@ -215,6 +229,16 @@ class Spelled(ScriptedModel):
 def test_a_votes_probability_is_read_from_the_first_digit():
     votes = vote("Qui écoute ?", NUMBERED, Meter(Spelled()))
     assert votes.probability == {1: pytest.approx(0.6 / 0.9), 0: 1.0}
+
+
+@pytest.mark.parametrize(
+    ("said", "language", "refuses"),
+    [("Int", "fr", True), ("Un", "en", True), ("UN", "en", False), ("U", "en", False)],
+)
+def test_only_what_begins_the_word_of_refusal_refuses(said, language, refuses):
+    top = (TokenLogprob(said, math.log(0.9)), TokenLogprob("Le", math.log(0.1)))
+    assert (answer_odds(top, said, language) < 0) is refuses
+    assert (answer_odds((), said, language) < 0) is refuses
 
 
 def test_numbers_of_several_digits_are_put_together():

@@ -49,6 +49,9 @@ def test_each_interrogative_is_a_part(question, parts):
         "",
         "?",
         "Qui ? Quoi ? Où ? Quand ? Comment ?",
+        "Quel est le loyer ? Merci d’avance !",
+        "What is the rent? Please answer in French.",
+        "Quel est le locataire qui a signé le bail et qui habite à Lyon ?",
     ],
 )
 def test_one_question_stays_whole(question):

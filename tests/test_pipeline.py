@@ -6,7 +6,7 @@ import pytest
 from fakes import HashEncoder, Reply, ScriptedModel
 from qa import pipeline
 from qa.assistant import Assistant
-from qa.calibration import Logistic, calibration_for
+from qa.calibration import Logistic, calibration_for, load_calibrations
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.llm.choose import Choice
 from qa.settings import Settings
@@ -116,6 +116,35 @@ def test_no_sentence_that_proves_it_abstains_with_the_nearest(opened):
 def test_an_abstention_speaks_the_questions_language(opened):
     answer = opened(scripted(probes=lambda _: Reply("No"))).ask("What is the capital of Japan?")
     assert answer.text == "The documents do not answer this question."
+
+
+@pytest.mark.parametrize(("logprobs", "name"), [(True, "vote"), (False, "conservative")])
+def test_a_server_without_logprobs_is_judged_by_the_cautious_rule(
+    opened, monkeypatch, logprobs, name
+):
+    """The odds that the models were fitted on are not there."""
+    used = []
+
+    def chosen(*given, **named):
+        used.append(calibration_for(*given, **named))
+        return used[-1]
+
+    monkeypatch.setattr(pipeline, "calibration_for", chosen)
+    model = scripted()
+    model.label = str(load_calibrations()["vote"].fitted["model"])
+    model.has_logprobs = logprobs
+    assistant = opened(model)
+    assistant.warm()
+    assistant.ask(TROOPS)
+    assert [part.threshold for part in used] == [load_calibrations()[name].threshold]
+
+
+def test_a_question_whose_words_do_not_tell_is_asked_in_the_documents_language(opened):
+    texts = {"irak.txt": "The deposit is returned by the owner within thirty days of the end.\n"}
+    model = scripted(probes=lambda _: Reply("No"), vote='{"ids":[]}')
+    answer = opened(model, texts).ask("Deposit amount?")
+    assert answer.text == "The documents do not answer this question."
+    assert not any("Translate" in p.messages[-1].content for p in model.prompts)
 
 
 def test_a_false_answer_is_replaced_by_the_quotation(opened):

@@ -43,6 +43,7 @@ def test_an_utterance_that_is_only_small_talk_is_known(utterance, kind):
     [
         "Bonjour, combien coûte le pain ?",
         "Merci, et en Syrie ?",
+        "Et Nice ?",
         "Hello, how many soldiers are in Iraq?",
         "Qui est le porte-parole ?",
         "Que peut faire la coalition ?",

@@ -163,7 +163,7 @@ def test_a_verdict_outlives_the_answer_that_it_made_a_person_replace(path: Path)
     assert feedback.verdict == "down"
     assert feedback.question == "Deux ?"
     assert feedback.documents == ("temps.txt",)
-    assert feedback.history == (Turn("Un ?", "Il pleut."),)
+    assert feedback.history == (Turn(ANSWER.question, "Il pleut."),)
     assert feedback.answer == ANSWER
     assert before.key < judged.key
 

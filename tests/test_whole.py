@@ -72,6 +72,12 @@ def test_requests_for_the_whole_are_overviews(question):
         "Que faut-il retenir pour la caution ?",
         "What does the article say about Tomasz?",
         "What is the bank about to do?",
+        "Qui parle ?",
+        "Parle-moi de lui",
+        "Que dit-elle ?",
+        "Dis-moi pourquoi",
+        "Quand parle-t-il ?",
+        "Tell me about her",
     ],
 )
 def test_questions_about_something_are_not(question):

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.words import content_words, fold, language, names, numbers, stems, terms, tokens
+from qa.words import (
+    content_words,
+    fold,
+    language,
+    names,
+    numbers,
+    stems,
+    terms,
+    tokens,
+    told_language,
+)
 
 
 @pytest.mark.parametrize(
@@ -153,6 +163,8 @@ def test_grouped_figures_read_back(value: int) -> None:
         ("Il lit « Le Monde ».", "monde"),
         ("Il dit : « Venez. » Paul vient.", ""),
         ("- Un\n- Deux mots à Rome", "rome"),
+        ("QUEL EST LE MONTANT DU LOYER ?", ""),
+        ("LA POSTE", "la poste"),
     ],
 )
 def test_names_are_capitalised_words_inside_sentences_and_acronyms(text: str, found: str) -> None:
@@ -177,6 +189,14 @@ def test_language_is_told_by_function_words_and_is_french_when_undecided(
     text: str, code: str
 ) -> None:
     assert language(text) == code
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [("Where is the capital?", "en"), ("Capitale du Japon ?", "fr"), ("Bagdad", None), ("", None)],
+)
+def test_a_language_that_no_word_tells_is_not_told(text: str, code: str | None) -> None:
+    assert told_language(text) == code
 
 
 @given(st.text())

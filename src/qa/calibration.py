@@ -1,8 +1,8 @@
 """The fitted models that turn features into probabilities: data in ``data/evidence.json``.
 
-Each part says what it was fitted on, when, with which model and by which command (``qa eval
---fit``). For a model that nothing was fitted on, a conservative rule stands in, and ``is_fitted``
-says so.
+Each fitted part says what it was fitted on, when, with which model and by which command (``qa eval
+--fit``). For a model that nothing was fitted on, a rule stands in (``conservative``, which has no
+command), and ``is_fitted`` says so.
 
 Example: ``calibration_for(model.label, voting=True).threshold``.
 """
@@ -105,9 +105,17 @@ def load_calibrations() -> Mapping[str, Calibration]:
     }
 
 
-def is_fitted(label: str) -> bool:
+def fitted_for(*, reading: bool) -> Mapping[str, object]:
+    """Return when, on what and with which model the part was fitted for a model that votes.
+
+    :param reading: whether the model was trained to read.
+    """
+    return load_calibrations()["read" if reading else "vote"].fitted
+
+
+def is_fitted(label: str, *, reading: bool = False) -> bool:
     """Tell whether the evidence models were fitted on a model whose weights have this label."""
-    return bool(label) and load_calibrations()["vote"].fitted.get("model") == label
+    return bool(label) and fitted_for(reading=reading).get("model") == label
 
 
 def calibration_for(
@@ -123,7 +131,7 @@ def calibration_for(
     """
     if label is None:
         name = "extractive"
-    elif not is_fitted(label):
+    elif not is_fitted(label, reading=reading):
         name = "conservative"
     else:
         names = ("read-alone", "read") if reading else ("probe", "vote")

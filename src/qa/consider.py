@@ -24,7 +24,7 @@ from qa.retrieve import rerank, retrieve
 from qa.store import Store
 from qa.translation import translated
 from qa.types import Citation, Event, Evidence, Hit, Sentence, Turn
-from qa.words import language
+from qa.words import told_language
 
 # Sentences handed to the evidence step; the best of them are shown at once.
 _RETRIEVED: Final = 64
@@ -93,6 +93,8 @@ def consider(
         return Evidence(cite(hits[:CONSIDERED], search.resources.store), chosen=False)
 
     hits = search(exchange.question)
+    if told_language(exchange.question) is None:  # «Wifi ?» is asked as the document speaks
+        exchange.language = _spoken_in(hits, search.resources.store) or exchange.language
     exchange.mark("retrieved")
     yield shown(hits)
     if search.previous:
@@ -107,7 +109,7 @@ def consider(
 def cross(exchange: Exchange, hits: tuple[Hit, ...], search: Search) -> tuple[Hit, ...]:
     """Seek again in the language of the document that was found, where it is another one."""
     exchange.sought, exchange.spoken = exchange.question, exchange.language
-    spoken = _spoken_in(hits, search.resources.store) if hits else exchange.language
+    spoken = _spoken_in(hits, search.resources.store) or exchange.language
     if exchange.ask is None or spoken == exchange.language:
         return hits
     try:
@@ -121,9 +123,11 @@ def cross(exchange: Exchange, hits: tuple[Hit, ...], search: Search) -> tuple[Hi
     return search(sought)
 
 
-def _spoken_in(hits: Sequence[Hit], store: Store) -> Language:
-    """Return the language of the best hit's document, told by how it begins."""
-    return language(store.document(hits[0].sentence.document).text[:_TELLING_CHARS])
+def _spoken_in(hits: Sequence[Hit], store: Store) -> Language | None:
+    """Return the language of the best hit's document, if how it begins tells."""
+    if not hits:
+        return None
+    return told_language(store.document(hits[0].sentence.document).text[:_TELLING_CHARS])
 
 
 def _standalone(exchange: Exchange, history: Sequence[Turn]) -> str:

@@ -12,14 +12,27 @@ import re
 from collections.abc import Sequence
 
 from qa.llm.meter import Meter
+from qa.parts import asks
 from qa.prompt import Language, rewrite_prompt
-from qa.types import Turn
+from qa.types import Answer, Turn
 from qa.words import names, numbers, stems
 
 # A question that begins so goes on from the one before.
 _GOES_ON = re.compile(
-    r"^\s*(?:et|mais|donc|alors|ou|sinon|aussi|pareil|même question|"
-    r"and|but|so|or|what about|how about|same question)\b",
+    r"^\s*(?:et|mais|donc|alors|ou(?! (?:se |est\b|sont\b|en est))|sinon|aussi|pareil|"
+    r"même question|and|but(?! d(?:es?|u|'|’))|so|or|what about|how about|same question)\b",
+    re.IGNORECASE,
+)
+# «Merci. Et en Syrie ?», "OK, and in Syria?"
+_COURTESY = re.compile(
+    r"^\s*(?:(?:merci|ok(?:ay)?|d['’]accord|bien|parfait|super|oui|non|bonjour|thanks|thank you"
+    r"|great|good|right|yes|no|hello|hi)\b[\s,;:.!…–-]+)+",
+    re.IGNORECASE,
+)
+# «Il faut», "there is": nobody and nothing that was said before.
+_IMPERSONAL = re.compile(
+    r"\b(?:il (?:me |te |nous |vous |leur )?fau\w+|il y a|y a[- ]t[- ]il|y a"
+    r"|(?:is|are|was|were) there|there (?:is|are|was|were)|il s['’]agit|quelle heure est[- ]il)\b",
     re.IGNORECASE,
 )
 # Words that stand for something said before. A hyphenated «-t-il» doubles a subject that is there.
@@ -36,12 +49,27 @@ _FEW_WORDS = 3
 _MAX_REWRITTEN_CHARS = 300
 
 
+def turn(asked: str, answer: Answer) -> Turn | None:
+    """Return what a later question may lean on: the question as it was understood, and the answer.
+
+    None for small talk. A question that was put after others, and became too long, is as asked.
+    """
+    if answer.kind == "small talk":
+        return None
+    understood = answer.question
+    return Turn(understood if len(understood) <= _MAX_REWRITTEN_CHARS else asked, answer.text)
+
+
 def leans_on_history(question: str) -> bool:
     """Tell whether the question needs the conversation before it to be understood."""
-    if _GOES_ON.search(question) or _POINTS_BACK.search(question):
+    question = _COURTESY.sub("", question)
+    if _GOES_ON.search(question) or _POINTS_BACK.search(_IMPERSONAL.sub(" ", question)):
         return True
-    few = len(set(stems(question))) < _FEW_WORDS
-    return few and not names(question) and not numbers(question)
+    said, named = set(stems(question)), set(filter(stems, names(question)))  # «POURQUOI ?»: none
+    if named or numbers(question):  # «En 2023 ?», «Pour Paris ?»
+        told = numbers(question) | {stem for name in named for stem in stems(name)}
+        return said <= told and not asks(question)
+    return len(said) < _FEW_WORDS
 
 
 def standalone(

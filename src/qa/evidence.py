@@ -24,8 +24,7 @@ from qa.llm.meter import Meter
 from qa.prompt import Language, NumberedDocument
 from qa.types import Hit, Sentence
 from qa.witnesses import Votes, probe, read, vote
-from qa.words import language as language_of
-from qa.words import names, numbers, stems
+from qa.words import names, numbers, stems, told_language
 
 # More sentences than this are a summary, not an answer.
 _MAX_CHOSEN = 3
@@ -131,7 +130,7 @@ def question_features(
     that the documents do not share, or another subject; ``unnamed`` and ``undated`` are its share
     of names and whether it has a number that the best sentence does not hold: the same fact of
     somebody else, of another year. ``agreed`` is whether the model voted for the sentence with the
-    best probe, ``length`` (log of the characters) that of this one: the more a sentence says, the
+    best probe, ``length`` the log of that sentence's characters: the more a sentence says, the
     readier is the model's yes.
     """
     surest = max(candidates, key=lambda c: (-math.inf if c.probe is None else c.probe, -c.hit.rank))
@@ -174,6 +173,7 @@ def select(
     *,
     language: Language = "fr",
     asked: str = "",
+    asked_in: Language = "fr",
     numbered: NumberedDocument | None = None,
     probe_inside: bool = False,
     passages: Passages = _texts,
@@ -186,6 +186,7 @@ def select(
     :param ask: the model; None selects by retrieval alone.
     :param language: of the question.
     :param asked: the question in the person's own language, which a model that reads is asked.
+    :param asked_in: that language, where the words of ``asked`` do not tell.
     :param numbered: the document whose static prefix the model holds; without it there is no vote.
     :param probe_inside: ask the probes after that prefix too.
     :param passages: returns what sentences that are read together are read with.
@@ -212,7 +213,7 @@ def select(
     def hear(shown: Sequence[Sentence]) -> float:
         texts = passages(shown)
         if ask.model.reads:
-            return read(own, texts, language_of(own), ask)
+            return read(own, texts, told_language(own) or asked_in, ask)
         return probe(question, texts[0], language, ask, inside)
 
     candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
@@ -321,8 +322,9 @@ def policy(
     """Probe the voted sentences and the best hits, as long as it is worth it.
 
     The voted ones go first; when the only voted sentence is also the first hit and its probe is
-    ``sure``, its rivals are not asked. While no probe is a plain yes, further hits are asked; after
-    the foremost, only while one is not a plain no: where those all refuse, a yes is mere chance.
+    sure (``sure_probe``), its rivals are not asked. While no probe is a plain yes (``yes_probe``),
+    further hits are asked; after the foremost, only if one has reached ``least_probe``: where those
+    all refuse, a yes is mere chance.
 
     :param ask: returns the probe's log-odds for one candidate.
     :return: the candidates that were asked or spared; others have no witness but retrieval.
@@ -380,7 +382,11 @@ def write_feature(odds: float) -> float:
 
 
 def settled(calibration: Calibration) -> bool:
-    """Return whether the writer has no say: a model that reads was heard sentence by sentence."""
+    """Return whether the writer has no say in what was fitted.
+
+    So it is for a model that reads, which was heard sentence by sentence, and where the sentences
+    were chosen without a model.
+    """
     return calibration.writer is None and bool(calibration.fitted.get("model"))
 
 

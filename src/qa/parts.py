@@ -23,9 +23,13 @@ _LEAD: Final = (
     r"nom|cours|in|at|on|by|for|from|to|of|with|since|until)\s*)*"
 )
 _JOINT: Final = re.compile(
-    rf"\?\s+(?:(?:et|and)\s+)?(?=\S)|,?\s+(?:et|ainsi que|and)\s+(?={_LEAD}{_ASKS}(?![\w]))",
+    rf"(?<=\?)\s+(?:(?:et|and)\s+)?(?=\S)|,?\s+(?:et|ainsi que|and)\s+(?={_LEAD}{_ASKS}(?![\w]))",
     re.IGNORECASE,
 )
+_INTERROGATIVE: Final = re.compile(rf"(?<!\w)(?:{_ASKS}(?!\w)|qu['’])", re.IGNORECASE)
+_BEGINS_TO_ASK: Final = re.compile(rf"{_LEAD}(?:{_ASKS}(?![\w])|qu['’])", re.IGNORECASE)
+# «… qui a signé le bail et qui habite à Lyon»: the second goes on with the first.
+_RELATIVE: Final = re.compile(r"\w\s+(qui|que|qu['’]|who|which|whom|whose)(?![\w])", re.IGNORECASE)
 # «…, et pour quels montants ?» leans on the part before: a part says something of its own when it
 # has as many words, or as many content words.
 _FEWEST_WORDS: Final = 4
@@ -35,11 +39,27 @@ _MOST_PARTS: Final = 3
 
 def question_parts(question: str) -> tuple[str, ...]:
     """Return the parts in order, each ending with a question mark; one when it asks one thing."""
-    pieces = [piece.strip(" ,;?") for piece in _JOINT.split(question)]
-    pieces = [piece for piece in pieces if piece]
+    found = [piece for piece in _JOINT.split(question) if piece.strip(" ,;?")]
+    pieces = [piece.strip(" ,;?") for piece in found]
     if not 1 < len(pieces) <= _MOST_PARTS or not all(map(_says_something, pieces)):
         return (question,)
+    asks = "?" in found[-1] or _BEGINS_TO_ASK.match(found[-1])  # not «… ? Merci d'avance.»
+    if not asks or any(map(_goes_on, found, pieces[1:])):
+        return (question,)
     return tuple(f"{piece} ?" for piece in pieces)
+
+
+def _goes_on(piece: str, after: str) -> bool:
+    """Tell whether what comes after begins with a relative pronoun that stands in the piece."""
+    if "?" in piece:
+        return False
+    begun = {word.lower() for word in _RELATIVE.findall(piece)}
+    return any(after.lower().startswith(word) for word in begun)
+
+
+def asks(question: str) -> bool:
+    """Tell whether there is a word that asks: «combien», "who"."""
+    return _INTERROGATIVE.search(question) is not None
 
 
 def _says_something(piece: str) -> bool:

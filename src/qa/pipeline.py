@@ -182,6 +182,7 @@ def _select(
                 exchange.ask,
                 language=exchange.spoken,
                 asked=exchange.question if question == exchange.sought else question,
+                asked_in=exchange.language,
                 numbered=numbered,
                 probe_inside=inside,
                 passages=resources.passages,

@@ -98,6 +98,8 @@ _SINGLE: Final = tuple(
 )
 # Between two phrases: punctuation, or a word that joins them.
 _BREAKS: Final = re.compile(r"[,;:.!?…\n]+|(?<!\w)(?:et|and|mais|but)(?!\w)(?! (?:toi|vous|you)\b)")
+# «Et Nice ?» goes on from a question, whatever else the word says; «et toi ?» does not.
+_AND_WHAT_OF: Final = re.compile(r"\s*(?:[Ee]t|[Aa]nd)\s+[A-ZÀ-Ý]\w*\s*\?\s*")
 _PLEASANTRIES: Final = re.compile(r"[^\w\s'’,;:.!?…-]")  # emoji and other signs
 _MOST_CHARS: Final = 120
 _MOST_TITLES: Final = 5
@@ -166,7 +168,7 @@ def reply(utterance: str, titles: Sequence[str], backend: str = "") -> Answer | 
 
 def _found(utterance: str) -> tuple[Kind, Language] | None:
     """Return the weightiest phrase's kind, and the language of the first unambiguous one."""
-    if len(utterance) > _MOST_CHARS:
+    if len(utterance) > _MOST_CHARS or _AND_WHAT_OF.fullmatch(utterance):
         return None
     text = fold(_PLEASANTRIES.sub(" ", utterance))
     parts = [" ".join(part.split()).strip("- ") for part in _BREAKS.split(text)]

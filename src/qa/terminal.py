@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING, cast
 
+from qa.conversation import turn
 from qa.errors import QAError
 from qa.types import Answer, Citation, Event, Piece, Statement, Turn
 
@@ -103,8 +104,8 @@ def converse(assistant: Assistant) -> None:
         if question == "/quit":
             return
         answer = _turn(assistant, question, history) if question else None
-        if answer:
-            history.append(Turn(question, answer.text))
+        if answer and (said := turn(question, answer)):
+            history.append(said)
 
 
 def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:

@@ -64,6 +64,11 @@ _WEAK = re.compile(
     r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))"
     r"|what does each \w+ (?:say|think|want|propose))\b"
 )
+# «Qui parle ?», «parle-moi de lui», «dis-moi pourquoi» ask for a fact.
+_ASKS_OF_SOMEBODY = re.compile(
+    r"\b(?:qui|quand|pourquoi|comment|combien|lui|elles?|eux|ils?|who|when|where|why|how|he|she|they"
+    r"|him|her|them|his|their)\b"
+)
 # Words about texts and tellings in general.
 _ABOUT_THE_TEXT = frozenset(
     stems(
@@ -97,6 +102,8 @@ def is_overview(question: str, title: str = "") -> bool:
     named = set(stems(title))
     strong = _STRONG.search(rest)
     if not strong and not _WEAK.search(rest):
+        return False
+    if not strong and _ASKS_OF_SOMEBODY.search(rest) and not _NAMED.search(rest):
         return False
     for known in (_STRONG, _NAMED, _WEAK):
         rest = known.sub(" ", rest)

@@ -70,8 +70,9 @@ def answer_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> f
 
 
 def _refuses(said: str, language: Language) -> bool:
-    said, word = said.strip().lower(), no_answer(language).lower()
-    return bool(said) and word.startswith(said[: len(word)])
+    """Tell whether an answer that begins so begins the word of refusal: «Unk», not «UN» or «U»."""
+    said, word = said.strip(), no_answer(language)
+    return len(said) > 1 and word.startswith(said[: len(word)])
 
 
 def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[tuple[str, float]]:

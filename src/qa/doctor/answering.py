@@ -9,7 +9,7 @@ from importlib import util
 from pathlib import Path
 
 from qa import weights
-from qa.calibration import is_fitted, load_calibrations
+from qa.calibration import fitted_for, is_fitted
 from qa.doctor.checks import SETUP, Check, Status, gb
 from qa.doctor.ollama import Server
 from qa.errors import QAError
@@ -18,6 +18,7 @@ from qa.llm.gguf import read_general
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_models import best_model
 from qa.llm.ollama_server import ServerInfo
+from qa.llm.reader import find_reader
 from qa.settings import Settings
 
 _ANEW = "the next question puts it together and verifies it"
@@ -58,12 +59,13 @@ def answers_by(settings: Settings, server: Server, embedded: Check) -> Check:
 def calibration(settings: Settings, server: Server, embedded: Check) -> Check:
     """Say whether the evidence models were fitted on the model that answers."""
     name = "Calibration"
-    fitted = load_calibrations()["vote"].fitted
+    answering = _answering(settings, server, embedded)
+    label, reading = answering or ("", True)
+    fitted = fitted_for(reading=reading)
     on = f"fitted on {fitted.get('model')!r}, {fitted.get('date')}"
-    label = _label(settings, server, embedded)
-    if label is None:
+    if answering is None:
         return Check(name, "ok", f"{on}; no model that is there now answers, so none to compare")
-    if is_fitted(label):
+    if is_fitted(label, reading=reading):
         return Check(name, "ok", f"{on}, the model that answers")
     what = repr(label) if label else "a model that does not say what it is, or gives no logprobs"
     detail = f"{on}, but {what} answers: a cautious rule decides when to refuse"
@@ -79,19 +81,21 @@ def _own_gguf(name: str, gguf: Path, cache: Path) -> Check:
     return Check(name, "ok", f"{str(path)!r} ({gb(path.stat().st_size)}), your own")
 
 
-def _label(settings: Settings, server: Server, embedded: Check) -> str | None:
-    """Return what the answering model calls itself, "" when it does not say.
+def _answering(settings: Settings, server: Server, embedded: Check) -> tuple[str, bool] | None:
+    """Return what the answering model calls itself, "" when it does not say, and whether it reads.
 
     None: quotations only, or an embedded model that is not unpacked yet.
     """
     if settings.backend in ("auto", "ollama") and isinstance(server, ServerInfo):
         model = best_model(server, settings.ollama_model)
         if model is not None:
-            return _ollama_label(settings.ollama_url, model.name)
+            return _ollama_label(settings.ollama_url, model.name), False
     path = settings.gguf or settings.cache / "models" / weights.GGUF_NAME
     if settings.backend in ("extractive", "ollama") or embedded.status != "ok":
         return None
-    return label_of(read_general(path)) if path.is_file() else None
+    if not path.is_file():
+        return None
+    return label_of(read_general(path)), find_reader(path) is not None
 
 
 def _ollama_label(url: str, name: str) -> str:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
+from qa.conversation import turn
 from qa.types import Answer, Citation, Event, Evidence, Piece, Statement, Turn
 
 State = Literal["thinking", "writing", "done", "stopped", "failed"]
@@ -86,11 +87,9 @@ def fail(exchange: Exchange, error: str) -> Exchange:
 
 def history(exchanges: Sequence[Exchange]) -> tuple[Turn, ...]:
     """Return the finished exchanges as turns, oldest first."""
-    return tuple(
-        Turn(question=exchange.question, answer=exchange.answer.text)
-        for exchange in exchanges
-        if exchange.answer is not None
-    )
+    answered = ((one.question, one.answer) for one in exchanges if one.answer is not None)
+    turns = (turn(question, answer) for question, answer in answered)
+    return tuple(one for one in turns if one is not None)
 
 
 def place(citation: Citation) -> Place:

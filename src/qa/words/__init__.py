@@ -5,7 +5,16 @@ decided once. They are pure and know nothing of documents or of the index.
 """
 
 from qa.words.numerals import numbers
-from qa.words.terms import WORDS_VERSION, content_words, fold, language, names, stems, tokens
+from qa.words.terms import (
+    WORDS_VERSION,
+    content_words,
+    fold,
+    language,
+    names,
+    stems,
+    tokens,
+    told_language,
+)
 
 __all__ = [
     "WORDS_VERSION",
@@ -16,4 +25,5 @@ __all__ = [
     "numbers",
     "stems",
     "tokens",
+    "told_language",
 ]

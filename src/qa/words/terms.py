@@ -115,7 +115,12 @@ def content_words(text: str) -> set[str]:
 
 
 def language(text: str) -> Literal["fr", "en"]:
-    """Tell French from English by counting function words; French when undecided.
+    """Tell French from English by counting function words; French when undecided."""
+    return told_language(text) or "fr"
+
+
+def told_language(text: str) -> Literal["fr", "en"] | None:
+    """Tell French from English by counting function words; None when undecided: «Wifi ?».
 
     What is quoted («traduis « good morning »») may be in another language, and counts only where
     nothing else tells.
@@ -123,6 +128,8 @@ def language(text: str) -> Literal["fr", "en"]:
     french, english = _function_words_of(_QUOTED.sub(" ", text))
     if french == english:
         french, english = _function_words_of(text)
+    if french == english:
+        return None
     return "en" if english > french else "fr"
 
 
@@ -234,15 +241,21 @@ _CAPITALISED: Final = re.compile(rf"{_DOTTED}|[^\W\d_][^\W_]*")
 _SENTENCE_START: Final = re.compile(
     r"(?:^|[.!?…:][\s\"'»”)\]]*[\s\"'«“(\[]|\n)\s*(?:[-–—•*]\s+)?[\"'«“(\[\s]*$"
 )
+_LONGEST_NAME: Final = 2  # words in capitals that may be one: «LA POSTE»
 _ABBREVIATION: Final = re.compile(
     r"\b(?:MM?|Mmes?|Mlles?|Drs?|Prs?|Mes?|Stes?|St|Gal|Gén|Col|Mr|Mrs|Ms|Sen|Rep|Gov|Gen|[A-Z])\.\s*$"
 )
 
 
 def names(text: str) -> set[str]:
-    """Return the folded capitalised words that do not open a sentence, and all acronyms."""
+    """Return the folded capitalised words that do not open a sentence, and all acronyms.
+
+    None of a sentence in capitals, whose names cannot be told: «QUEL EST LE LOYER ?».
+    """
     text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
     found: set[str] = set()
+    if text.isupper() and _is_sentence(tokens(text)):
+        return found
     for match in _CAPITALISED.finditer(text):
         word = match.group().replace(".", "")
         if len(word) < 2 or not word[0].isupper():
@@ -251,6 +264,10 @@ def names(text: str) -> set[str]:
         if word.isupper() or not (folded in _function_words() or _opens(text, match.start())):
             found.add(folded)
     return found
+
+
+def _is_sentence(words: list[str]) -> bool:
+    return len(words) > _LONGEST_NAME and not _function_words().isdisjoint(words)
 
 
 def _opens(text: str, start: int) -> bool:
