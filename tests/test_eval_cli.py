@@ -7,6 +7,7 @@ import json
 import re
 import shlex
 from dataclasses import replace
+from zipfile import ZipFile
 
 import pytest
 from rich.console import Console
@@ -209,6 +210,54 @@ def test_ctrl_c_leaves_what_is_done_and_the_command_that_goes_on(bench, capsys):
     assert "2 of 3 answers are kept. To go on: qa eval" in capsys.readouterr().err
 
 
+def test_collecting_that_stops_keeps_the_features_and_tells_the_command_that_goes_on(bench, capsys):
+    bench.model = Dying(default=bench.model.default)
+    bench.run("--collect", "--read", 0, "--limit", 1, "--seed", 3)
+    bench.model.failures = 99
+    with pytest.raises(ModelUnavailable):
+        bench.run("--collect", "--read", 0)
+    shown = capsys.readouterr().err
+    assert "1 of 3 features are kept" in shown
+    command = shlex.split(shown.rpartition("To go on: ")[2].splitlines()[0])
+    bench.model.failures = 0
+    assert cli.main(command[2:], bench.settings) == 0
+    rows = (bench.out / "features.jsonl").read_text("utf-8").splitlines()
+    assert sorted(json.loads(row)["id"] for row in rows) == ["a1", "a2", "a3"]
+
+
+def test_a_fit_that_stops_tells_the_command_that_goes_on(bench, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("qa_eval.fit.fit_part", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run("--fit", "--read", 0)
+    assert "3 of 3 features are kept. To go on: qa eval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--limit", "0"], "--limit: '0' is not"),
+        (["--limit", "-2"], "--limit: '-2' is not"),
+        (["--near-miss", "1.5"], "--near-miss: '1.5' is not"),
+        (["--near-miss", "-0.1"], "--near-miss: '-0.1' is not"),
+        (["--near-miss", "nan"], "--near-miss: 'nan' is not"),
+        (["--near-miss", "x"], "--near-miss: 'x' is not"),
+    ],
+)
+def test_a_number_that_makes_no_sense_is_refused(bench, capsys, arguments, named):
+    with pytest.raises(SystemExit):
+        bench.run(*arguments)
+    assert named in capsys.readouterr().err
+
+
+def test_features_to_fit_with_that_are_not_there_are_refused_before_any_is_collected(bench):
+    with pytest.raises(InputError, match=r"--also-fit: there is no file 'none\.jsonl'"):
+        bench.run("--fit", "--also-fit", "none.jsonl")
+    assert not bench.out.exists()
+
+
 def test_the_command_to_resume_names_the_folder_and_the_backend(tmp_path):
     settings = Settings(backend="extractive")
     command = cli._resume(["--limit", "3"], tmp_path / "a b", settings)
@@ -243,6 +292,49 @@ def test_a_faulty_set_is_refused_before_any_model_is_loaded(bench, monkeypatch, 
     with pytest.raises(InputError, match=named):
         cli.main(["--data", str(data), "--out", str(bench.out)], bench.settings)
     assert not (bench.out / "run.json").exists()
+
+
+def test_a_document_in_a_subfolder_is_asked_under_its_name(bench):
+    documents = bench.folder / "documents"
+    (documents / "sub").mkdir()
+    (documents / "a.txt").rename(documents / "sub" / "a.txt")
+    data = bench.folder / "set.jsonl"
+    data.write_text(data.read_text("utf-8").replace("a.txt", "sub/a.txt"), encoding="utf-8")
+    assert bench.run() == 0
+    assert bench.results()["figures"]["citation_f1"]["value"] > 0
+
+
+def test_a_document_in_an_archive_is_asked_under_its_name(bench):
+    documents = bench.folder / "documents"
+    with ZipFile(documents / "all.zip", "w") as archive:
+        archive.write(documents / "a.txt", "a.txt")
+    (documents / "a.txt").unlink()
+    data = bench.folder / "set.jsonl"
+    data.write_text(data.read_text("utf-8").replace("a.txt", "all.zip/a.txt"), encoding="utf-8")
+    assert bench.run() == 0
+    assert bench.results()["figures"]["citation_f1"]["value"] > 0
+
+
+def test_two_documents_of_one_name_are_refused_only_where_both_are_asked(bench):
+    sub = bench.folder / "documents" / "sub"
+    sub.mkdir()
+    (sub / "a.txt").write_text(TEXT, encoding="utf-8")
+    data = bench.folder / "set.jsonl"
+    assert {item.document for item in corpus.load(data, [sub.parent], sub)[0]} == {"a.txt"}
+    more = json.dumps(line("b1", "Combien ?") | {"document": "sub/a.txt"})
+    data.write_text(data.read_text("utf-8") + "\n" + more, encoding="utf-8")
+    with pytest.raises(InputError, match=r"'a\.txt' and 'sub/a\.txt' have the same name"):
+        corpus.load(data, [sub.parent], sub)
+
+
+def test_a_file_that_cannot_be_read_stops_only_the_set_that_asks_about_it(bench):
+    documents = bench.folder / "documents"
+    (documents / "b.txt").write_bytes(b" ")
+    data = bench.folder / "set.jsonl"
+    assert len(corpus.load(data, [documents], documents)[0]) == 3
+    data.write_text(json.dumps(line("b1", "Où ?", "overview") | {"document": "b.txt"}), "utf-8")
+    with pytest.raises(InputError, match=r"b\.txt' holds only white space"):
+        corpus.load(data, [documents], documents)
 
 
 def test_an_answer_over_all_documents_is_scored_on_its_own_document(bench):

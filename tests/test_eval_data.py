@@ -215,6 +215,11 @@ def test_the_document_may_be_left_out_when_one_is_given(tmp_path: Path) -> None:
     [
         ({"kind": "unanswerable"}, "field 'kind'"),
         ({"question": 3}, "field 'question'"),
+        ({"question": ""}, "field 'question': '' has no word"),
+        ({"question": " ?! "}, "field 'question': ' ?! ' has no word"),
+        ({"question": "prix " * 1000}, "field 'question': 4999 characters; at most 4000"),
+        ({"answers": ["40 €", ""]}, "field 'answers.1'"),
+        ({"answers": [" \n"]}, "field 'answers.0'"),
         ({"id": ""}, "field 'id'"),
         ({"document": "autre.txt"}, "field 'document': 'autre.txt'"),
         ({"evidence": [[{"start": 42, "end": 900}]]}, "field 'evidence.0.0': offsets 42-900"),
@@ -237,6 +242,43 @@ def test_a_fault_is_named_by_file_line_and_field(
     message = fault(path)
     assert f"{path}, line 2" in message
     assert named in message
+
+
+HEADED = f"# Le four\n\n{TEXT}"
+SENTENCES = ["Le four chauffe vite.", "La porte ferme mal.", "Le prix est de 40 €."]
+
+
+@pytest.mark.parametrize(
+    ("quoted", "meant"),
+    [
+        (["Le prix est de 40 €."], SENTENCES[2:]),
+        (["Le prix est de 40 €"], SENTENCES[2:]),
+        (["40 €"], SENTENCES[2:]),
+        (["La porte ferme mal. Le prix est de 40 €."], SENTENCES[1:]),
+        (["La porte ferme mal. Le prix"], SENTENCES[1:2]),
+        (["chauffe vite. La porte"], SENTENCES[:1]),
+        (["Le prix est de 40 €.", "La porte", "ferme mal."], SENTENCES[1:]),
+        ([HEADED], SENTENCES),
+    ],
+)
+def test_a_span_of_evidence_means_the_sentences_that_it_shares_half_with(
+    tmp_path: Path, quoted: list[str], meant: list[str]
+) -> None:
+    starts = [(HEADED.index(text), text) for text in quoted]
+    spans = [{"start": start, "end": start + len(text)} for start, text in starts]
+    path = write_lines(tmp_path, GOOD | {"evidence": [spans]})
+    (item,) = load_items(path, {"four.txt": HEADED})
+    assert [HEADED[start:end] for start, end in item.evidence[0]] == meant
+
+
+def test_a_span_that_means_no_sentence_is_refused_by_file_line_and_field(tmp_path: Path) -> None:
+    whole = HEADED.index(SENTENCES[2])
+    spans = [{"start": whole, "end": len(HEADED)}, {"start": 0, "end": len("# Le four")}]
+    path = write_lines(tmp_path, GOOD | {"evidence": [spans]})
+    with pytest.raises(InputError) as caught:
+        load_items(path, {"four.txt": HEADED})
+    named = f"{path}, line 1, field 'evidence.0.1': 0-9 is no sentence that can be cited"
+    assert named in str(caught.value)
 
 
 def test_invalid_json_names_its_line(tmp_path: Path) -> None:

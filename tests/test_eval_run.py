@@ -158,11 +158,16 @@ def test_a_line_of_another_version_is_an_error_that_names_it(tmp_path):
         read_predictions(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["bm25", "dense"])
-def test_a_baseline_quotes_one_sentence(assistant, name):
+@pytest.mark.parametrize(("name", "quoted"), [("bm25", FIRST), ("dense", SECOND)])
+def test_a_baseline_quotes_the_first_sentence_of_its_own_ranking(
+    assistant, monkeypatch, name, quoted
+):
+    first, second, _ = assistant.sentences("a.txt")
+    hits = [Hit(first, 2.0, 1, dense=0.3, lexical=7.0), Hit(second, 1.0, 2, dense=0.4, lexical=1.0)]
+    monkeypatch.setattr("qa_eval.baselines.retrieve", lambda *_, **__: hits)
     answer = list(BASELINES[name](assistant, ITEMS).stream(ITEMS[0].question, (), ["a.txt"]))[-1]
     assert answer.answered
-    assert [citation.text for citation in answer.citations] == [FIRST]
+    assert [citation.text for citation in answer.citations] == [quoted]
 
 
 def test_the_citation_engine_is_asked_through_the_same_model_and_its_markers_counted(assistant):
@@ -221,6 +226,44 @@ def test_features_are_collected_once_and_a_fit_separates_the_sides(assistant, tm
             figures = summary(outcomes)
             assert figures["auroc"] == 1.0
             assert figures["over_refusal"] == 0.0
+
+
+def test_a_row_that_was_cut_is_collected_again_and_the_others_are_not(assistant, tmp_path):
+    path = tmp_path / "features.jsonl"
+    resources = assistant.resources()
+    collect(resources, resources.model, ITEMS, path, voting=False)
+    first, second = path.read_bytes().splitlines()
+    path.write_bytes(first + b"\n" + second[: second.index("é".encode()) + 1])  # inside a letter
+    assert [sample.id for sample in load_samples(path)] == ["a1"]
+    collect(resources, resources.model, ITEMS, path, voting=False)
+    assert path.read_bytes().splitlines() == [first, second]
+    path.write_bytes(first)  # whole, but for its end of line
+    collect(resources, resources.model, ITEMS, path, voting=False)
+    assert path.read_bytes().splitlines() == [first, second]
+
+
+def test_a_broken_row_among_the_features_is_named(tmp_path):
+    path = tmp_path / "features.jsonl"
+    path.write_text('{"id": "a1"\n{}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"features\.jsonl, line 1"):
+        load_samples(path)
+
+
+def test_features_of_two_models_are_not_mixed_in_a_file(assistant, tmp_path):
+    path = tmp_path / "features.jsonl"
+    resources = assistant.resources()
+    model = resources.model
+    model.label = "one"
+    collect(resources, model, ITEMS[:1], path, voting=False)
+    row = json.loads(path.read_text("utf-8"))
+    assert row["model"] == "one"
+    model.label = "two"
+    with pytest.raises(InputError, match=r"features of 'one', not of 'two'.*another folder"):
+        collect(resources, model, ITEMS, path, voting=False)
+    del row["model"]
+    path.write_text(json.dumps(row) + "\n", encoding="utf-8")
+    collect(resources, model, ITEMS, path, voting=False)
+    assert [sample.id for sample in load_samples(path)] == ["a1", "a2"]
 
 
 def test_a_cheaper_policy_sees_fewer_probes(assistant, tmp_path):

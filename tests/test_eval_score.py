@@ -11,7 +11,7 @@ from qa_eval.data import Item
 from qa_eval.figures import by_group, costs, figures
 from qa_eval.predictions import Pointer, Pointers, Prediction, Said
 from qa_eval.retrieval import rank_scores
-from qa_eval.score import score_items
+from qa_eval.score import Score, score_items
 
 LINES = (
     "La terrasse du café ouvre en mai et compte douze tables.",
@@ -86,6 +86,13 @@ def test_a_refusal_of_an_answerable_question_is_worth_nothing():
     assert "citation_f1_answered" not in worth
 
 
+def test_citations_of_a_refusal_are_worth_nothing():
+    worth = values(TEA, replace(refused(TEA), citations=(SECOND,)))
+    for name in ("citation_precision", "citation_recall", "citation_f1", "cited", "sufficient"):
+        assert worth[name] == 0.0, name
+    assert worth["cited_right"] == worth["exact_set"] == 0.0
+
+
 def test_the_same_offsets_in_another_document_are_no_evidence():
     texts = {"bar.txt": TEXT, "other.txt": TEXT}
     made = said(TEA, "3 euros.", Pointer("other.txt", *SPANS[1]))
@@ -107,19 +114,23 @@ def test_micro_averages_weigh_citations_and_macro_averages_questions():
 def test_abstention_is_scored_on_both_sides_and_by_kind():
     figures = measured(
         (TEA, said(TEA, "3 euros.", SECOND)),
+        (TEA, said(TEA, "3 euros.", SECOND)),
         (BOTH, refused(BOTH, 0.2)),
         (NEAR, said(NEAR, "3 euros.", SECOND, confidence=0.6)),
+        (NEAR, said(NEAR, "3 euros.", SECOND, confidence=0.6)),
+        (NEAR, refused(NEAR, 0.05)),
         (FAR, refused(FAR, 0.05)),
     )
-    assert figures["abstention_precision"] == 0.5
-    assert figures["abstention_recall"] == 0.5
-    assert figures["abstention_f1"] == 0.5
-    assert figures["balanced_accuracy"] == 0.5
-    assert figures["over_refusal"] == 0.5
-    assert (figures["refused_near_miss"], figures["refused_off_topic"]) == (0.0, 1.0)
-    assert figures["auroc"] == pytest.approx(3 / 4)
-    assert figures["auroc_near_miss"] == pytest.approx(1 / 2)
-    assert figures["overall"] == pytest.approx((1 + 0 + 0 + 1) / 4)
+    assert figures["abstention_precision"] == pytest.approx(2 / 3)
+    assert figures["abstention_recall"] == pytest.approx(2 / 4)
+    assert figures["abstention_f1"] == pytest.approx(2 * 2 / (3 + 4))
+    assert figures["balanced_accuracy"] == pytest.approx((2 / 3 + 2 / 4) / 2)
+    assert figures["over_refusal"] == pytest.approx(1 / 3)
+    assert figures["refused_near_miss"] == pytest.approx(1 / 3)
+    assert figures["refused_off_topic"] == 1.0
+    assert figures["auroc"] == pytest.approx((4 + 4 + 2) / 12)
+    assert figures["auroc_near_miss"] == pytest.approx((3 + 3 + 1) / 9)
+    assert figures["overall"] == pytest.approx((1 + 1 + 0 + 0 + 0 + 1 + 1) / 7)
 
 
 def test_an_answered_unanswerable_question_is_a_risk_and_a_refused_one_no_right_answer():
@@ -142,6 +153,16 @@ def test_calibration_is_of_there_being_an_answer_and_apart_of_the_answer_being_r
     )
     assert figures["ece"] == 0.0
     assert figures["ece_right"] == 1.0
+
+
+def test_an_answered_unanswerable_question_is_a_wrong_answer_and_a_refused_one_none():
+    figures = measured(
+        (TEA, said(TEA, "3 euros.", SECOND, confidence=1.0)),
+        (NEAR, said(NEAR, "3 euros.", SECOND, confidence=1.0)),
+        (FAR, refused(FAR, 0.3)),
+        (BOTH, refused(BOTH, 0.3)),
+    )
+    assert figures["ece_right"] == 0.5
 
 
 def test_pointers_are_counted_before_and_after_repair():
@@ -240,6 +261,19 @@ def test_one_kind_against_the_answerable_ones_is_of_those_two_alone():
     items, predictions = zip(*pairs, strict=True)
     found = figures(score_items(items, predictions, {"bar.txt": TEXT}), rounds=20)
     assert (found["auroc"].n, found["auroc_near_miss"].n) == (3, 2)
+
+
+def test_whole_documents_are_drawn_for_an_interval_over_all_questions_and_of_a_group():
+    """With questions drawn one by one, .5 ± .22 would be seen of two documents 1 and 0."""
+    scores = [
+        Score(f"{document}{n}", document, "answerable", (), {"citation_f1": value})
+        for document, value in (("good.txt", 1.0), ("bad.txt", 0.0))
+        for n in range(10)
+    ]
+    found = figures(scores, rounds=200)["citation_f1"]
+    group = by_group(scores, rounds=200)["answerable"]["citation_f1"]
+    for figure in (found, group):
+        assert (figure.low, figure.value, figure.high) == (0.0, 0.5, 1.0)
 
 
 def test_costs_are_given_at_the_median_and_the_95th_percentile():

@@ -78,6 +78,12 @@ def test_a_question_whose_answer_also_stands_elsewhere_stays_answerable(tmp_path
         ({"answers": [{"text": "3 €", "answer_start": 1}]}, "wrong offset 1"),
         ({"answers": [{"text": "3 €"}]}, "data.0.paragraphs.0.qas.0.answers.0.answer_start"),
         ({"answers": []}, "data.0.paragraphs.0.qas.0"),
+        (
+            {"answers": [{"text": " ", "answer_start": 2}]},
+            "field 'data.0.paragraphs.0.qas.0.answers.0.text'",
+        ),
+        ({"question": " ?"}, "field 'data.0.paragraphs.0.qas.0.question': ' ?' has no word"),
+        ({"question": "q" * 4001}, "field 'data.0.paragraphs.0.qas.0.question': 4001 characters"),
         ({"id": "b"}, "'b' is used twice"),
     ],
 )
@@ -95,6 +101,21 @@ def test_squad_is_told_from_json_lines_by_its_content(tmp_path: Path) -> None:
     assert is_squad(squad_file(tmp_path))
     assert not is_squad(write_lines(tmp_path, GOOD))
     assert not is_squad(write_lines(tmp_path, GOOD, GOOD))
+
+
+def test_a_broken_squad_file_is_squad_whose_fault_is_named(tmp_path: Path) -> None:
+    path = squad_file(tmp_path)
+    pretty = json.dumps(json.loads(path.read_text()), indent=1)
+    path.write_text(pretty.replace('"title":', '"title"'))
+    assert is_squad(path)
+    with pytest.raises(InputError, match="line 5: invalid JSON at column 12"):
+        load_squad(path)
+
+
+def test_json_lines_are_json_lines_under_any_name(tmp_path: Path) -> None:
+    lines = write_lines(tmp_path, GOOD, '{"id": "four-2",')
+    assert not is_squad(lines.rename(tmp_path / "set.json"))
+    assert not is_squad(write_lines(tmp_path, '{"id": "four-2",'))
 
 
 @pytest.mark.skipif(not PIAF.exists(), reason="the PIAF set is not distributed with the project")

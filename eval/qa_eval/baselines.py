@@ -136,7 +136,11 @@ def vector_index(assistant: Assistant, ids: Sequence[str]) -> Any:  # noqa: ANN4
 
 
 def citation_engine(index: Any, meter: Meter, chunk_tokens: int) -> Any:  # noqa: ANN401
-    """Build the engine with its own defaults, but for the chunk size."""
+    """Build the engine with the prompts and the synthesis that it has by default.
+
+    Five chunks are found for a question, where LlamaIndex finds two by default; they are cut into
+    sources of ``chunk_tokens``, which overlap by a quarter, or its default of 20 tokens if less.
+    """
     from llama_index.core.query_engine import CitationQueryEngine
 
     return CitationQueryEngine.from_args(

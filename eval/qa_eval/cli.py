@@ -10,15 +10,18 @@ import json
 import random
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from importlib import metadata
 from importlib.resources import files
 from importlib.util import find_spec
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from qa import Assistant
+from qa.embed import Encoder
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval import compare, corpus, manifest, report
@@ -35,6 +38,9 @@ from qa_eval.run import run_items
 from qa_eval.score import SCORES, score_items, write_scores
 from qa_eval.swap import swap_values
 
+if TYPE_CHECKING:
+    from qa_eval.fit import Part
+
 _NEEDED = ("ir_measures", "matplotlib")
 
 
@@ -49,8 +55,7 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     _require_packages()
     gate = load_gate(options.gate) if options.gate else None
     options.data = gate.data if gate else options.data
-    if not options.data.is_file():
-        raise InputError(f"no question set {str(options.data)!r}; give one with --data FILE")
+    _require_files(options)
     out: Path = options.out or Path("eval/results") / _name(options)
     fitting = options.fit or options.collect
     made_with = manifest.of_data(options, settings)
@@ -70,13 +75,13 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         refuse_other(out, made_with)
     items = gate.choose(items) if gate else _drawn(items, options.limit, options.seed)
     used = {item.document for item in items}
-    paths = tuple(path for path in paths if path.name in used) or paths
+    paths = tuple(path for path in paths if corpus.document_id(path) in used) or paths
     settings = settings.model_copy(update={"store": out / "store"})
     with corpus.open_assistant(items, paths, settings, _note) as assistant:
-        if fitting:
-            return _fit(assistant, items, out, options)
-        claim(out, made_with | manifest.of_models(assistant.resources()))
         resume = _resume(arguments, out, settings)
+        if fitting:
+            return _fit(assistant, items, out, options, resume)
+        claim(out, made_with | manifest.of_models(assistant.resources()))
         run = _run(assistant, items, out, options, resume)
     return _finish(run, out, options, settings, gate)
 
@@ -100,7 +105,7 @@ def _run(
     open_items = sum(item.id not in done for item in items)
     reads = options.baseline in (None, "no-check") and not options.corpus
     baseline = BASELINES.get(options.baseline)
-    try:
+    with _stoppable("answers", items, lambda: read_predictions(out), resume):
         if open_items and reads and len(used) <= options.read:
             assistant.warm(_note)
         with Progress(len(items), len(items) - open_items) as progress:
@@ -113,10 +118,6 @@ def _run(
                 search=None if options.baseline in OTHERS else searcher(assistant),
                 progress=progress,
             )
-    except BaseException:  # whatever ended it, Ctrl-C and a dead model included
-        kept = sum(item.id in read_predictions(out) for item in items)
-        _note(f"stopped; {kept} of {len(items)} answers are kept. To go on: {resume}")
-        raise
     texts = {info.id: assistant.document(info.id).text for info in assistant.documents()}
     judge = Judge(resources.entailment)
     scored = score_items(items, predictions, texts, judge)
@@ -134,6 +135,24 @@ def _run(
         groups=by_group(scores),
         costs=costs(predictions),
     )
+
+
+@contextmanager
+def _stoppable(
+    what: str, items: Sequence[Item], kept: Callable[[], Collection[object]], resume: str
+) -> Iterator[None]:
+    """Say what is kept, and the command that goes on, when the work inside ends before its time.
+
+    :param what: is made of each item.
+    :param kept: returns the ids of the items of which it is made.
+    """
+    try:
+        yield
+    except BaseException:  # whatever ended it, Ctrl-C and a dead model included
+        ids = kept()
+        count = sum(item.id in ids for item in items)
+        _note(f"stopped; {count} of {len(items)} {what} are kept. To go on: {resume}")
+        raise
 
 
 def _finish(
@@ -159,6 +178,14 @@ def _require_packages() -> None:
             f"measuring needs {' and '.join(missing)}, not installed here: "
             "pip install 'qa-sentence-citations[eval]'"
         )
+
+
+def _require_files(options: argparse.Namespace) -> None:
+    if not options.data.is_file():
+        raise InputError(f"no question set {str(options.data)!r}; give one with --data FILE")
+    for path in options.also_fit:
+        if not path.is_file():
+            raise InputError(f"--also-fit: there is no file {str(path)!r}; correct the path")
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -194,13 +221,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="qa eval", description=__doc__)
     parser.add_argument("--data", type=Path, default=Path("eval/dev.jsonl"))
     parser.add_argument("--document", type=Path, help="the document of questions that name none")
-    parser.add_argument("--limit", type=int, help="ask only so many questions, drawn at random")
+    parser.add_argument("--limit", type=_count, help="ask only so many questions, drawn at random")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--baseline", choices=sorted(BASELINES), help="measure this instead of us")
     parser.add_argument("--corpus", action="store_true", help="ask over all documents at once")
     parser.add_argument("--out", type=Path, help="default: eval/results/NAME of the set")
     parser.add_argument(
-        "--near-miss", type=float, default=0.0, help="SQuAD: share asked without their paragraph"
+        "--near-miss", type=_share, default=0.0, help="SQuAD: share asked without their paragraph"
     )
     parser.add_argument(
         "--counterfactual",
@@ -224,6 +251,22 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _count(text: str) -> int:
+    if not (text.isdecimal() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of 1 or more")
+    return int(text)
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a share from 0 to 1")
+    return share
+
+
 def _drawn(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, ...]:
     if limit is None or limit >= len(items):
         return tuple(items)
@@ -231,31 +274,52 @@ def _drawn(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, .
 
 
 def _fit(
-    assistant: Assistant, items: Sequence[Item], out: Path, options: argparse.Namespace
+    assistant: Assistant,
+    items: Sequence[Item],
+    out: Path,
+    options: argparse.Namespace,
+    resume: str,
 ) -> int:
-    """Collect features, fit every part, print cross-validated figures, write ``evidence.json``."""
-    from qa_eval.features import collect, load_samples, with_foreignness
-    from qa_eval.fit import as_data, fit_part, parts_for, summary, usable
+    """Collect features, and unless that is all that is wanted, fit the evidence with them."""
+    from qa_eval.features import collect, collected
+    from qa_eval.fit import parts_for
 
     resources = assistant.resources()
-    if resources.model is None:
+    model = resources.model
+    if model is None:
         raise InputError("--fit needs a model; the extractive backend has none")
-    parts = parts_for(options.parts, reading=resources.model.reads)
-    voting = len({item.document for item in items}) <= options.read
-    if voting:
-        assistant.warm(_note)
+    parts = parts_for(options.parts, reading=model.reads)
     path = out / "features.jsonl"
-    collect(resources, resources.model, items, path, voting=voting, progress=_note)
-    _note(f"features in {path}")
-    if options.collect:
-        return 0
-    collected = [s for file in (path, *options.also_fit) for s in load_samples(file)]
-    every = with_foreignness(collected, resources.encoder)
+    collected(path, model.label)  # another model's are refused before the documents are read
+    voting = len({item.document for item in items}) <= options.read
+    asked = [item for item in items if item.kind != "overview"]
+    with _stoppable("features", asked, lambda: collected(path, model.label), resume):
+        if voting:
+            assistant.warm(_note)
+        collect(resources, model, asked, path, voting=voting, progress=_note)
+        _note(f"features in {path}")
+        if not options.collect:
+            _fit_parts(parts, [path, *options.also_fit], model.label, resources.encoder)
+    return 0
+
+
+def _fit_parts(
+    parts: Sequence[Part], features: Sequence[Path], model: str, encoder: Encoder
+) -> None:
+    """Fit every part, print cross-validated figures, write ``evidence.json``.
+
+    :param model: the label of the model that the features were collected with.
+    """
+    from qa_eval.features import load_samples, with_foreignness
+    from qa_eval.fit import as_data, fit_part, summary, usable
+
+    collected = [sample for path in features for sample in load_samples(path)]
+    every = with_foreignness(collected, encoder)
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {
-        "model": resources.model.label,
-        "encoder": resources.encoder.id,
+        "model": model,
+        "encoder": encoder.id,
         "date": datetime.now(UTC).date().isoformat(),
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
@@ -267,7 +331,6 @@ def _fit(
         print(part.name, json.dumps(figures))
     target.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _note(f"written to {target}")
-    return 0
 
 
 def _write(out: Path, options: argparse.Namespace, settings: Settings, run: report.Run) -> None:

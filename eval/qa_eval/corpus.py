@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from qa import Assistant
-from qa.documents import Parser, find_sources, read_document
+from qa.documents import Parser, Source, find_sources, read_document
+from qa.documents.canonical import canonical_text
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval.counterfactual import changed
@@ -20,6 +21,29 @@ from qa_eval.data import Item, load_items
 from qa_eval.squad import is_squad, load_squad
 
 _UNSAFE = re.compile(r"[^\w.-]+")
+
+
+class _Texts(Mapping[str, str]):
+    """Canonical text by document id; a file is read when its text is asked for, and once."""
+
+    def __init__(self, sources: Sequence[Source], parser: Parser) -> None:
+        self._sources = {source.id: source for source in sources}
+        self._parser = parser
+        self._held: dict[str, str] = {}
+
+    def __getitem__(self, id: str) -> str:
+        if id not in self._held:
+            self._held[id] = read_document(self._sources[id], parser=self._parser).text
+        return self._held[id]
+
+    def __contains__(self, id: object) -> bool:
+        return id in self._sources
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._sources)
+
+    def __len__(self) -> int:
+        return len(self._sources)
 
 
 def load(
@@ -38,8 +62,9 @@ def load(
     :param work: where the articles of a SQuAD set are written as text files.
     :param document: the one document that items without a name are about.
     :param counterfactual: ask only for numbers, of documents in which they were changed.
-    :return: the items, and the paths to index.
-    :raises InputError: naming file, line and field.
+    :return: the items, and the paths to index; an item's document is the name of its file, under
+        which a file that is indexed by itself is found.
+    :raises InputError: naming file, line and field; or two documents have the same name.
     """
     if is_squad(data):
         documents, items = load_squad(data, near_miss_share=near_miss_share, seed=seed)
@@ -49,15 +74,34 @@ def load(
     paths = [document] if document else [folder for folder in folders if folder.exists()]
     with Parser() as parser:
         found = find_sources(paths, parser)
-        texts = {source.id: read_document(source, parser=parser).text for source in found}
-    name = document.name if document else None
-    items = load_items(data, texts, document=name)
-    if counterfactual:
-        items, edited = changed(items, texts)
-        return _written(edited, items, work)
+        texts = _Texts(found, parser)
+        items = load_items(data, texts, document=document_id(document) if document else None)
+        if counterfactual:
+            items, edited = changed(items, texts)
+            return _written(edited, items, work)
     used = {item.document for item in items}
-    sources = [source.path for source in found if source.id in used]
-    return items, tuple(sources)
+    return _under_names(items, {source.id: source.path for source in found if source.id in used})
+
+
+def document_id(path: Path) -> str:
+    """Return the id that a file has when it is indexed by itself."""
+    return canonical_text(path.name)
+
+
+def _under_names(
+    items: Sequence[Item], paths: Mapping[str, Path]
+) -> tuple[tuple[Item, ...], tuple[Path, ...]]:
+    """Return the items with the names of their files for documents, and the files."""
+    names: dict[str, str] = {}
+    for id, path in paths.items():
+        other = names.setdefault(document_id(path), id)
+        if other != id:
+            raise InputError(
+                f"the documents {other!r} and {id!r} have the same name; rename one, "
+                "in the question set too"
+            )
+    renamed = (replace(item, document=document_id(paths[item.document])) for item in items)
+    return tuple(renamed), tuple(paths.values())
 
 
 def _written(

@@ -9,15 +9,19 @@ Example: ``load_items(Path("eval/dev.jsonl"), {"contrat-location.txt": text})``.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from qa.errors import InputError
-from qa.types import Turn
+from qa.pipeline import MAX_QUESTION_CHARS
+from qa.sentences import split_sentences
+from qa.types import Document, Turn
+from qa.words import tokens
 
 Kind = Literal[
     "answerable",
@@ -34,8 +38,9 @@ Span = tuple[int, int]
 class Item:
     """One question about one document.
 
-    ``evidence`` holds alternative sets of spans of the document's text; each set is minimal and
-    sufficient. Overviews and unanswerable questions have neither answers nor evidence.
+    ``evidence`` holds alternative sets of spans of the document's text, each span exactly one
+    sentence that can be cited, as citations are; each set is minimal and sufficient. Overviews and
+    unanswerable questions have neither answers nor evidence.
     """
 
     id: str
@@ -58,6 +63,15 @@ class Item:
         return bool(self.evidence)
 
 
+def _worded(text: str) -> str:
+    if not text.strip():
+        raise ValueError("an accepted answer is more than white space")
+    return text
+
+
+AnswerText = Annotated[str, AfterValidator(_worded)]
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True)
 
@@ -77,7 +91,7 @@ class _Line(_Strict):
     document: str = ""
     question: str
     kind: Kind
-    answers: list[str] = Field(default_factory=list)
+    answers: list[AnswerText] = Field(default_factory=list)
     evidence: list[list[_Span]] = Field(default_factory=list)
     history: list[_Turn] = Field(default_factory=list)
     tags: list[str] = Field(default_factory=list)
@@ -88,25 +102,33 @@ def load_items(
 ) -> tuple[Item, ...]:
     """Read a question set in JSON Lines, and check it against the documents' texts.
 
+    A span of evidence means every sentence of which it holds half or more, and every sentence that
+    holds half or more of it; headings are none. These sentences stand in its place in the item.
+
     :param path: the file; blank lines are skipped.
-    :param documents: canonical text by document id; may be a mapping that reads on demand.
+    :param documents: canonical text by document id; may be a mapping that reads on demand: only
+        documents that a question names are asked for.
     :param document: the document of the lines that name none.
     :return: the items, in the file's order.
     :raises InputError: naming file, line and field, at the first fault.
     """
     items: dict[str, Item] = {}
     lines: dict[str, int] = {}
+    citable = cache(_citable)
     for number, line in enumerate(read_text(path).split("\n"), start=1):
         if not line.strip():
             continue
-        item = _item(_parse(line, path, number), document or "", f"{path}, line {number}")
+        where = f"{path}, line {number}"
+        item = _item(_parse(line, path, number), document or "", where)
         if item.id in items:
             raise InputError(
-                f"{path}, line {number}, field 'id': {item.id!r} is already used on line "
+                f"{where}, field 'id': {item.id!r} is already used on line "
                 f"{lines[item.id]}; give every question its own id"
             )
-        _check(item, documents, f"{path}, line {number}")
-        items[item.id], lines[item.id] = item, number
+        _check(item, documents, where)
+        text = documents[item.document]
+        items[item.id] = _in_sentences(item, text, citable(text), where)
+        lines[item.id] = number
     if not items:
         raise InputError(f"{path} holds no question; write one JSON object on each line")
     return tuple(items.values())
@@ -127,6 +149,21 @@ def read_text(path: Path) -> str:
         raise InputError(
             f"{path} is not UTF-8 (byte {error.start}); save the question set as UTF-8"
         ) from error
+
+
+def check_question(question: str, where: str) -> None:
+    """Refuse a question that :mod:`qa.pipeline` would refuse in the middle of a run.
+
+    :param where: its file, line and field, to begin the message with.
+    :raises InputError: it is empty, has no word in it, or is too long.
+    """
+    size = len(question.strip())
+    if size > MAX_QUESTION_CHARS:
+        raise InputError(
+            f"{where}: {size} characters; at most {MAX_QUESTION_CHARS} are read. Shorten it"
+        )
+    if not tokens(question):
+        raise InputError(f"{where}: {question!r:.80} has no word in it; ask with a few words")
 
 
 def first_fault(error: ValidationError) -> str:
@@ -167,7 +204,8 @@ def _item(line: _Line, document: str, where: str) -> Item:
 
 
 def _check(item: Item, documents: Mapping[str, str], where: str) -> None:
-    """Raise where an item does not fit its kind or its document."""
+    """Raise where an item cannot be asked, or does not fit its kind or its document."""
+    check_question(item.question, f"{where}, field 'question'")
     gold = item.kind in ("answerable", "followup")
     for field, values in (("answers", item.answers), ("evidence", item.evidence)):
         if bool(values) != gold:
@@ -180,13 +218,43 @@ def _check(item: Item, documents: Mapping[str, str], where: str) -> None:
             f"{where}, field 'document': {item.document!r} is not among the documents; "
             "put it into the documents' folder or correct the name"
         )
-    text = documents[item.document]
+
+
+def _in_sentences(item: Item, text: str, citable: Sequence[Span], where: str) -> Item:
+    """Return the item with sentences for evidence; raise where a span does not mean any."""
+    sets = []
     for set_number, spans in enumerate(item.evidence):
         field = f"evidence.{set_number}"
         if not spans:
             raise InputError(f"{where}, field {field!r}: an empty set proves nothing; remove it")
+        meant: set[Span] = set()
         for number, span in enumerate(spans):
-            _check_span(text, span, f"{where}, field '{field}.{number}'")
+            place = f"{where}, field '{field}.{number}'"
+            _check_span(text, span, place)
+            meant.update(_meant(span, citable, place))
+        sets.append(tuple(sorted(meant)))
+    return replace(item, evidence=tuple(sets))
+
+
+def _citable(text: str) -> tuple[Span, ...]:
+    sentences = split_sentences(Document("", "", text))
+    return tuple((s.start, s.end) for s in sentences if not s.heading)
+
+
+def _meant(span: Span, citable: Sequence[Span], where: str) -> list[Span]:
+    """Return the sentences that share at least half of the shorter of the two with a span."""
+    start, end = span
+    found = [
+        (first, last)
+        for first, last in citable
+        if 2 * (min(end, last) - max(start, first)) >= min(end - start, last - first)
+    ]
+    if not found:
+        raise InputError(
+            f"{where}: {start}-{end} is no sentence that can be cited, such as a heading; "
+            "give the sentences that prove the answer"
+        )
+    return found
 
 
 def _check_span(text: str, span: Span, where: str) -> None:

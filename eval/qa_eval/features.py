@@ -3,12 +3,13 @@
 One line a question: every candidate with its retrieval score, vote and probe, and which of them are
 gold. It uses the pipeline's own functions, so what is fitted is what runs.
 
-Example: ``collect(assistant_parts, items, Path("features.jsonl"))``.
+Example: ``collect(resources, model, items, Path("features.jsonl"), voting=True)``.
 """
 
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +18,7 @@ from qa.calibration import calibration_for, load_calibrations
 from qa.consider import Search, by_parts, cross
 from qa.conversation import leans_on_history, standalone
 from qa.embed import Encoder
+from qa.errors import InputError
 from qa.evidence import Candidate, Overall, considered, decide, policy, read_together
 from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
@@ -102,8 +104,12 @@ def collect(
     voting: bool,
     progress: Callable[[str], None] | None = None,
 ) -> None:
-    """Append the features of every item that ``path`` does not hold yet."""
-    done = {row["id"] for row in _rows(path)}
+    """Append the features of every item that ``path`` does not hold yet; overviews have none.
+
+    :raises InputError: ``path`` holds features of another model.
+    """
+    done = collected(path, model.label)
+    _mend(path)
     with path.open("a", encoding="utf-8") as file:
         for place, item in enumerate(items, start=1):
             if item.id in done or item.kind == "overview":
@@ -113,6 +119,22 @@ def collect(
             file.flush()
             if progress:
                 progress(f"{place}/{len(items)} {item.id}")
+
+
+def collected(path: Path, model: str) -> set[object]:
+    """Return the ids of the questions whose features a file holds; none where there is no file.
+
+    :param model: the label of the model that is asked now. Rows that name none are accepted.
+    :raises InputError: a row names another model, or is no JSON.
+    """
+    rows = _rows(path)
+    others = {row["model"] for row in rows if "model" in row} - {model}
+    if others:
+        raise InputError(
+            f"{path} holds features of {', '.join(sorted(map(repr, others)))}, not of {model!r}, "
+            "which is asked now; give another folder with --out, or delete the file"
+        )
+    return {row["id"] for row in rows}
 
 
 def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> dict[str, object]:
@@ -150,6 +172,7 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     odds = together(every)
     return {
         "id": item.id,
+        "model": ask.model.label,
         "document": item.document,
         "question": question,
         "asked": asked,
@@ -213,9 +236,38 @@ def _dump(hit: Hit) -> dict[str, object]:
 
 
 def _rows(path: Path) -> list[dict[str, object]]:
+    """Return the rows of a file; a last line that an interruption cut is left out.
+
+    :raises InputError: another line is no JSON, naming file and line.
+    """
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    rows = []
+    lines = path.read_bytes().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        try:
+            rows.append(json.loads(line))
+        except ValueError as error:
+            if number < len(lines):
+                raise InputError(
+                    f"{path}, line {number}: no features ({error}); delete the line"
+                ) from error
+    return rows
+
+
+def _mend(path: Path) -> None:
+    """End the last line of a file, or take it out where it was cut, so that rows can be added."""
+    held = path.read_bytes() if path.exists() else b""
+    last = held.rpartition(b"\n")[2]
+    if not last:
+        return
+    try:
+        json.loads(last)
+    except ValueError:
+        os.truncate(path, len(held) - len(last))
+    else:
+        with path.open("ab") as file:
+            file.write(b"\n")
 
 
 def judge_again(path: Path, out: Path, odds: Mapping[Reading, float]) -> None:

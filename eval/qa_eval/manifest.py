@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from qa.documents import split_member
 from qa.exchange import Resources
 from qa.settings import Settings
 
@@ -62,5 +63,6 @@ def of_models(resources: Resources) -> dict[str, object]:
 def _digest(paths: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in sorted(paths, key=lambda path: path.name):
-        total.update(hashlib.sha256(path.read_bytes()).digest())
+        file, _ = split_member(path)
+        total.update(hashlib.sha256(file.read_bytes()).digest())
     return total.hexdigest()[:16]

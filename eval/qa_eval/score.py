@@ -94,6 +94,8 @@ def _values(
     elif item.unanswerable:
         # Answering is wrong, and where a refusal stands there is no right answer to count.
         values |= {"right": 0.0, "overall": float(not prediction.answered)}
+        if prediction.answered:
+            values["right_answered"] = 0.0
     else:
         values |= _gold(item, prediction)
     if item.kind != "overview":
@@ -109,7 +111,7 @@ def _values(
 def _gold(item: Item, prediction: Prediction) -> dict[str, float]:
     """Values of a question with gold evidence; a refusal is worth 0."""
     text = prediction.text if prediction.answered else ""
-    cited = prediction.citations
+    cited = prediction.citations if prediction.answered else ()
     sets = gold_sets(item)
     precision, recall, f1 = citation_scores(cited, sets)
     best = best_set(cited, sets)

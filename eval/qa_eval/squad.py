@@ -17,14 +17,14 @@ from pydantic import BaseModel, Field, ValidationError
 
 from qa.errors import InputError
 from qa.sentences import split_text
-from qa_eval.data import Item, Span, first_fault, read_text
+from qa_eval.data import AnswerText, Item, Span, check_question, first_fault, read_text
 
 T = TypeVar("T")
 _PARAGRAPH_BREAK = "\n\n"
 
 
 class _Answer(BaseModel):
-    text: str = Field(min_length=1)
+    text: AnswerText
     answer_start: int = Field(ge=0)
 
 
@@ -50,11 +50,15 @@ class _File(BaseModel):
 
 
 def is_squad(path: Path) -> bool:
-    """Return whether a file is SQuAD JSON: one object with a list named ``data``."""
+    """Return whether a file is SQuAD JSON: one object with a list named ``data``.
+
+    A ``.json`` file that is broken is SQuAD too, so that :func:`load_squad` says where; one that
+    goes on after a whole value is JSON Lines.
+    """
     try:
         content = json.loads(read_text(path))
-    except json.JSONDecodeError:
-        return False
+    except json.JSONDecodeError as error:
+        return path.suffix.lower() == ".json" and not error.msg.startswith("Extra data")
     return isinstance(content, dict) and isinstance(content.get("data"), list)
 
 
@@ -72,7 +76,7 @@ def load_squad(
     :param near_miss_share: the share of the questions, drawn at random, to make near-misses of.
     :param seed: of that draw.
     :return: the texts by document id (the title), and the items in the file's order.
-    :raises InputError: naming file and field, at the first fault.
+    :raises InputError: naming file and field, or line and column, at the first fault.
     """
     documents: dict[str, str] = {}
     items: dict[str, Item] = {}
@@ -119,6 +123,7 @@ def _items(article: _Article, text: str, where: str) -> Iterator[tuple[int, Item
     for place, paragraph in enumerate(article.paragraphs):
         for number, question in enumerate(paragraph.qas):
             field = f"{where[:-1]}.paragraphs.{place}.qas.{number}'"
+            check_question(question.question, f"{field[:-1]}.question'")
             spans = [_span(answer, paragraph.context, offset, field) for answer in question.answers]
             if not spans and not question.is_impossible:
                 raise InputError(f"{field}: no answers, and not marked is_impossible")
