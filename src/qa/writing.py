@@ -1,6 +1,8 @@
-"""Writes the answer from the chosen sentences and checks it; quotes them where that fails.
+"""Writes the answer from the chosen sentences, or from all that was read together, and checks it.
 
-Before a word is shown, the writer's own wish to refuse has its say in the confidence.
+Where that fails, the chosen sentences are quoted. Before a word is shown, the writer's own wish to
+refuse has its say in the confidence. Not so for a model that was trained to read, which was heard
+before: its first word of refusal only makes the chosen sentences be quoted.
 
 Example: ``selection, checked = yield from written(exchange, selection, chosen, resources)``.
 """
@@ -30,9 +32,11 @@ def written(
     chosen: tuple[Citation, ...],
     resources: Resources,
 ) -> Generator[Event, None, tuple[Selection, Checked]]:
-    """Write from the chosen sentences, then check; quote them where there is no (working) model.
+    """Write, then check; quote the chosen sentences where there is no (working) model.
 
-    Before a word is shown, the writer's own wish to refuse has its say in the confidence.
+    It is written from ``selection.sources`` where there are any, else from the chosen sentences.
+    Before a word is shown, the writer's own wish to refuse has its say in the confidence, unless
+    that is :func:`qa.evidence.settled`: then the chosen sentences are quoted instead.
     """
     quoted = Checked(tuple(quotation(citation) for citation in chosen))
     model = resources.model
