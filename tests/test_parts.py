@@ -30,6 +30,10 @@ from qa.parts import question_parts
             "Qui a nommé la directrice et jusqu’à quelle date reste-t-il en poste ?",
             ("Qui a nommé la directrice ?", "jusqu’à quelle date reste-t-il en poste ?"),
         ),
+        (
+            "Quel est le prix que paie le locataire, et quel est le délai ?",
+            ("Quel est le prix que paie le locataire ?", "quel est le délai ?"),
+        ),
     ],
 )
 def test_each_interrogative_is_a_part(question, parts):

@@ -29,7 +29,9 @@ _JOINT: Final = re.compile(
 _INTERROGATIVE: Final = re.compile(rf"(?<!\w)(?:{_ASKS}(?!\w)|qu['’])", re.IGNORECASE)
 _BEGINS_TO_ASK: Final = re.compile(rf"{_LEAD}(?:{_ASKS}(?![\w])|qu['’])", re.IGNORECASE)
 # «… qui a signé le bail et qui habite à Lyon»: the second goes on with the first.
-_RELATIVE: Final = re.compile(r"\w\s+(qui|que|qu['’]|who|which|whom|whose)(?![\w])", re.IGNORECASE)
+_PRONOUN: Final = r"((?:qui|que|who|which|whom|whose)(?!\w)|qu['’])"
+_RELATIVE: Final = re.compile(rf"\w\s+{_PRONOUN}", re.IGNORECASE)
+_BEGINS_RELATIVE: Final = re.compile(_PRONOUN, re.IGNORECASE)
 # «…, et pour quels montants ?» leans on the part before: a part says something of its own when it
 # has as many words, or as many content words.
 _FEWEST_WORDS: Final = 4
@@ -43,18 +45,18 @@ def question_parts(question: str) -> tuple[str, ...]:
     pieces = [piece.strip(" ,;?") for piece in found]
     if not 1 < len(pieces) <= _MOST_PARTS or not all(map(_says_something, pieces)):
         return (question,)
-    asks = "?" in found[-1] or _BEGINS_TO_ASK.match(found[-1])  # not «… ? Merci d'avance.»
-    if not asks or any(map(_goes_on, found, pieces[1:])):
+    ends_asking = "?" in found[-1] or _BEGINS_TO_ASK.match(found[-1])  # not «… ? Merci.»
+    if not ends_asking or any(map(_goes_on, found, pieces[1:])):
         return (question,)
     return tuple(f"{piece} ?" for piece in pieces)
 
 
 def _goes_on(piece: str, after: str) -> bool:
     """Tell whether what comes after begins with a relative pronoun that stands in the piece."""
-    if "?" in piece:
+    begins = _BEGINS_RELATIVE.match(after)
+    if begins is None or "?" in piece:
         return False
-    begun = {word.lower() for word in _RELATIVE.findall(piece)}
-    return any(after.lower().startswith(word) for word in begun)
+    return begins[1].lower() in {word.lower() for word in _RELATIVE.findall(piece)}
 
 
 def asks(question: str) -> bool:
