@@ -49,13 +49,11 @@ _FEW_WORDS = 3
 _MAX_REWRITTEN_CHARS = 300
 
 
-def turn(asked: str, answer: Answer) -> Turn | None:
+def turn(asked: str, answer: Answer) -> Turn:
     """Return what a later question may lean on: the question as it was understood, and the answer.
 
-    None for small talk. A question that was put after others, and became too long, is as asked.
+    A question that was put after others, and became too long, is as asked.
     """
-    if answer.kind == "small talk":
-        return None
     understood = answer.question
     return Turn(understood if len(understood) <= _MAX_REWRITTEN_CHARS else asked, answer.text)
 

@@ -104,8 +104,8 @@ def converse(assistant: Assistant) -> None:
         if question == "/quit":
             return
         answer = _turn(assistant, question, history) if question else None
-        if answer and (said := turn(question, answer)):
-            history.append(said)
+        if answer:
+            history.append(turn(question, answer))
 
 
 def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:

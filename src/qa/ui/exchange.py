@@ -87,9 +87,7 @@ def fail(exchange: Exchange, error: str) -> Exchange:
 
 def history(exchanges: Sequence[Exchange]) -> tuple[Turn, ...]:
     """Return the finished exchanges as turns, oldest first."""
-    answered = ((one.question, one.answer) for one in exchanges if one.answer is not None)
-    turns = (turn(question, answer) for question, answer in answered)
-    return tuple(one for one in turns if one is not None)
+    return tuple(turn(one.question, one.answer) for one in exchanges if one.answer is not None)
 
 
 def place(citation: Citation) -> Place:
