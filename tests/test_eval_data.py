@@ -215,9 +215,12 @@ def test_the_document_may_be_left_out_when_one_is_given(tmp_path: Path) -> None:
     [
         ({"kind": "unanswerable"}, "field 'kind'"),
         ({"question": 3}, "field 'question'"),
-        ({"question": ""}, "field 'question': '' has no word"),
-        ({"question": " ?! "}, "field 'question': ' ?! ' has no word"),
-        ({"question": "prix " * 1000}, "field 'question': 4999 characters; at most 4000"),
+        ({"question": ""}, "field 'question': the question is empty"),
+        ({"question": " ?! "}, "field 'question': the question '?!' has no word"),
+        (
+            {"question": "prix " * 1000},
+            "field 'question': the question has 4999 characters; at most 4000",
+        ),
         ({"answers": ["40 €", ""]}, "field 'answers.1'"),
         ({"answers": [" \n"]}, "field 'answers.0'"),
         ({"id": ""}, "field 'id'"),

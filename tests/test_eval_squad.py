@@ -82,8 +82,14 @@ def test_a_question_whose_answer_also_stands_elsewhere_stays_answerable(tmp_path
             {"answers": [{"text": " ", "answer_start": 2}]},
             "field 'data.0.paragraphs.0.qas.0.answers.0.text'",
         ),
-        ({"question": " ?"}, "field 'data.0.paragraphs.0.qas.0.question': ' ?' has no word"),
-        ({"question": "q" * 4001}, "field 'data.0.paragraphs.0.qas.0.question': 4001 characters"),
+        (
+            {"question": " ?"},
+            "field 'data.0.paragraphs.0.qas.0.question': the question '?' has no word",
+        ),
+        (
+            {"question": "q" * 4001},
+            "field 'data.0.paragraphs.0.qas.0.question': the question has 4001 characters",
+        ),
         ({"id": "b"}, "'b' is used twice"),
     ],
 )

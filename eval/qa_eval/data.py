@@ -18,10 +18,9 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from qa.errors import InputError
-from qa.pipeline import MAX_QUESTION_CHARS
+from qa.pipeline import valid_question
 from qa.sentences import split_sentences
 from qa.types import Document, Turn
-from qa.words import tokens
 
 Kind = Literal[
     "answerable",
@@ -157,13 +156,10 @@ def check_question(question: str, where: str) -> None:
     :param where: its file, line and field, to begin the message with.
     :raises InputError: it is empty, has no word in it, or is too long.
     """
-    size = len(question.strip())
-    if size > MAX_QUESTION_CHARS:
-        raise InputError(
-            f"{where}: {size} characters; at most {MAX_QUESTION_CHARS} are read. Shorten it"
-        )
-    if not tokens(question):
-        raise InputError(f"{where}: {question!r:.80} has no word in it; ask with a few words")
+    try:
+        valid_question(question)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
 
 
 def first_fault(error: ValidationError) -> str:

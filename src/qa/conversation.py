@@ -32,7 +32,7 @@ _COURTESY = re.compile(
 # «Il faut», "there is": nobody and nothing that was said before.
 _IMPERSONAL = re.compile(
     r"\b(?:il (?:me |te |nous |vous |leur )?fau\w+|il y a|y a[- ]t[- ]il|y a"
-    r"|(?:is|are|was|were) there|there (?:is|are|was|were)|il s['’]agit|quelle heure est[- ]il)\b",
+    r"|(?:is|are|was|were) there|there (?:is|are|was|were)|il s['’]agit)\b",
     re.IGNORECASE,
 )
 # Words that stand for something said before. A hyphenated «-t-il» doubles a subject that is there.
@@ -43,7 +43,6 @@ _POINTS_BACK = re.compile(
     r"(?![-\w'’])",
     re.IGNORECASE,
 )
-_INVERTED = re.compile(r"-(?:t-)?(?:il|elle|ils|elles|on|ce)\b", re.IGNORECASE)
 # With fewer content words than this, and no name or number, a question does not say its subject.
 _FEW_WORDS = 3
 _MAX_REWRITTEN_CHARS = 300

@@ -47,7 +47,7 @@ def answer_events(
 
     :raises InputError: the question is empty, has no word in it, or is too long.
     """
-    question = _valid(question)
+    question = valid_question(question)
     ask = Meter(resources.model) if resources.model is not None else None
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
     search = Search(resources, documents, leant_on(question, history), exchange.notices)
@@ -142,7 +142,11 @@ def _overview(
     yield replace(answer, kind="overview")
 
 
-def _valid(question: str) -> str:
+def valid_question(question: str) -> str:
+    """Return a question as it is asked, trimmed.
+
+    :raises InputError: it is empty, has no word in it, or is too long.
+    """
     text = "".join("\ufffd" if "\ud800" <= char <= "\udfff" else char for char in question).strip()
     if not text:
         raise InputError("the question is empty; type a question about the documents")

@@ -101,9 +101,8 @@ def is_overview(question: str, title: str = "") -> bool:
     rest = fold(question).partition(" : ")[0]
     named = set(stems(title))
     strong = _STRONG.search(rest)
-    if not strong and not _WEAK.search(rest):
-        return False
-    if not strong and _ASKS_OF_SOMEBODY.search(rest) and not _NAMED.search(rest):
+    of_somebody = _ASKS_OF_SOMEBODY.search(rest) and not _NAMED.search(rest)
+    if not strong and (of_somebody or not _WEAK.search(rest)):
         return False
     for known in (_STRONG, _NAMED, _WEAK):
         rest = known.sub(" ", rest)

@@ -41,7 +41,9 @@ class Question(BaseModel):
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"example": _EXAMPLE})
 
-    question: Annotated[str, Field(description="In French or English; at most 4000 characters.")]
+    question: Annotated[
+        str, Field(description="The question, in French or English; at most 4000 characters.")
+    ]
     history: Annotated[list[Turn], Field(description="The conversation so far, oldest first.")] = []
     documents: Annotated[
         list[str] | None,
