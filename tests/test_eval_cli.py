@@ -92,7 +92,7 @@ def test_a_run_writes_predictions_results_scores_and_a_report(bench, capsys):
     assert results["figures"]["refused_off_topic"]["value"] == 1.0
     assert {"value", "low", "high", "n"} == results["figures"]["citation_f1"].keys()
     assert results["groups"]["answerable"]["citation_f1"]["n"] == 2
-    assert results["costs"]["computed_tokens_p50"] > 0
+    assert results["figures"]["computed_tokens_p50"]["value"] > 0
     assert results["backend"] == "scripted"
     printed = capsys.readouterr().out
     for shown in ("citation_f1", "unanswerable:off-topic", "latency_s_p95", "n=2"):

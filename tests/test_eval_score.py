@@ -8,7 +8,7 @@ from fakes import ScriptedEntailment
 from qa.entail import Verdict
 from qa_eval import judge
 from qa_eval.data import Item
-from qa_eval.figures import by_group, costs, figures
+from qa_eval.figures import by_group, figures
 from qa_eval.predictions import Pointer, Pointers, Prediction, Said
 from qa_eval.retrieval import rank_scores
 from qa_eval.score import Score, score_items
@@ -278,7 +278,8 @@ def test_whole_documents_are_drawn_for_an_interval_over_all_questions_and_of_a_g
 
 def test_costs_are_given_at_the_median_and_the_95th_percentile():
     made = [replace(said(TEA, "x", SECOND), latency_s=float(n)) for n in range(101)]
-    found = costs([*made, refused(FAR)])
+    found = measured(*((TEA, one) for one in made), (FAR, refused(FAR)))
+    assert found["latency_s_p50"] == pytest.approx(50, abs=1)
     assert found["latency_s_p95"] == pytest.approx(95, abs=1)
     assert found["first_statement_s_p50"] == 1.0  # a refusal shows no statement
     assert found["computed_tokens_p50"] == 100

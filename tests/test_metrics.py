@@ -72,6 +72,15 @@ def test_a_question_weighed_twice_counts_like_two():
     assert weighted.mean(values, np.array([[2.0, 1.0, 5.0, 0.0]]))[0] == pytest.approx(2 / 3)
 
 
+def test_a_weighted_quantile_is_that_of_the_questions_as_often_as_they_count():
+    values = np.array([5.0, 1.0, np.nan, 3.0])
+    assert list(weighted.quantile(values, np.ones((1, 4)), 0.5)) == [3.0]
+    counts = np.array([[4.0, 1.0, 9.0, 1.0], [0.0, 2.0, 1.0, 1.0], [0.0, 0.0, 2.0, 0.0]])
+    medians = weighted.quantile(values, counts, 0.5)
+    assert (medians[0], medians[1], np.isnan(medians[2])) == (5.0, 1.0, True)
+    assert list(weighted.quantile(values, counts[:2], 0.95)) == [5.0, 3.0]
+
+
 def test_the_risk_curve_takes_the_surest_first_and_ties_together():
     curve = weighted.risk_coverage(
         np.array([0.9, 0.8, 0.5, 0.5]), np.array([1.0, 1.0, 0.0, 1.0]), ONE

@@ -27,7 +27,7 @@ from qa.settings import Settings
 from qa_eval import compare, corpus, manifest, report
 from qa_eval.baselines import BASELINES, OTHERS
 from qa_eval.data import Item
-from qa_eval.figures import by_group, costs, figures
+from qa_eval.figures import by_group, figures
 from qa_eval.gate import Gate, load_gate
 from qa_eval.judge import Judge
 from qa_eval.predictions import claim, read_predictions, refuse_other
@@ -133,7 +133,6 @@ def _run(
         texts=texts,
         figures=figures(scores),
         groups=by_group(scores),
-        costs=costs(predictions),
     )
 
 
@@ -348,7 +347,6 @@ def _write(out: Path, options: argparse.Namespace, settings: Settings, run: repo
             group: {name: asdict(figure) for name, figure in row.items()}
             for group, row in run.groups.items()
         },
-        "costs": dict(run.costs),
     }
     text = json.dumps(results, indent=2, ensure_ascii=False)
     (out / "results.json").write_text(text + "\n", encoding="utf-8")

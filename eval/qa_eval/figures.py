@@ -12,8 +12,7 @@ import numpy.typing as npt
 
 from qa_eval import weighted
 from qa_eval.bootstrap import ROUNDS, Figure, Measure, interval
-from qa_eval.predictions import Prediction
-from qa_eval.score import Score
+from qa_eval.score import COSTS, Score
 from qa_eval.weighted import Array, Columns
 
 
@@ -23,6 +22,10 @@ def _mean(column: str) -> Measure:
 
 def _ratio(part: str, whole: str) -> Measure:
     return lambda of, w: weighted.ratio(of[part], of[whole], w)
+
+
+def _quantile(column: str, share: int) -> Measure:
+    return lambda of, w: weighted.quantile(of[column], w, share / 100)
 
 
 def _refused_right(of: Columns) -> Array:
@@ -63,6 +66,9 @@ def _curve(of: Columns, w: Array) -> weighted.Curve:
     return weighted.risk_coverage(of["confidence"], of["right"], w)
 
 
+_COSTS: Mapping[str, Measure] = {
+    f"{name}_p{share}": _quantile(name, share) for name in COSTS for share in (50, 95)
+}
 MEASURES: Mapping[str, Measure] = {
     "citation_f1": _mean("citation_f1"),
     "citation_precision": _mean("citation_precision"),
@@ -126,9 +132,10 @@ MEASURES: Mapping[str, Measure] = {
     "overview_pointers": _mean("overview_pointers"),
     "overview_paragraphs": _mean("overview_paragraphs"),
     "overview_two_thirds": _mean("overview_two_thirds"),
+    **_COSTS,
 }
 # Smaller is better; of the others more is, or they only describe.
-LESS_IS_BETTER = frozenset(["over_refusal", "ece", "ece_right", "aurc", "quoted_instead"])
+LESS_IS_BETTER = frozenset(["over_refusal", "ece", "ece_right", "aurc", "quoted_instead", *_COSTS])
 # Rows of weights of as many questions as there are.
 _AT_ONCE = 256
 # What a row of a kind or a tag shows.
@@ -206,21 +213,3 @@ def _valued(
             weights[:, beside] += 1
         valued[start : start + rows] = ~np.isnan(measure(of, weights))
     return valued
-
-
-def costs(predictions: Sequence[Prediction]) -> dict[str, float]:
-    """Return what a question costs: seconds and tokens at the median, at the 95th of a hundred."""
-    shown = [p.first_token_s for p in predictions if p.answered and p.first_token_s]
-    wanted: dict[str, Sequence[float]] = {
-        "latency_s": [p.latency_s for p in predictions],
-        "first_statement_s": shown,
-        "computed_tokens": [p.computed_tokens for p in predictions],
-        "generated_tokens": [p.generated_tokens for p in predictions],
-        "model_calls": [p.calls for p in predictions],
-    }
-    return {
-        f"{name}_p{share}": round(float(np.percentile(values, share)), 3)
-        for name, values in wanted.items()
-        if values
-        for share in (50, 95)
-    }

@@ -38,11 +38,10 @@ class Run:
     texts: Mapping[str, str]
     figures: Mapping[str, Figure]
     groups: Mapping[str, Mapping[str, Figure]]
-    costs: Mapping[str, float]
 
 
 def table(run: Run) -> str:
-    """Return the figures as aligned lines, then a line for each kind and tag, then the costs."""
+    """Return the figures as aligned lines, then a line for each kind and tag."""
     lines = [run.heading, ""]
     lines += [f"{name:<26} {_shown(figure)}" for name, figure in run.figures.items()]
     lines += ["", f"{'':<26}" + "".join(f"{name:>13}" for name in ("n", *GROUP_MEASURES))]
@@ -50,7 +49,6 @@ def table(run: Run) -> str:
         shown = (f"{row[m].value:.3f}" if m in row else "" for m in GROUP_MEASURES)
         cells = (str(_questions(row)), *shown)
         lines.append((f"{name:<26}" + "".join(f"{cell:>13}" for cell in cells)).rstrip())
-    lines += ["", *(f"{name:<26} {value:g}" for name, value in run.costs.items())]
     return "\n".join(lines)
 
 
@@ -87,8 +85,6 @@ def write_html(path: Path, run: Run) -> None:
         _figures(run.figures),
         "<h2>By kind and tag</h2>",
         _groups(run.groups),
-        "<h2>Costs</h2>",
-        _costs(run.costs),
         f"<h2>Plots</h2><div class=plots>{''.join(f'<div>{one}</div>' for one in drawings)}</div>",
         f"<h2>To look at: <span id=count>{len(wrong)}</span> of {len(run.items)}</h2>",
         f"<p><label>Kind or tag: <select id=kind><option value=''>all{options}</select></label>",
@@ -129,11 +125,6 @@ def _groups(groups: Mapping[str, Mapping[str, Figure]]) -> str:
         )
         rows += f"<tr><th>{escape(name)}<td class=n>{_questions(row)}{cells}"
     return f"<table><tr><th>{head}{rows}</table>"
-
-
-def _costs(costs: Mapping[str, float]) -> str:
-    rows = "".join(f"<tr><th>{escape(name)}<td class=n>{value:g}" for name, value in costs.items())
-    return f"<table>{rows}</table>"
 
 
 def _case(item: Item, made: Prediction, why: Sequence[str], texts: Mapping[str, str]) -> str:

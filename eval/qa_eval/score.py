@@ -28,6 +28,8 @@ SCORES = "scores.jsonl"
 _RIGHT = 0.8
 _OVERVIEW_STATEMENTS = range(3, 7)
 _PARAGRAPHS_TOUCHED = 2 / 3
+# What a question costs, in seconds, tokens and calls; how soon something is shown, of answers only.
+COSTS = ("latency_s", "first_statement_s", "computed_tokens", "generated_tokens", "model_calls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,13 @@ def _values(
         "before_valid": prediction.before.valid,
         "after": prediction.after.all,
         "after_valid": prediction.after.valid,
+        "latency_s": prediction.latency_s,
+        "computed_tokens": prediction.computed_tokens,
+        "generated_tokens": prediction.generated_tokens,
+        "model_calls": prediction.calls,
     }
+    if prediction.answered and prediction.first_token_s:
+        values["first_statement_s"] = prediction.first_token_s
     if prediction.answered:
         values |= _statements(prediction, texts, judge)
     if item.kind == "overview":

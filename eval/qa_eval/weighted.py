@@ -49,6 +49,17 @@ def ratio(part: Array, whole: Array, weights: Array) -> Array:
     return divide(weights[:, known] @ part[known], weights[:, known] @ whole[known])
 
 
+def quantile(values: Array, weights: Array, share: float) -> Array:
+    """Return the least value that at least ``share`` of the questions do not exceed."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.full(len(weights), np.nan)
+    order = np.argsort(known, kind="stable")
+    reached = np.cumsum(weights[:, ~np.isnan(values)][:, order], axis=1)
+    place = (reached >= share * reached[:, -1:] - 1e-9).argmax(axis=1)
+    return np.where(reached[:, -1] > 0, known[order][place], np.nan)
+
+
 def harmonic(first: Array, second: Array) -> Array:
     """Return the harmonic mean, 0 where both are 0."""
     total = first + second
