@@ -49,6 +49,10 @@ HELD_OUT = EVAL / "whole" / "held-out.jsonl"
         "What are the key takeaways?",
         "Give me the gist of this document.",
         "What does this document say?",
+        "Résumé en 5 points",
+        "Sum it up in five sentences",
+        "Quel est le message central du texte ?",
+        "Quels sont les arguments de chaque côté ?",
     ],
 )
 def test_requests_for_the_whole_are_overviews(question):
@@ -78,6 +82,8 @@ def test_requests_for_the_whole_are_overviews(question):
         "Dis-moi pourquoi",
         "Quand parle-t-il ?",
         "Tell me about her",
+        "Résume en cinq mots : « Le train est annulé et nous dormirons à la gare »",
+        "Quel est l'avis de chaque habitant sur le stade ?",
     ],
 )
 def test_questions_about_something_are_not(question):

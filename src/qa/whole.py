@@ -47,19 +47,20 @@ _THINGS = (
     r"(?:idee|point|information|info|element|message|theme|sujet|etape|partie|regle|condition|"
     r"evenement|decision|resultat)s?"
 )
-_CHIEF = r"(?:principa|importan|essentiel|cle|fort|marquan|aborde|traite|grand)\w*"
+_CHIEF = r"(?:principa|importan|essentiel|cle|fort|marquan|aborde|traite|grand|centra)\w*"
 _SEVERAL = r"(?:deux|differente?s|diverse?s)"
+_FEW = r"(?:quelques|\d+|deux|trois|quatre|cinq|a few|two|three|four|five)"
 _WEAK = re.compile(
     rf"\b(?:{_THINGS} (?:les plus |sont )?{_CHIEF}|{_CHIEF} {_THINGS}|themes?|sujets?|but|contenu"
-    r"|essentiel|retenir|en (?:quelques|deux|trois) (?:mots|phrases|lignes|points)"
+    rf"|essentiel|retenir|(?:en|in) {_FEW} (?:mots|phrases|lignes|points|words|sentences|lines)"
     r"|(?:decri(?:s|re)|presente[rz]?|explique[rz]?|parle|raconte|dis)(?:[- ](?:moi|nous))?"
     r"|qu(?:e|'est[- ]ce que) (?:contient|dit|raconte|explique|apprend|presente)|c'est quoi"
     r"|que (?:dit|pense|veut|propose|demande) (?:chaque|chacune?)"
     rf"|que (?:disent|pensent|veulent|proposent) (?:les )?{_SEVERAL}"
-    rf"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de chac\w+|(?:de|des) {_SEVERAL}"
-    r"|(?:sont )?exprime\w*|en presence)"
+    r"|(?:positions?|avis|points? de vue|opinions?|arguments?) (?:de cha(?:cun|que)\w*"
+    rf"|(?:de|des) {_SEVERAL}|(?:sont )?exprime\w*|en presence)"
     r"|(?:main|key|(?:most )?important) (?:point|idea|takeaway|fact|topic|finding)s?"
-    r"|takeaways?|highlights|in (?:a few|two|three) (?:words|sentences|lines|points)|describe"
+    r"|takeaways?|highlights|describe"
     r"|what (?:topics?|subjects?) (?:does|do|are|is)|purpose|(?:tell me|talk) about"
     r"|what does (?=th.*\b(?:say|cover|contain|discuss|describe|explain|talk))"
     r"|what does each \w+ (?:say|think|want|propose))\b"
@@ -98,13 +99,15 @@ def is_overview(question: str, title: str = "") -> bool:
 
     :param title: the document's; what it names is the whole («résume la vie d’Yvonne Kervoas»).
     """
-    rest = fold(question).partition(" : ")[0]
+    rest, _, given = fold(question).partition(" : ")
+    if given.startswith(("«", "“", '"')):  # «résume en cinq mots : « … »» brings its own text
+        return False
     named = set(stems(title))
     strong = _STRONG.search(rest)
     of_somebody = _ASKS_OF_SOMEBODY.search(rest) and not _NAMED.search(rest)
     if not strong and (of_somebody or not _WEAK.search(rest)):
         return False
-    for known in (_STRONG, _NAMED, _WEAK):
+    for known in (_STRONG, _WEAK, _NAMED):
         rest = known.sub(" ", rest)
     rest = _SHOWN.sub(lambda f: " " if strong or named & set(stems(f[0])) else f[0], rest)
     left = set(stems(rest)) - _ABOUT_THE_TEXT
