@@ -1,6 +1,7 @@
 # make run    set everything up, index index/documents/, open the chat on 127.0.0.1:7860
 # make test   set everything up, run every test (real models, real browser)
 # make check  format, lint, types, docstrings     make eval, make bench   measure
+# make baselines   what others make of the same questions: takes an hour
 # make gate   25 questions, loose bounds: has something broken?
 # make torture  kill a writing process at 200 random moments (KILLS=1000: as many)
 # make bench-page   of `make bench`, the page alone    make screenshots   take the README's pictures
@@ -18,7 +19,7 @@ KILLS ?= 200
 BIN := .venv/bin
 INSTALL = $(BIN)/python -m pip install --constraint constraints.txt $(PIP_EXTRA)
 
-.PHONY: run setup test torture check eval gate bench bench-page screenshots lock clean help
+.PHONY: run setup test torture check eval baselines gate bench bench-page screenshots lock clean help
 
 run: .venv/installed
 	$(BIN)/qa serve $(ARGS)
@@ -43,6 +44,14 @@ check: .venv/installed-dev
 # The held-out set, the embedded model: the README's table. ARGS="--data eval/dev.jsonl" asks another.
 eval: .venv/installed-dev
 	$(BIN)/qa eval --backend embedded --data eval/test.jsonl $(ARGS)
+
+# The same table's rows of other methods; LlamaIndex's engine reads for long, so it is asked a part.
+baselines: .venv/installed-dev
+	for name in bm25 dense; do \
+	  $(BIN)/qa eval --backend embedded --data eval/test.jsonl --baseline $$name $(ARGS) || exit; done
+	for name in citation-64 citation-512; do \
+	  $(BIN)/qa eval --backend embedded --data eval/test.jsonl --baseline $$name \
+	    --limit 60 --seed 1 $(ARGS) || exit; done
 
 gate: .venv/installed-dev
 	$(BIN)/qa eval --backend embedded --gate eval/gate.json $(ARGS)

@@ -50,6 +50,7 @@ ORDER = (
     "witnesses",
     "evidence",
     "check",
+    "certainty",
     "pointing",
     "exchange",
     "consider",

@@ -19,6 +19,7 @@ from qa_eval.features import Sample, collect, load_samples
 from qa_eval.fit import (
     PARTS,
     Outcome,
+    as_data,
     best_threshold,
     fit_part,
     outcome,
@@ -333,6 +334,39 @@ def test_a_draft_of_what_was_read_together_says_what_is_cited():
 
     assert cited("Le bac.", 8.0) == 1.0
     assert cited("Le bac.", 0.0) == cited("", 8.0) == cited("Introuvable.", 8.0) == 0.0
+
+
+def test_what_is_said_anyway_is_collected_and_tells_right_from_wrong(assistant, tmp_path):
+    path = tmp_path / "features.jsonl"
+    resources = assistant.resources()
+    collect(resources, resources.model, ITEMS[:1], path, voting=False)
+    (sample,) = load_samples(path)
+    assert sample.answers == ITEMS[0].answers
+    assert sample.said.cited == ITEMS[0].evidence[0]
+    assert sample.said.features.keys() == {"least", "quoted"}
+
+    def made(n, text, least):
+        said = sample.said._replace(text=text, features={"least": least, "quoted": 0.0})
+        return replace(sample, id=str(n), document=str(n), said=said)
+
+    part = replace(PARTS[1], probes=3, nearest=-1.0)
+    near = replace(sample, kind="unanswerable:near-miss", answers=(), gold_sets=(), said=None)
+    samples = [
+        one
+        for n in range(10)
+        for one in (
+            made(n, "2500 soldats.", -0.1),
+            made(n, "900 soldats.", -2.0),
+            replace(near, document=str(n)),
+        )
+    ]
+    fitted, outcomes = fit_part(part, samples)
+    assert fitted.right.weights["least"] > 0
+    answered = [o for o in outcomes if o.sample.said]
+    assert [o.right for o in answered[:2]] == [True, False]
+    assert answered[0].certainty > answered[1].certainty
+    assert as_data(fitted, {})["right"]["weights"] == fitted.right.weights
+    assert "right of what is said" in summary([replace(o, answered=True) for o in answered])
 
 
 def test_a_model_fits_its_own_parts_or_those_that_are_named():

@@ -146,13 +146,13 @@ def test_an_answered_unanswerable_question_is_a_risk_and_a_refused_one_no_right_
     assert figures["aurc"] == pytest.approx((0 + 1 / 2 + 1 / 3 + 1 / 2) / 4)
 
 
-def test_calibration_is_of_there_being_an_answer_and_apart_of_the_answer_being_right():
+def test_calibration_is_of_the_answer_being_right_and_apart_of_there_being_one():
     figures = measured(
         (TEA, said(TEA, "9 euros.", SECOND, confidence=1.0)),
         (FAR, refused(FAR, 0.0)),
     )
-    assert figures["ece"] == 0.0
-    assert figures["ece_right"] == 1.0
+    assert (figures["ece"], figures["ece_answered"]) == (0.5, 1.0)
+    assert figures["ece_answerable"] == 0.0
 
 
 def test_an_answered_unanswerable_question_is_a_wrong_answer_and_a_refused_one_none():
@@ -162,7 +162,8 @@ def test_an_answered_unanswerable_question_is_a_wrong_answer_and_a_refused_one_n
         (FAR, refused(FAR, 0.3)),
         (BOTH, refused(BOTH, 0.3)),
     )
-    assert figures["ece_right"] == 0.5
+    assert figures["ece_answered"] == 0.5
+    assert figures["ece"] == pytest.approx((2 * 0.5 + 2 * 0.3) / 4)
 
 
 def test_pointers_are_counted_before_and_after_repair():

@@ -345,6 +345,23 @@ def test_what_the_probes_uphold_is_quoted_when_the_writer_refuses(opened, monkey
     assert "Introuvable" not in answer.text
 
 
+def test_the_confidence_is_of_the_answer_that_the_writer_wrote(opened, monkeypatch):
+    rule = replace(
+        calibration_for("nothing was fitted on this"), right=Logistic({"least": 1.0}, 2.0)
+    )
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: rule)
+
+    def likely(share):
+        top = (TokenLogprob("2500", math.log(share)), TokenLogprob("900", math.log(1 - share)))
+        return Reply("2500 soldats.", top=top)
+
+    sure, guessed = (
+        opened(scripted(likely(share), probes=held(4.0))).ask(TROOPS) for share in (0.99, 0.51)
+    )
+    assert sure.text == guessed.text == "2500 soldats."
+    assert sure.confidence > guessed.confidence + 0.05
+
+
 def test_a_hopeless_question_is_not_written(opened, monkeypatch):
     listening(monkeypatch)
     model = scripted(refusing(0.1), probes=lambda _: says(-8.0))

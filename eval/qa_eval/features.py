@@ -13,6 +13,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from qa.calibration import calibration_for, load_calibrations
 from qa.consider import Search, by_parts, cross
@@ -30,6 +31,7 @@ from qa.whole import foreignness
 from qa.witnesses import Votes, answer_odds, drafted, probe, read, vote
 from qa.words import language
 from qa_eval.data import Item
+from qa_eval.saying import said_anyway
 
 # More than the pipeline asks for, so that every cheaper policy can be replayed from the file.
 _GENEROUS = replace(
@@ -42,6 +44,14 @@ _GENEROUS = replace(
 )
 
 
+class Said(NamedTuple):
+    """An answer: its text, the spans that it cites, and what the certainty sees of it."""
+
+    text: str
+    cited: tuple[tuple[int, int], ...]
+    features: Mapping[str, float]
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """One question's candidates, ``gold`` marking those in a gold set, as they are stored.
@@ -49,6 +59,8 @@ class Sample:
     ``together``: the reader's odds over the best of them as one text; ``together_unvoted``: as they
     would be without a vote. ``draft``: what it writes from that text, nothing where it would
     refuse. ``shown``: which sentences a policy reads as one text (:func:`qa_eval.fit.replayed`).
+    ``answers`` are those accepted; ``said`` is what is said if it is answered whatever the
+    confidence, by the calibration that the package had; None where that was not recorded.
     """
 
     id: str
@@ -65,6 +77,8 @@ class Sample:
     draft: str = ""
     asked: str = ""  # what is read with, where it is not what was sought with
     shown: tuple[Sentence, ...] = ()
+    answers: tuple[str, ...] = ()
+    said: Said | None = None
 
     @property
     def answerable(self) -> bool:
@@ -180,6 +194,8 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "together": odds,
         "together_unvoted": together([replace(c, vote=None) for c in every]),
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
+        "answers": item.answers,
+        "said": said_anyway(exchange, candidates, odds, resources),
         "write": _write_odds(
             asked, question, candidates, ask, resources, voting=numbered is not None
         ),
@@ -224,7 +240,7 @@ def _write_odds(
 
 def _draft(asked: str, texts: Sequence[str], ask: Meter) -> str:
     spoken = language(asked)
-    return "".join(piece for piece, _ in drafted(ask, read_prompt(asked, texts, spoken), spoken))
+    return "".join(one.text for one in drafted(ask, read_prompt(asked, texts, spoken), spoken))
 
 
 def _dump(hit: Hit) -> dict[str, object]:
@@ -298,6 +314,11 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
         sentence = Sentence(*row["hit"]["sentence"])
         return Candidate(Hit(sentence, score, rank, dense, lexical), row["probe"], row["vote"])
 
+    def said(row: dict | None) -> Said | None:  # type: ignore[type-arg]
+        if row is None:
+            return None
+        return Said(row["text"], tuple(tuple(span) for span in row["cited"]), row["features"])
+
     return tuple(
         Sample(
             id=row["id"],
@@ -312,6 +333,8 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             write=row["write"],
             draft=row["draft"],
             asked=row.get("asked", row["question"]),
+            answers=tuple(row.get("answers", ())),
+            said=said(row.get("said")),
         )
         for row in _rows(path)  # type: ignore[arg-type]
     )

@@ -99,8 +99,9 @@ MEASURES: Mapping[str, Measure] = {
     "balanced_accuracy": _balanced_accuracy,
     "auroc": _auroc(),
     "auroc_near_miss": _auroc("refused_near_miss"),
-    "ece": lambda of, w: weighted.ece(of["confidence"], of["answerable"], w),
-    "ece_right": lambda of, w: weighted.ece(of["confidence"], of["right_answered"], w),
+    "ece": lambda of, w: weighted.ece(of["confidence"], of["right"], w),
+    "ece_answered": lambda of, w: weighted.ece(of["confidence"], of["right_answered"], w),
+    "ece_answerable": lambda of, w: weighted.ece(of["confidence"], of["answerable"], w),
     "aurc": lambda of, w: _curve(of, w).area(),
     "accuracy@50": lambda of, w: _curve(of, w).accuracy_at(0.5),
     "accuracy@80": lambda of, w: _curve(of, w).accuracy_at(0.8),
@@ -135,7 +136,9 @@ MEASURES: Mapping[str, Measure] = {
     **_COSTS,
 }
 # Smaller is better; of the others more is, or they only describe.
-LESS_IS_BETTER = frozenset(["over_refusal", "ece", "ece_right", "aurc", "quoted_instead", *_COSTS])
+LESS_IS_BETTER = frozenset(
+    ["over_refusal", "ece", "ece_answered", "ece_answerable", "aurc", "quoted_instead", *_COSTS]
+)
 # Rows of weights of as many questions as there are.
 _AT_ONCE = 256
 # What a row of a kind or a tag shows.

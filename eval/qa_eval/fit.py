@@ -1,9 +1,9 @@
 """Fits the evidence models on collected features and reports, by cross-validation over documents.
 
-Three logistic regressions (scikit-learn, L2): which candidates are gold, whether the question has
-an answer, and the same once the writer's first token is known. The cut is the one that minimises
-refused answerable plus answered unanswerable questions, each as a share of its side. Figures are of
-questions whose document was held out of the fit.
+Logistic regressions (scikit-learn, L2): which candidates are gold, whether the question has an
+answer, the same once the writer's first token is known, and whether what is said is right. The cut
+is the one that minimises refused answerable plus answered unanswerable questions, each as a share
+of its side. Figures are of questions whose document was held out of the fit.
 
 Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
 """
@@ -39,7 +39,8 @@ from qa.parts import question_parts
 from qa.pointing import pointing
 from qa.types import Citation
 from qa_eval.features import Sample
-from qa_eval.metrics import auroc, citation_scores, mean
+from qa_eval.metrics import auroc, citation_scores, ece, mean
+from qa_eval.score import right
 
 _FOLDS = 5
 # Shares of wrong decisions that are asked for at most: what a cut costs is counted in these.
@@ -71,6 +72,8 @@ class Outcome:
     probes: int
     answered: bool
     first: float  # the confidence before the writer was heard
+    certainty: float = 0.0  # that what is said is right
+    right: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +84,7 @@ class Part:
     sentence_features: tuple[str, ...]
     question_features: tuple[str, ...]
     writer_features: tuple[str, ...]
+    right_features: tuple[str, ...]
     probes: int
     sure: float
     voting: bool
@@ -132,6 +136,11 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
         scored = _scored(sample.candidates, sentence)
         features = question_features(sample.question, scored, sample.overall)
         questions.append({**features, "write": write_feature(sample.write)})
+    said = [
+        ({**features, **sample.said.features}, _is_right(sample))
+        for features, sample in zip(questions, samples, strict=True)
+        if sample.answerable and sample.said
+    ]
     return replace(
         _calibration(part),
         sentence=sentence,
@@ -139,7 +148,18 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
         writer=(
             _logistic(questions, answerable, part.writer_features) if part.writer_features else None
         ),
+        right=(
+            _logistic(*zip(*said, strict=True), part.right_features)
+            if part.right_features and len({label for _, label in said}) > 1
+            else None
+        ),
     )
+
+
+def _is_right(sample: Sample) -> bool:
+    """Tell whether what is said is right; nothing is where the document does not answer."""
+    said = sample.said
+    return bool(said) and right(said.text, sample.answers, said.cited, sample.gold_sets)
 
 
 def _calibration(part: Part) -> Calibration:
@@ -210,7 +230,16 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
         sum(c.probe is not None for c in sample.candidates),
         tried and confidence >= calibration.threshold,
         first,
+        _certainty(sample, replace(selection, confidence=confidence), calibration),
+        _is_right(sample),
     )
+
+
+def _certainty(sample: Sample, selection: Selection, calibration: Calibration) -> float:
+    if calibration.right is None or not sample.said:
+        return selection.confidence
+    features = {**selection.features, **sample.said.features}
+    return selection.confidence * calibration.right(features)
 
 
 def _cited_spans(
@@ -274,6 +303,10 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
         ),
         "probes": mean([float(o.probes) for o in outcomes]),
     }
+    said = [o for o in outcomes if o.answered and o.sample.said]
+    if said:
+        figures["right of what is said"] = mean([float(o.right) for o in said])
+        figures["ece"] = ece([o.certainty for o in said], [o.right for o in said])
     for kind in sorted({o.sample.kind for o in outcomes}):
         side = [o for o in outcomes if o.sample.kind == kind]
         right = [float(o.answered == o.sample.answerable) for o in side]
@@ -281,12 +314,14 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
+_RIGHT = ("least", "quoted")
 PARTS = (
     Part(
         "read",
         ("behind", "probe", "lag", "voted"),
         ("foremost", "together", "foreign", "unnamed", "undated", "agreed"),
         (),
+        _RIGHT,
         probes=1,
         sure=0.0,
         voting=True,
@@ -301,6 +336,7 @@ PARTS = (
         ("behind", "probe", "lag"),
         ("foremost", "together", "foreign", "unnamed", "undated"),
         (),
+        _RIGHT,
         probes=1,
         sure=99.0,
         voting=False,
@@ -316,6 +352,7 @@ PARTS = (
         ("score", "behind", "probe", "lag", "voted"),
         ("top_probe", "vote"),
         ("top_probe", "write", "length", "missing"),
+        (),
         probes=2,
         sure=0.0,
         voting=True,
@@ -326,6 +363,7 @@ PARTS = (
         ("score", "behind", "probe", "lag"),
         ("top_probe",),
         ("top_probe", "write", "length", "missing"),
+        (),
         probes=2,
         sure=99.0,
         voting=False,
@@ -335,6 +373,7 @@ PARTS = (
         "extractive",
         ("score", "behind"),
         ("score", "lexical", "cosine", "sure", "coverage", "missing"),
+        (),
         (),
         probes=0,
         sure=99.0,
@@ -394,34 +433,16 @@ def _cited(outcomes: Sequence[Outcome]) -> float:
 
 def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, object]:
     """Return a part as it is stored in ``evidence.json``."""
+    models = {name: getattr(calibration, name) for name in ("sentence", "answerable", "right")}
+    cuts = ("threshold", "also", "probes", "sure_probe", "most_probes", "yes_probe", "least_probe")
+    if calibration.writer:
+        models["writer"], cuts = calibration.writer, (*cuts, "hopeless")
     return {
         "fitted": fitted,
-        "sentence": {
-            "weights": dict(calibration.sentence.weights),
-            "intercept": calibration.sentence.intercept,
+        **{
+            name: {"weights": dict(model.weights), "intercept": model.intercept}
+            for name, model in models.items()
+            if model
         },
-        "answerable": {
-            "weights": dict(calibration.answerable.weights),
-            "intercept": calibration.answerable.intercept,
-        },
-        "threshold": calibration.threshold,
-        **(
-            {
-                "writer": {
-                    "weights": dict(calibration.writer.weights),
-                    "intercept": calibration.writer.intercept,
-                },
-                "hopeless": calibration.hopeless,
-            }
-            if calibration.writer
-            else {}
-        ),
-        "also": calibration.also,
-        "probes": calibration.probes,
-        "sure_probe": calibration.sure_probe,
-        "most_probes": calibration.most_probes,
-        "yes_probe": calibration.yes_probe,
-        "least_probe": calibration.least_probe,
-        "nearest": calibration.nearest,
-        "cover": calibration.cover,
+        **{name: getattr(calibration, name) for name in (*cuts, "nearest", "cover")},
     }

@@ -66,13 +66,13 @@ def kind_plot(groups: Mapping[str, Mapping[str, Figure]]) -> str:
 
 
 def reliability_plot(scores: Sequence[Score]) -> str:
-    """Draw how often there was an answer against the confidence that there is one."""
+    """Draw how often answers were right against the confidence that they are."""
     pairs = [
-        (score.values["confidence"], score.values["answerable"])
+        (score.values["confidence"], score.values["right_answered"])
         for score in scores
-        if "confidence" in score.values
+        if "right_answered" in score.values
     ]
-    axes = _axes("Reliability: is there an answer? (number of questions)")
+    axes = _axes("Reliability: is what was answered right? (number of answers)")
     axes.plot([0, 1], [0, 1], color=_GREY, linewidth=1, linestyle="--")
     said, truth = np.array(pairs, dtype=float).reshape(-1, 2).T
     bins = weighted.bin_of(said)
@@ -82,7 +82,7 @@ def reliability_plot(scores: Sequence[Score]) -> str:
         axes.plot(x, y, "o", color=_GREEN)
         axes.annotate(f" {inside.sum()}", (x, y), fontsize=7, va="center")
     axes.set_xlabel("confidence", fontsize=8)
-    axes.set_ylabel("share answerable", fontsize=8)
+    axes.set_ylabel("share right", fontsize=8)
     axes.set_xlim(0, 1.05)
     axes.set_ylim(0, 1.05)
     return _svg(axes)

@@ -19,7 +19,7 @@ from qa.types import Document
 from qa_eval.answers import containment, exact, token_f1
 from qa_eval.data import Item
 from qa_eval.judge import Judge, names_hold, numbers_hold
-from qa_eval.metrics import best_set, citation_scores, sufficient
+from qa_eval.metrics import S, best_set, citation_scores, sufficient
 from qa_eval.predictions import Pointer, Prediction
 from qa_eval.retrieval import rank_scores
 
@@ -73,11 +73,15 @@ def gold_sets(item: Item) -> list[list[Pointer]]:
 
 def is_right(item: Item, prediction: Prediction) -> bool:
     """Tell whether an answerable question got a right answer and sufficient citations."""
-    return (
-        prediction.answered
-        and containment(prediction.text, item.answers) >= _RIGHT
-        and sufficient(prediction.citations, gold_sets(item))
-    )
+    sets = gold_sets(item)
+    return prediction.answered and right(prediction.text, item.answers, prediction.citations, sets)
+
+
+def right(
+    text: str, answers: Sequence[str], cited: Sequence[S], gold: Sequence[Sequence[S]]
+) -> bool:
+    """Tell whether a text holds enough of an accepted answer, and a whole gold set is cited."""
+    return containment(text, answers) >= _RIGHT and sufficient(cited, gold)
 
 
 def _values(
@@ -123,7 +127,7 @@ def _gold(item: Item, prediction: Prediction) -> dict[str, float]:
     sets = gold_sets(item)
     precision, recall, f1 = citation_scores(cited, sets)
     best = best_set(cited, sets)
-    right = is_right(item, prediction)
+    correct = is_right(item, prediction)
     values: dict[str, float] = {
         "citation_precision": precision,
         "citation_recall": recall,
@@ -140,10 +144,10 @@ def _gold(item: Item, prediction: Prediction) -> dict[str, float]:
         "token_f1_accents": token_f1(text, item.answers, accents=True),
         "exact_match_accents": exact(text, item.answers, accents=True),
         "over_refusal": not prediction.answered,
-        "right": right,
+        "right": correct,
     }
     if prediction.answered:
-        values |= {"citation_f1_answered": f1, "right_answered": right}
+        values |= {"citation_f1_answered": f1, "right_answered": correct}
     return values
 
 

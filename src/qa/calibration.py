@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from importlib.resources import files
+from typing import Any
 
 # Logits are cut here, where a probability is 0 or 1 for every purpose.
 _MAX_LOGIT = 30.0
@@ -46,8 +47,9 @@ class Calibration:
     from which a voted first hit needs no rival. ``most_probes``: how many of the best hits are
     probed while no probe reaches ``yes_probe``, and, after the foremost, while one reaches
     ``least_probe``. ``nearest``: where no sentence's cosine reaches it, nothing is about the
-    question, and no model is asked. ``fitted``: when, on what, with which model and encoder, by
-    which command.
+    question, and no model is asked. ``right``: how likely an answer is the right one where the
+    documents hold it (:mod:`qa.certainty`; None: not fitted). ``fitted``: when, on what, with
+    which model and encoder, by which command.
     """
 
     sentence: Logistic
@@ -58,6 +60,7 @@ class Calibration:
     sure_probe: float
     fitted: Mapping[str, object]
     writer: Logistic | None = None
+    right: Logistic | None = None
     hopeless: float = 0.0
     most_probes: int = 0
     yes_probe: float = 0.0
@@ -80,6 +83,10 @@ def load_calibrations() -> Mapping[str, Calibration]:
     model. ``conservative``: for a model that nothing was fitted on.
     """
     raw = json.loads((files("qa") / "data" / "evidence.json").read_text(encoding="utf-8"))
+
+    def model(part: Mapping[str, Any], name: str) -> Logistic | None:
+        return Logistic(part[name]["weights"], part[name]["intercept"]) if name in part else None
+
     return {
         name: Calibration(
             sentence=Logistic(part["sentence"]["weights"], part["sentence"]["intercept"]),
@@ -89,11 +96,8 @@ def load_calibrations() -> Mapping[str, Calibration]:
             probes=part["probes"],
             sure_probe=part["sure_probe"],
             fitted=part["fitted"],
-            writer=(
-                Logistic(part["writer"]["weights"], part["writer"]["intercept"])
-                if "writer" in part
-                else None
-            ),
+            writer=model(part, "writer"),
+            right=model(part, "right"),
             hopeless=part.get("hopeless", 0.0),
             most_probes=part.get("most_probes", 0),
             yes_probe=part.get("yes_probe", 0.0),

@@ -64,6 +64,7 @@ class Exchange:
     """The running account of one question.
 
     ``sought`` and ``spoken``: the question in the document's language, where that is another one.
+    ``least_likely``: the log-probability of the least likely word of what was written;
     ``unfinished``: the draft of a model that died while it wrote.
     """
 
@@ -76,6 +77,7 @@ class Exchange:
     started: float = field(default_factory=time.perf_counter)
     marks: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    least_likely: float = 0.0
     unfinished: str = ""
 
     def mark(self, name: str) -> None:

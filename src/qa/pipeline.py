@@ -14,6 +14,7 @@ from dataclasses import replace
 from typing import Final
 
 from qa.calibration import calibration_for
+from qa.certainty import certainty
 from qa.check import Checked, quotation
 from qa.consider import Search, by_parts, cite, consider, cross, leant_on
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
@@ -81,11 +82,13 @@ def answer_events(
         return
     if not checked.statements:
         yield Evidence((), chosen=True, confidence=selection.confidence)
-        yield _abstention(exchange, selection, considered, resources)
+        sure = certainty(selection, checked, 0.0, exchange.calibration)
+        yield _abstention(exchange, sure, considered, resources)
         return
     yield from checked.statements
     exchange.mark("checked")
-    yield _answer(exchange, selection, checked, considered, resources)
+    sure = certainty(selection, checked, exchange.least_likely, exchange.calibration)
+    yield _answer(exchange, sure, checked, considered, resources)
 
 
 def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = False) -> bool:
@@ -138,7 +141,7 @@ def _overview(
     yield Evidence(chosen, chosen=True, confidence=1.0)
     checked = Checked(tuple(quotation(*part) for part in cited))
     yield from checked.statements
-    answer = _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
+    answer = _answer(exchange, 1.0, checked, chosen, resources)
     yield replace(answer, kind="overview")
 
 
@@ -207,12 +210,12 @@ def _foreign(question: str, resources: Resources) -> float:
 
 
 def _abstention(
-    exchange: Exchange, selection: Selection, considered: Sequence[Citation], resources: Resources
+    exchange: Exchange, confidence: float, considered: Sequence[Citation], resources: Resources
 ) -> Answer:
     return Answer(
         text=NO_ANSWER[exchange.language],
         answered=False,
-        confidence=round(selection.confidence, 4),
+        confidence=round(confidence, 4),
         statements=(),
         citations=(),
         nearest=tuple(considered[:_NEAREST]),
@@ -234,7 +237,7 @@ def _joined(statements: Sequence[Statement]) -> str:
 
 def _answer(
     exchange: Exchange,
-    selection: Selection,
+    confidence: float,
     checked: Checked,
     considered: Sequence[Citation],
     resources: Resources,
@@ -243,7 +246,7 @@ def _answer(
     return Answer(
         text=_joined(checked.statements),
         answered=True,
-        confidence=round(selection.confidence, 4),
+        confidence=round(confidence, 4),
         statements=checked.statements,
         citations=tuple(cited),
         nearest=(),

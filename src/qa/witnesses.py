@@ -13,6 +13,7 @@ import re
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from qa.llm.meter import Meter
 from qa.prompt import (
@@ -75,8 +76,20 @@ def _refuses(said: str, language: Language) -> bool:
     return len(said) > 1 and word.startswith(said[: len(word)])
 
 
-def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[tuple[str, float]]:
-    """Write: yield each piece of text with log P(it answers)/P(it refuses) of the first one.
+class Drafted(NamedTuple):
+    """A piece of what the writer writes.
+
+    ``odds``: log P(it answers)/P(it refuses), of the first one; ``logprob``: how likely the writer
+    held this one, 0 where the server does not tell.
+    """
+
+    text: str
+    odds: float
+    logprob: float
+
+
+def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[Drafted]:
+    """Write, piece by piece.
 
     An answer may begin in many ways and a refusal in one, which may thus be the likeliest word of a
     model that is likelier to answer. A model that was trained to read then answers, from its next
@@ -86,13 +99,17 @@ def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[tuple[s
         first = next((token for token in tokens if token.text), Token(""))
         odds = answer_odds(first.top, first.text, language)
         begun = _otherwise(first, language) if odds >= 0 and prompt.slot == "read" else ""
+        yield _piece(Token(begun or first.text, first.top), odds)
         if not begun:
-            yield first.text, odds
-            yield from ((token.text, odds) for token in tokens)
+            yield from (_piece(token, odds) for token in tokens)
             return
-    yield begun, odds
     with closing(ask.stream(replace(prompt, begun=begun))) as tokens:
-        yield from ((token.text, odds) for token in tokens)
+        yield from (_piece(token, odds) for token in tokens)
+
+
+def _piece(token: Token, odds: float) -> Drafted:
+    said = (option.logprob for option in token.top if option.token == token.text)
+    return Drafted(token.text, odds, next(said, 0.0))
 
 
 def _otherwise(first: Token, language: Language) -> str:

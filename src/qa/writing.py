@@ -49,19 +49,20 @@ def written(
     draft = ""
     try:
         with contextlib.closing(drafted(exchange.ask, prompt, exchange.language)) as pieces:
-            first, odds = next(pieces)
+            first = next(pieces)
             exchange.mark("first token")
-            selection = heard(selection, exchange.calibration, odds)
+            selection = heard(selection, exchange.calibration, first.odds)
             if selection.chosen:
                 yield Evidence(given, chosen=True, confidence=selection.confidence)
-            if not selection.chosen or odds < 0:
+            if not selection.chosen or first.odds < 0:
                 # It would refuse: what the other witnesses uphold is quoted instead.
                 exchange.mark("written")
                 return selection, quoted if selection.chosen else Checked(())
-            for piece in itertools.chain([first], (piece for piece, _ in pieces)):
-                draft += piece
-                if piece:
-                    yield Piece(piece)
+            for piece in itertools.chain([first], pieces):
+                draft += piece.text
+                exchange.least_likely = min(exchange.least_likely, piece.logprob)
+                if piece.text:
+                    yield Piece(piece.text)
     except (ModelUnavailable, PromptTooLong) as error:
         exchange.mark("written")
         exchange.notices.append(f"the answer was not written to its end: {error}")
