@@ -179,6 +179,7 @@ class Evidence:
 
     First those under consideration (``chosen`` False, at once, before any model call), then the
     ones the answer will be written from (``chosen`` True; none when the assistant abstains).
+    ``confidence``, with the chosen ones: that the documents answer, 0 to 1.
     """
 
     citations: tuple[Citation, ...]
@@ -219,7 +220,9 @@ class Timings:
 class Answer:
     """A checked answer, or an honest abstention: no citations, ``nearest`` filled.
 
-    ``question`` is the standalone question used; ``considered`` the candidates with their scores;
+    ``confidence``: the probability that the documents answer and that this is their answer (of an
+    abstention, that the best sentence is); 1 for overviews and small talk. ``question`` is the
+    standalone question used; ``considered`` the candidates with their scores;
     ``notices`` what the user should know: fallbacks, truncation, repairs. ``kind``: an overview
     quotes sentences that cover a document; small talk is the reply to a greeting, with
     ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
