@@ -343,10 +343,10 @@ def test_what_is_said_anyway_is_collected_and_tells_right_from_wrong(assistant, 
     (sample,) = load_samples(path)
     assert sample.answers == ITEMS[0].answers
     assert sample.said.cited == ITEMS[0].evidence[0]
-    assert sample.said.features.keys() == {"least", "quoted"}
+    assert sample.said.features.keys() == {"least", "quoted", "cited"}
 
     def made(n, text, least):
-        said = sample.said._replace(text=text, features={"least": least, "quoted": 0.0})
+        said = sample.said._replace(text=text, features={**sample.said.features, "least": least})
         return replace(sample, id=str(n), document=str(n), said=said)
 
     part = replace(PARTS[1], probes=3, nearest=-1.0)

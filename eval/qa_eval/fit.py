@@ -137,8 +137,8 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
         features = question_features(sample.question, scored, sample.overall)
         questions.append({**features, "write": write_feature(sample.write)})
     said = [
-        ({**features, **sample.said.features}, _is_right(sample))
-        for features, sample in zip(questions, samples, strict=True)
+        (sample.said.features, _is_right(sample))
+        for sample in samples
         if sample.answerable and sample.said
     ]
     return replace(
@@ -238,8 +238,7 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
 def _certainty(sample: Sample, selection: Selection, calibration: Calibration) -> float:
     if calibration.right is None or not sample.said:
         return selection.confidence
-    features = {**selection.features, **sample.said.features}
-    return selection.confidence * calibration.right(features)
+    return selection.confidence * calibration.right(sample.said.features)
 
 
 def _cited_spans(
@@ -314,7 +313,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-_RIGHT = ("least", "quoted")
+_RIGHT = ("least", "quoted", "cited")
 PARTS = (
     Part(
         "read",

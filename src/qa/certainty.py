@@ -20,17 +20,25 @@ from qa.evidence import Selection
 _A_GUESS: Final = -3.0
 
 
-def answer_features(checked: Checked, least_likely: float) -> dict[str, float]:
+def answer_features(
+    selection: Selection, checked: Checked, least_likely: float
+) -> dict[str, float]:
     """Return what the model sees of an answer.
 
     ``least`` is the log-probability of the least likely word that was written, 0 where nothing
-    that was written is shown, ``quoted`` the share of statements that are quotations.
+    that was written is shown; ``quoted`` the share of statements that are quotations; ``cited`` the
+    mean probability of the sentences cited, or of the best one where none is.
 
     :param least_likely: the log-probability of the least likely word of the draft.
     """
     supports = [statement.support for statement in checked.statements]
     quoted = supports.count("quoted") / len(supports) if supports else 1.0
-    return {"least": max(least_likely, _A_GUESS) if quoted < 1 else 0.0, "quoted": quoted}
+    likely = [c.score for statement in checked.statements for c in statement.citations]
+    return {
+        "least": max(least_likely, _A_GUESS) if quoted < 1 else 0.0,
+        "quoted": quoted,
+        "cited": sum(likely) / len(likely) if likely else selection.features.get("sure", 0.0),
+    }
 
 
 def certainty(
@@ -43,5 +51,5 @@ def certainty(
     """
     if calibration.right is None or not selection.features:
         return selection.confidence  # nothing was fitted on this model's answers, or it was told
-    features = {**selection.features, **answer_features(checked, least_likely)}
+    features = answer_features(selection, checked, least_likely)
     return selection.confidence * calibration.right(features)
