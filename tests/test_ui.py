@@ -163,7 +163,7 @@ def test_a_rewritten_question_is_shown_and_the_same_one_is_not(assistant) -> Non
 
 
 @pytest.mark.parametrize(
-    ("confidence", "level"), [(1.0, "high"), (0.85, "high"), (0.7, "medium"), (0.59, "low")]
+    ("confidence", "level"), [(1.0, "high"), (0.8, "high"), (0.79, "medium"), (0.59, "low")]
 )
 def test_confidence_has_a_name_and_a_number(assistant, confidence: float, level: str) -> None:
     exchange = grown(assistant.answer("q", "x", confidence=confidence))

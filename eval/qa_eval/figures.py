@@ -50,14 +50,14 @@ def _balanced_accuracy(of: Columns, w: Array) -> Array:
     return (weighted.ratio(answered, of["answerable"], w) + _abstention_recall(of, w)) / 2
 
 
-def _auroc(against: str | None = None) -> Measure:
+def _auroc(against: str | None = None, by: str = "decided_by") -> Measure:
     """AUROC of answerable questions against all unanswerable ones, or those of one kind."""
 
     def measure(of: Columns, w: Array) -> Array:
         side = of["answerable"]
         if against is not None:
             side = np.where((side == 0) & np.isnan(of[against]), np.nan, side)
-        return weighted.auroc(of["confidence"], side, w)
+        return weighted.auroc(of[by], side, w)
 
     return measure
 
@@ -99,9 +99,10 @@ MEASURES: Mapping[str, Measure] = {
     "balanced_accuracy": _balanced_accuracy,
     "auroc": _auroc(),
     "auroc_near_miss": _auroc("refused_near_miss"),
+    "auroc_confidence": _auroc(by="confidence"),
     "ece": lambda of, w: weighted.ece(of["confidence"], of["right"], w),
     "ece_answered": lambda of, w: weighted.ece(of["confidence"], of["right_answered"], w),
-    "ece_answerable": lambda of, w: weighted.ece(of["confidence"], of["answerable"], w),
+    "ece_answerable": lambda of, w: weighted.ece(of["decided_by"], of["answerable"], w),
     "aurc": lambda of, w: _curve(of, w).area(),
     "accuracy@50": lambda of, w: _curve(of, w).accuracy_at(0.5),
     "accuracy@80": lambda of, w: _curve(of, w).accuracy_at(0.8),

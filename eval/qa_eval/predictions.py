@@ -79,6 +79,7 @@ class Prediction:
     retrieved: tuple[Pointer, ...] = ()
     retrieved_raw: tuple[Pointer, ...] = ()
     notices: tuple[str, ...] = ()
+    answerable: float | None = None
 
 
 def open_log(folder: Path) -> TextIO:

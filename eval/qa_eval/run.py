@@ -168,6 +168,7 @@ def predict(
         retrieved=search(answer.question, previous, scope) if search else (),
         retrieved_raw=search(item.question, None, scope) if search else (),
         notices=answer.notices,
+        answerable=answer.answerable,
     )
 
 

@@ -115,6 +115,8 @@ def _values(
         values["answerable"] = float(not item.unanswerable)
         values["refused"] = float(not prediction.answered)
         values["confidence"] = prediction.confidence
+        told = prediction.answerable
+        values["decided_by"] = prediction.confidence if told is None else told
     if item.unanswerable:
         values[f"refused_{item.kind.partition(':')[2].replace('-', '_')}"] = values["refused"]
     return {name: float(value) for name, value in values.items()}

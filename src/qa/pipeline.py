@@ -82,13 +82,11 @@ def answer_events(
         return
     if not checked.statements:
         yield Evidence((), chosen=True, confidence=selection.confidence)
-        sure = certainty(selection, checked, 0.0, exchange.calibration)
-        yield _abstention(exchange, sure, considered, resources)
+        yield _abstention(exchange, selection, considered, resources)
         return
     yield from checked.statements
     exchange.mark("checked")
-    sure = certainty(selection, checked, exchange.least_likely, exchange.calibration)
-    yield _answer(exchange, sure, checked, considered, resources)
+    yield _answer(exchange, selection, checked, considered, resources)
 
 
 def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = False) -> bool:
@@ -141,7 +139,7 @@ def _overview(
     yield Evidence(chosen, chosen=True, confidence=1.0)
     checked = Checked(tuple(quotation(*part) for part in cited))
     yield from checked.statements
-    answer = _answer(exchange, 1.0, checked, chosen, resources)
+    answer = _answer(exchange, Selection((), (), 1.0), checked, chosen, resources)
     yield replace(answer, kind="overview")
 
 
@@ -210,12 +208,13 @@ def _foreign(question: str, resources: Resources) -> float:
 
 
 def _abstention(
-    exchange: Exchange, confidence: float, considered: Sequence[Citation], resources: Resources
+    exchange: Exchange, selection: Selection, considered: Sequence[Citation], resources: Resources
 ) -> Answer:
     return Answer(
         text=NO_ANSWER[exchange.language],
         answered=False,
-        confidence=round(confidence, 4),
+        confidence=round(certainty(selection, Checked(()), 0.0, exchange.calibration), 4),
+        answerable=round(selection.confidence, 4),
         statements=(),
         citations=(),
         nearest=tuple(considered[:_NEAREST]),
@@ -237,16 +236,18 @@ def _joined(statements: Sequence[Statement]) -> str:
 
 def _answer(
     exchange: Exchange,
-    confidence: float,
+    selection: Selection,
     checked: Checked,
     considered: Sequence[Citation],
     resources: Resources,
 ) -> Answer:
     cited = dict.fromkeys(c for statement in checked.statements for c in statement.citations)
+    sure = certainty(selection, checked, exchange.least_likely, exchange.calibration)
     return Answer(
         text=_joined(checked.statements),
         answered=True,
-        confidence=round(confidence, 4),
+        confidence=round(sure, 4),
+        answerable=round(selection.confidence, 4),
         statements=checked.statements,
         citations=tuple(cited),
         nearest=(),

@@ -221,11 +221,11 @@ class Answer:
     """A checked answer, or an honest abstention: no citations, ``nearest`` filled.
 
     ``confidence``: the probability that the documents answer and that this is their answer (of an
-    abstention, that the best sentence is); 1 for overviews and small talk. ``question`` is the
-    standalone question used; ``considered`` the candidates with their scores;
-    ``notices`` what the user should know: fallbacks, truncation, repairs. ``kind``: an overview
-    quotes sentences that cover a document; small talk is the reply to a greeting, with
-    ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
+    abstention, that the best sentence is); ``answerable``: that they answer, which decides whether
+    it answers; both 1 for overviews and small talk. ``question`` is the standalone question used;
+    ``considered`` the candidates with their scores; ``notices`` what the user should know:
+    fallbacks, truncation, repairs. ``kind``: an overview quotes sentences that cover a document;
+    small talk is the reply to a greeting, with ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
     written; nobody checked it, and it is no part of the answer.
     """
 
@@ -243,6 +243,7 @@ class Answer:
     notices: tuple[str, ...] = ()
     kind: Kind = "answer"
     unfinished: str = ""
+    answerable: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from qa.ui.spoken import said
 View = dict[str, Any]
 
 # The lowest confidence that is called by each name; below all of them it is low.
-_CONFIDENT = (("high", 0.85), ("medium", 0.6))
+_CONFIDENT = (("high", 0.8), ("medium", 0.6))
 
 
 def exchange_view(exchange: Exchange) -> View:
@@ -63,6 +63,7 @@ def why_view(exchange: Exchange) -> View:
     return {
         "asked": _rewritten(exchange.question, answer.question),
         "confidence": answer.confidence,
+        "answerable": answer.answerable,
         "considered": [
             {
                 **_citation(citation),

@@ -29,6 +29,7 @@ function reasons(why) {
   const list = make("dl", {});
   if (why.asked) list.append(...row(WORDS.why_asked, make("bdi", {}, why.asked)));
   list.append(...row(WORDS.why_confidence, percent(why.confidence)));
+  list.append(...row(WORDS.why_answerable, percent(why.answerable)));
   list.append(...row(WORDS.why_backend, make("bdi", {}, why.backend)));
   list.append(...row(WORDS.why_usage, tokens(why.usage)));
   if (why.usage.truncated) list.append(...row("", make("span", { class: "qa-warn" }, WORDS.why_truncated)));
