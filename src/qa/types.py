@@ -225,8 +225,9 @@ class Answer:
     it answers; both 1 for overviews and small talk. ``question`` is the standalone question used;
     ``considered`` the candidates with their scores; ``notices`` what the user should know:
     fallbacks, truncation, repairs. ``kind``: an overview quotes sentences that cover a document;
-    small talk is the reply to a greeting, with ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
-    written; nobody checked it, and it is no part of the answer.
+    small talk is the reply to a greeting, with ``answered`` False and nothing cited.
+    ``unfinished``: what a model that died in mid-answer had written; nobody checked it, and it is
+    no part of the answer.
     """
 
     text: str
