@@ -252,10 +252,28 @@ def test_a_number_that_makes_no_sense_is_refused(bench, capsys, arguments, named
     assert named in capsys.readouterr().err
 
 
-def test_features_to_fit_with_that_are_not_there_are_refused_before_any_is_collected(bench):
-    with pytest.raises(InputError, match=r"--also-fit: there is no file 'none\.jsonl'"):
-        bench.run("--fit", "--also-fit", "none.jsonl")
+def test_features_to_fit_with_that_are_not_there_are_refused(bench):
+    with pytest.raises(InputError, match=r"--fit: there is no file 'none\.jsonl'"):
+        bench.run("--fit", "none.jsonl")
     assert not bench.out.exists()
+
+
+def test_features_that_are_kept_are_fitted_without_a_model(bench, monkeypatch):
+    bench.run("--collect", "--read", 0)
+    asked = len(bench.model.prompts)
+    fitted = []
+    monkeypatch.setattr("qa_eval.cli._fit_parts", lambda *given: fitted.append(given))
+    monkeypatch.setattr("qa.embed.load_encoder", lambda *_, **__: HashEncoder())
+    path = bench.out / "features.jsonl"
+    text = path.read_text("utf-8").replace('"model": ""', '"model": "one"')
+    path.write_text(text, encoding="utf-8")
+    bench.run("--fit", path, "--parts", "probe")
+    ((parts, samples, model, _),) = fitted
+    assert ([part.name for part in parts], len(samples), model) == (["probe"], 3, "one")
+    assert len(bench.model.prompts) == asked
+    path.write_text(text.replace('"model": "one"', '"model": ""'), encoding="utf-8")
+    with pytest.raises(InputError, match="no line names its model"):
+        bench.run("--fit", path)
 
 
 def test_the_command_to_resume_names_the_folder_and_the_backend(tmp_path):

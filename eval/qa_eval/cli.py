@@ -39,6 +39,7 @@ from qa_eval.score import SCORES, score_items, write_scores
 from qa_eval.swap import swap_values
 
 if TYPE_CHECKING:
+    from qa_eval.features import Sample
     from qa_eval.fit import Part
 
 _NEEDED = ("ir_measures", "matplotlib")
@@ -52,12 +53,14 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         return 0
     if options.from_feedback:
         return _feedback(options.from_feedback, settings)
+    if options.fit:
+        return _fit_kept(options, settings)
     _require_packages()
     gate = load_gate(options.gate) if options.gate else None
     options.data = gate.data if gate else options.data
     _require_files(options)
     out: Path = options.out or Path("eval/results") / _name(options)
-    fitting = options.fit or options.collect
+    fitting = options.fit is not None or options.collect
     made_with = manifest.of_data(options, settings)
     if not fitting:
         refuse_other(out, made_with)
@@ -182,9 +185,6 @@ def _require_packages() -> None:
 def _require_files(options: argparse.Namespace) -> None:
     if not options.data.is_file():
         raise InputError(f"no question set {str(options.data)!r}; give one with --data FILE")
-    for path in options.also_fit:
-        if not path.is_file():
-            raise InputError(f"--also-fit: there is no file {str(path)!r}; correct the path")
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -236,10 +236,15 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--read", type=int, default=24, help="let the model read at most so many documents whole"
     )
-    parser.add_argument("--fit", action="store_true", help="collect features; fit the evidence")
+    parser.add_argument(
+        "--fit",
+        type=Path,
+        nargs="*",
+        metavar="FILE",
+        help="fit the evidence with these features; without any, collect them from --data first",
+    )
     parser.add_argument("--parts", nargs="+", help="fit only these parts of evidence.json")
     parser.add_argument("--collect", action="store_true", help="collect features, fit nothing")
-    parser.add_argument("--also-fit", type=Path, nargs="*", default=[], help="more features.jsonl")
     parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("A", "B"), help="test two finished runs' folders"
     )
@@ -280,7 +285,7 @@ def _fit(
     resume: str,
 ) -> int:
     """Collect features, and unless that is all that is wanted, fit the evidence with them."""
-    from qa_eval.features import collect, collected
+    from qa_eval.features import collect, collected, load_samples
     from qa_eval.fit import parts_for
 
     resources = assistant.resources()
@@ -298,22 +303,44 @@ def _fit(
         collect(resources, model, asked, path, voting=voting, progress=_note)
         _note(f"features in {path}")
         if not options.collect:
-            _fit_parts(parts, [path, *options.also_fit], model.label, resources.encoder)
+            _fit_parts(parts, load_samples(path), model.label, resources.encoder)
+    return 0
+
+
+def _fit_kept(options: argparse.Namespace, settings: Settings) -> int:
+    """Fit the evidence with features that are kept; no language model is needed.
+
+    :raises InputError: a file is not there or names another model than the first.
+    """
+    from qa.embed import load_encoder
+    from qa_eval.features import collected, load_samples, told_model
+    from qa_eval.fit import parts_for
+
+    for path in options.fit:
+        if not path.is_file():
+            raise InputError(f"--fit: there is no file {str(path)!r}; correct the path")
+    model = told_model(options.fit[0])
+    for path in options.fit:
+        collected(path, model)
+    # A model that reads is heard before it writes, so that its writing has no odds of its own.
+    samples = [sample for path in options.fit for sample in load_samples(path)]
+    parts = parts_for(options.parts, reading=not any(sample.write for sample in samples))
+    encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=_note)
+    _fit_parts(parts, samples, model, encoder)
     return 0
 
 
 def _fit_parts(
-    parts: Sequence[Part], features: Sequence[Path], model: str, encoder: Encoder
+    parts: Sequence[Part], samples: Sequence[Sample], model: str, encoder: Encoder
 ) -> None:
     """Fit every part, print cross-validated figures, write ``evidence.json``.
 
     :param model: the label of the model that the features were collected with.
     """
-    from qa_eval.features import load_samples, with_foreignness
+    from qa_eval.features import with_foreignness
     from qa_eval.fit import as_data, fit_part, summary, usable
 
-    collected = [sample for path in features for sample in load_samples(path)]
-    every = with_foreignness(collected, encoder)
+    every = with_foreignness(samples, encoder)
     target = Path(str(files("qa") / "data" / "evidence.json"))
     data = json.loads(target.read_text(encoding="utf-8"))
     fitted = {
@@ -323,10 +350,10 @@ def _fit_parts(
         "command": "qa eval " + " ".join(sys.argv[2:]),
     }
     for part in parts:
-        samples = usable(part, every)
-        calibration, outcomes = fit_part(part, samples)
+        used = usable(part, every)
+        calibration, outcomes = fit_part(part, used)
         figures = summary(outcomes)
-        data[part.name] = as_data(calibration, {**fitted, "questions": len(samples), **figures})
+        data[part.name] = as_data(calibration, {**fitted, "questions": len(used), **figures})
         print(part.name, json.dumps(figures))
     target.write_text(json.dumps(data, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     _note(f"written to {target}")

@@ -151,6 +151,18 @@ def collected(path: Path, model: str) -> set[object]:
     return {row["id"] for row in rows}
 
 
+def told_model(path: Path) -> str:
+    """Return the label of the model that features were collected with.
+
+    :raises InputError: no row names one.
+    """
+    named = (str(row["model"]) for row in _rows(path) if "model" in row)
+    model = next(named, "")
+    if not model:
+        raise InputError(f"{path}: no line names its model; collect it anew with qa eval --collect")
+    return model
+
+
 def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> dict[str, object]:
     question, previous = item.question, None
     if item.history and leans_on_history(question):
