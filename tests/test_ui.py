@@ -193,9 +193,12 @@ def test_the_reasons_name_what_was_considered_and_cited(assistant) -> None:
                 usage=usage,
                 timings=Timings(total_s=2.0),
                 notices=("coupé",),
+                confidence=0.7,
+                answerable=0.9,
             )
         )
     )
+    assert (why["confidence"], why["answerable"]) == (0.7, 0.9)
     assert [(one["text"], one["number"]) for one in why["considered"]] == [
         (snow.text, None),
         (rain.text, 1),

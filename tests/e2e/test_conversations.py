@@ -288,6 +288,7 @@ def test_the_fold_says_why(serve, visit) -> None:
             citations=(soldiers,),
             considered=(soldiers, founded),
             confidence=0.72,
+            answerable=0.97,
             usage=Usage(1834, 212, 37, truncated=True),
             timings=Timings(retrieve_s=0.12, total_s=2.5),
             notices=("one statement was replaced by a quotation",),
@@ -304,6 +305,7 @@ def test_the_fold_says_why(serve, visit) -> None:
     for part in (
         "Combien de soldats en Irak ?",
         "72%",
+        "The documents answer97%",
         "scripted · no model",
         "1,834 read by the model · 212 computed · 37 written",
         "The text sent to the model was cut.",
