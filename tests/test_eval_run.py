@@ -297,11 +297,21 @@ def test_what_was_read_together_counts_only_where_single_sentences_leave_it_open
 def test_a_part_that_votes_is_fitted_on_what_was_voted_on():
     hit = Hit(Sentence("d", 0, 0, 5, "Lundi"), 1.0, 1, 0.9, 1.0)
     voted, unvoted = (
-        Sample("x", "d", "Quand ?", "answerable", (Candidate(hit, vote=vote),), (True,), ())
+        Sample("x", "d", "Quand ?", "answerable", (Candidate(hit, 2.0, vote),), (True,), ())
         for vote in (0.9, None)
     )
     assert usable(PARTS[0], [voted, unvoted]) == [voted]
     assert usable(PARTS[1], [voted, unvoted]) == [voted, unvoted]
+
+
+def test_a_part_is_not_fitted_on_what_lacks_a_probe_that_it_asks_for():
+    hits = [Hit(Sentence("d", n, 9 * n, 9 * n + 5, "Lundi"), 1.0, n + 1, 0.9, 1.0) for n in (0, 1)]
+    first, second = (Candidate(hit, probe=-1.0) for hit in hits)
+    whole, part = (
+        Sample("x", "d", "Quand ?", "answerable", (first, other), (True, False), ())
+        for other in (second, replace(second, probe=None))
+    )
+    assert usable(PARTS[1], [whole, part]) == [whole]
 
 
 def test_a_draft_of_what_was_read_together_says_what_is_cited():

@@ -397,8 +397,19 @@ def parts_for(names: Sequence[str] | None, *, reading: bool) -> list[Part]:
 
 
 def usable(part: Part, samples: Sequence[Sample]) -> list[Sample]:
-    """Return the samples that a part can be fitted on: with votes, if it votes."""
-    return [s for s in samples if not part.voting or any(c.voted for c in s.candidates)]
+    """Return the samples that a part can be fitted on.
+
+    With votes, if it votes, and with every probe that it asks for.
+    """
+    voted = [s for s in samples if not part.voting or any(c.voted for c in s.candidates)]
+    return [s for s in voted if not part.probes or _recorded(s, part)]
+
+
+def _recorded(sample: Sample, part: Part) -> bool:
+    recorded = {c.hit.sentence: c.probe for c in sample.candidates}
+    asked = replayed(sample, part).candidates
+    due = [c.hit.sentence for c in asked if c.probe is not None]
+    return all(recorded[sentence] is not None for sentence in due)
 
 
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
