@@ -17,7 +17,7 @@ from qa.ui.spoken import said
 View = dict[str, Any]
 
 # The lowest confidence that is called by each name; below all of them it is low. Right were .85 of
-# those called high, .73 of the medium ones, .44 of the low ones (eval/LOG.md, 2026-11-29).
+# those called high, .73 of the medium ones, .43 of the low ones (eval/LOG.md, 2026-11-29).
 _CONFIDENT = (("high", 0.8), ("medium", 0.6))
 
 
