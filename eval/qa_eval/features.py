@@ -299,13 +299,17 @@ def _mend(path: Path) -> None:
 
 
 def judge_again(path: Path, out: Path, odds: Mapping[Reading, float]) -> None:
-    """Write the features once more, with other odds for what was read."""
+    """Write the features once more, with other odds for what was read.
+
+    What would be said is another reader's, and left out.
+    """
     with out.open("w", encoding="utf-8") as file:
         for row, sample in zip(_rows(path), load_samples(path), strict=True):
             for candidate in row["candidates"]:  # type: ignore[attr-defined]
                 candidate["probe"] = odds.get((sample.id, (candidate["hit"]["sentence"][1],)))
             both = (odds.get((sample.id, read), 0.0) for read in sample.together_readings())
             row["together"], row["together_unvoted"] = both
+            row["said"] = None
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 

@@ -40,7 +40,7 @@ from qa.pointing import pointing
 from qa.types import Citation
 from qa_eval.features import Sample
 from qa_eval.metrics import auroc, citation_scores, ece, mean
-from qa_eval.score import right
+from qa_eval.score import right_answer
 
 _FOLDS = 5
 # Shares of wrong decisions that are asked for at most: what a cut costs is counted in these.
@@ -159,7 +159,7 @@ def fit_models(samples: Sequence[Sample], part: Part) -> Calibration:
 def _is_right(sample: Sample) -> bool:
     """Tell whether what is said is right; nothing is where the document does not answer."""
     said = sample.said
-    return bool(said) and right(said.text, sample.answers, said.cited, sample.gold_sets)
+    return bool(said) and right_answer(said.text, sample.answers, said.cited, sample.gold_sets)
 
 
 def _calibration(part: Part) -> Calibration:

@@ -54,6 +54,7 @@ class Prediction:
     ``before``: the ids or markers that the model itself wrote; ``after``: the citations shown.
     ``calls``: of the model. ``chosen``: the evidence that the answer was written from; ``draft``:
     the text before the check.
+    ``answerable``: what decided whether to answer (None: the confidence).
     ``retrieved``: the best sentences for the question as it was used, ``retrieved_raw`` for the
     question as asked, best first; empty for systems that do not tell.
     """

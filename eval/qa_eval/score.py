@@ -74,10 +74,12 @@ def gold_sets(item: Item) -> list[list[Pointer]]:
 def is_right(item: Item, prediction: Prediction) -> bool:
     """Tell whether an answerable question got a right answer and sufficient citations."""
     sets = gold_sets(item)
-    return prediction.answered and right(prediction.text, item.answers, prediction.citations, sets)
+    return prediction.answered and right_answer(
+        prediction.text, item.answers, prediction.citations, sets
+    )
 
 
-def right(
+def right_answer(
     text: str, answers: Sequence[str], cited: Sequence[S], gold: Sequence[Sequence[S]]
 ) -> bool:
     """Tell whether a text holds enough of an accepted answer, and a whole gold set is cited."""
