@@ -72,6 +72,12 @@ def test_a_question_weighed_twice_counts_like_two():
     assert weighted.mean(values, np.array([[2.0, 1.0, 5.0, 0.0]]))[0] == pytest.approx(2 / 3)
 
 
+def test_what_has_no_score_is_left_out_of_the_auroc():
+    scores, side = np.array([0.9, np.nan, 0.1]), np.array([1.0, 1.0, 0.0])
+    assert weighted.auroc(scores, side, np.ones((1, 3)))[0] == 1.0
+    assert np.isnan(weighted.auroc(np.full(3, np.nan), side, np.ones((1, 3)))[0])
+
+
 def test_a_weighted_quantile_is_that_of_the_questions_as_often_as_they_count():
     values = np.array([5.0, 1.0, np.nan, 3.0])
     assert list(weighted.quantile(values, np.ones((1, 4)), 0.5)) == [3.0]

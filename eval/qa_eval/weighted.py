@@ -77,7 +77,7 @@ def auroc(scores: Array, positive: Array, weights: Array) -> Array:
 
     :param positive: 1 or 0, NaN for neither.
     """
-    known = ~np.isnan(positive)
+    known = ~(np.isnan(positive) | np.isnan(scores))
     if not known.any():
         return np.full(len(weights), np.nan)
     groups = _Groups(scores[known], weights[:, known])
