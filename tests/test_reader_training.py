@@ -279,6 +279,7 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
 
     row = {"document": "pont.txt", "kind": "answerable", "gold_sets": [[[0, 24]]], "write": 0.0}
     row |= {"together": 0.0, "together_unvoted": 0.0, "foreign": 0.0, "draft": ""}
+    row["said"] = {"text": "Lundi.", "cited": [[0, 24]], "features": {"least": -0.1}}
     row["candidates"] = [candidate(0, 3.0), candidate(1, -2.0), candidate(2, None)]
     questions = {"a": "Quand rouvre le pont ?", "b": "Who was there?"}
     rows = [{**row, "id": name, "question": asked} for name, asked in questions.items()]
@@ -303,7 +304,9 @@ def test_an_adapter_judges_what_was_read_and_nothing_else(tmp_path):
         for value, token in zip(likely.values.tolist(), likely.indices.tolist(), strict=True)
     ]
     assert odds["a", (0,)] == pytest.approx(answer_odds(top, "", "fr"), abs=1e-3)
+    assert load_samples(features)[0].said
     judge_again(features, out, odds)
+    assert load_samples(out)[0].said is None  # another reader would say something else
     again = load_samples(out)[0]
     assert [c.probe for c in again.candidates] == [odds["a", (0,)], odds["a", (1,)], None]
     assert again.together == again.together_unvoted == odds["a", (0, 1, 2)]
