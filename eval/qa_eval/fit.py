@@ -313,7 +313,7 @@ def summary(outcomes: Sequence[Outcome]) -> dict[str, float]:
     return {name: round(value, 3) for name, value in figures.items()}
 
 
-_RIGHT = ("least", "quoted", "cited")
+_RIGHT = ("least", "quoted", "cited", "asked")
 PARTS = (
     Part(
         "read",

@@ -55,7 +55,7 @@ def said_anyway(
     return {
         "text": " ".join(one.text for one in checked.statements),
         "cited": [[c.start, c.end] for one in checked.statements for c in one.citations],
-        "features": answer_features(selection, checked, exchange.least_likely),
+        "features": answer_features(exchange, selection, checked),
     }
 
 

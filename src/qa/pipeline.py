@@ -213,7 +213,7 @@ def _abstention(
     return Answer(
         text=NO_ANSWER[exchange.language],
         answered=False,
-        confidence=round(certainty(selection, Checked(()), 0.0, exchange.calibration), 4),
+        confidence=round(certainty(exchange, selection, Checked(())), 4),
         answerable=round(selection.confidence, 4),
         statements=(),
         citations=(),
@@ -242,7 +242,7 @@ def _answer(
     resources: Resources,
 ) -> Answer:
     cited = dict.fromkeys(c for statement in checked.statements for c in statement.citations)
-    sure = certainty(selection, checked, exchange.least_likely, exchange.calibration)
+    sure = certainty(exchange, selection, checked)
     return Answer(
         text=_joined(checked.statements),
         answered=True,
