@@ -353,7 +353,7 @@ def test_what_is_said_anyway_is_collected_and_tells_right_from_wrong(assistant, 
     (sample,) = load_samples(path)
     assert sample.answers == ITEMS[0].answers
     assert sample.said.cited == ITEMS[0].evidence[0]
-    assert sample.said.features.keys() == {"least", "quoted", "cited"}
+    assert sample.said.features.keys() == {"least", "quoted", "cited", "asked"}
 
     def made(n, text, least):
         said = sample.said._replace(text=text, features={**sample.said.features, "least": least})
