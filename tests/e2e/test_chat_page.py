@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import APIResponse, Page, Route, expect
 
 from qa.errors import ModelUnavailable
 from qa.types import Event, Evidence, Piece, Statement
@@ -108,6 +108,27 @@ def test_every_marker_shows_exactly_its_citation(serve, visit) -> None:
         assert highlighted(page) == [citation.text]
     assert "en partie appuyé" in log(page).text_content()
     assert "cité tel quel" in log(page).text_content()
+
+
+def test_what_was_overtaken_on_the_way_takes_nothing_off_the_page(browser, serve) -> None:
+    served = serve(assistant())
+    held: list[tuple[Route, APIResponse]] = []
+    with browser.new_context(locale="fr-FR") as context:
+        page = context.new_page()
+        # What fills a new page comes by itself, not in the stream that answers come in.
+        page.route("**/gradio_api/run/**", lambda route: held.append((route, route.fetch())))
+        page.goto(served.url)
+        page.locator(".qa-document > *").first.wait_for()
+        ask(page, "Combien de soldats ?")
+        settled(page)
+        expect(page.locator("a.cite")).to_have_count(4)
+        assert held
+        for route, response in held:
+            route.fulfill(response=response)
+        page.wait_for_timeout(500)  # for nothing to happen
+        assert page.locator("a.cite").count() == 4
+        assert page.locator(".qa-considered, .qa-chosen").count() == 2
+        expect(page.locator(".qa-talk")).to_have_text("Combien de soldats ?")
 
 
 def test_markers_of_an_earlier_answer_keep_working(serve, visit) -> None:

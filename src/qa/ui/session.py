@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field
 
 from qa.stream import Run
 from qa.ui.exchange import Exchange
 from qa.ui.protocol import DocumentInfo
+
+# Seconds between two views at least; a float of today's time tells less apart than this.
+_TICK_S = 1e-6
 
 
 @dataclass(slots=True)
@@ -27,7 +31,8 @@ class Session:
     first, and ``opened`` the time at which it came on show: what was sent before may arrive later.
     ``answering`` holds the page's answers under way by conversation: a person may look at
     another conversation meanwhile. ``trouble`` is an error to tell, ``gone`` that the conversation
-    which was asked for does not exist.
+    which was asked for does not exist. ``sent`` is when the last view was made for the page: the
+    browser shows none that was made before the one on show.
     """
 
     documents: tuple[DocumentInfo, ...] = ()
@@ -37,6 +42,12 @@ class Session:
     opened: float = 0.0
     trouble: str = ""
     gone: bool = False
+    sent: float = 0.0
+
+    def stamp(self) -> float:
+        """Return the time, later than all that was returned before, whatever the clock does."""
+        self.sent = max(time.time(), self.sent + _TICK_S)
+        return self.sent
 
 
 class Sessions:

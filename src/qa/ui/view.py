@@ -37,7 +37,7 @@ def page_log(session: Session) -> View:
     return {
         **view,
         "conversation": session.conversation or "",
-        "opened": session.opened,
+        **_when(session),
         "trouble": said(session.trouble),
         "gone": session.gone,
         "follow": elsewhere,
@@ -46,7 +46,12 @@ def page_log(session: Session) -> View:
 
 def page_panel(session: Session) -> View:
     """Return the document panel of a page as it is now."""
-    return {"opened": session.opened, **marks_view(session.exchanges)}
+    return {**_when(session), **marks_view(session.exchanges)}
+
+
+def _when(session: Session) -> View:
+    """Return what tells the browser whether a view was overtaken on the way by another."""
+    return {"opened": session.opened, "sent": session.stamp()}
 
 
 def log_view(exchanges: Sequence[Exchange], documents: Sequence[DocumentInfo]) -> View:
@@ -66,7 +71,7 @@ def talks_view(conversations: Sequence[Conversation], session: Session) -> View:
     """Return the list of conversations as a page shows it."""
     return {
         "current": session.conversation or "",
-        "opened": session.opened,
+        **_when(session),
         "conversations": [
             {"id": one.id, "name": one.name, "updated": one.updated} for one in conversations
         ],

@@ -107,6 +107,7 @@ const refresh = () => open(qaPage.conversation());
 document.addEventListener("qa-open", (event) => open(event.detail));
 
 function arrive() {
+  if (props.value.sent < current.sent) return; // overtaken on the way
   clearTimeout(patience);
   if (wanted !== null && props.value.opened <= current.opened) {
     patience = setTimeout(() => open(wanted), 500);

@@ -143,14 +143,16 @@ async function begin() {
 
 let lit = "";
 let opened = 0;
+let sent = 0;
 let questions = 0;
 async function show() {
   const view = props.value;
+  if (view.sent < sent) return; // overtaken on the way
+  sent = view.sent;
   if (view.asked !== questions) {
     questions = view.asked;
     clear();
   }
-  if (view.opened < opened) return; // sent before another conversation was opened, and late
   if (opened && view.opened > opened) await refresh().then(begin); // others may have changed the list
   opened = view.opened;
   const marks = JSON.stringify([view.considered, view.chosen]);

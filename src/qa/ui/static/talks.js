@@ -105,11 +105,11 @@ function talk(item) {
   return node;
 }
 
-let opened = 0;
+let sent = 0;
 function show() {
   const view = props.value;
-  if (view.opened < opened) return; // overtaken on the way
-  opened = view.opened;
+  if (view.sent < sent) return; // overtaken on the way
+  sent = view.sent;
   none.hidden = view.conversations.length > 0;
   reconcile(list, view.conversations.map((one) => ({ ...one, current: one.id === view.current })), talk);
 }
