@@ -301,6 +301,19 @@ def test_documents_made_by_other_rules_are_read_again(
     assert run(store, encoder, docs).unchanged == ("cuisine.txt", "irak.txt")
 
 
+def test_a_heading_counts_as_it_does_in_the_list_of_documents(
+    store: Store, encoder: HashEncoder, tmp_path: Path
+) -> None:
+    write(
+        tmp_path / "bail.md", "# Le loyer\n\nIl est de 800 euros. Il est dû le premier du mois.\n"
+    )
+    said: list[str] = []
+    limits = Limits(file_bytes=10_000)
+    report = sync([tmp_path / "bail.md"], store, encoder, limits=limits, progress=said.append)
+    assert report.sentences == sum(info.sentences for info in store.documents()) == 3
+    assert said[-1] == "indexed 1 of 1 documents, 3 sentences"
+
+
 def test_progress_tells_documents_and_sentences(
     store: Store, encoder: HashEncoder, docs: Path
 ) -> None:

@@ -266,7 +266,7 @@ def _commit(
     for one in waiting:
         known = one.document.id in work.known
         (work.updated if known else work.added).append(one.document.id)
-    work.sentences += len(vectors)
+    work.sentences += sum(len(one.sentences) for one in waiting)
     if progress:
         progress(_told(work, *done))
 
