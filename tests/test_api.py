@@ -262,6 +262,13 @@ def test_on_a_local_network_only_its_own_names_are_taken(assistant, host, status
         assert client.get("/api/documents", headers={"Host": host}).status_code == status
 
 
+def test_a_request_by_address_asks_no_name_server(assistant, monkeypatch):
+    monkeypatch.setattr("socket.getfqdn", lambda: pytest.fail("this may take seconds"))
+    with served(assistant, Serving(host="0.0.0.0")) as client:
+        for host in ("192.168.1.20:7860", "[fd00::1]:7860", "bureau.local"):
+            assert client.get("/api/documents", headers={"Host": host}).status_code == 200
+
+
 def test_the_openapi_page_describes_every_endpoint_and_loads_nothing(client):
     schema = client.get("/api/openapi.json").json()
     assert set(schema["paths"]) == {"/api/ask", "/api/stream", "/api/documents"}

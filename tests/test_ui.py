@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import os
@@ -37,6 +38,7 @@ from qa.ui.serve import listen
 from qa.ui.session import Live, Session
 from qa.ui.spoken import said
 from qa.ui.view import document_view, log_view, marks_view, page_log
+from qa.ui.visitor import Visitors
 from qa.ui.warmup import Warmup
 from scripted import ScriptedAssistant, split
 
@@ -340,6 +342,41 @@ def test_a_taken_port_gives_way_to_the_next_free_one(assistant) -> None:
     assert used > port
     assert said[0] == f"Port {port} is taken; using {used} instead."
     assert page.url in said[1]
+
+
+def test_a_folder_that_cannot_be_written_is_served_and_told(
+    assistant, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.setattr("os.access", lambda path, mode: mode != os.W_OK)  # root may write anywhere
+    said: list[str] = []
+    file = tmp_path / "conversations.sqlite"
+    page = start(assistant, port=0, conversations=file, announce=said.append)
+    page.close()
+    assert "cannot be written: conversations are kept until the end" in said[0]
+    assert str(tmp_path) in said[0]
+    assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("address", "here"),
+    [
+        ("127.0.0.1", True),
+        ("::1", True),
+        ("::ffff:127.0.0.1", True),
+        ("192.0.2.1", False),
+        ("::ffff:192.0.2.1", False),
+        ("testclient", False),
+    ],
+)
+def test_this_machine_is_known_by_each_of_its_addresses(address: str, here: bool) -> None:
+    seen: list[bool] = []
+
+    async def app(scope: dict, receive: object, send: object) -> None:
+        seen.append("browser" not in scope.get("state", {}))
+
+    scope = {"type": "http", "client": (address, 50000), "headers": []}
+    asyncio.run(Visitors(app)(scope, None, None))
+    assert seen == [here]
 
 
 def test_an_address_of_another_machine_is_a_clear_error() -> None:

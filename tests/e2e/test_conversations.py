@@ -152,6 +152,59 @@ def test_a_conversation_is_renamed_and_deleted_after_asking(serve, visit) -> Non
     expect(page.locator(".qa-example").first).to_be_visible()
 
 
+def test_escape_leaves_the_name_as_it_was(serve, visit) -> None:
+    page = visit(serve(assistant()))
+    ask(page, "Combien de soldats ?")
+    settled(page)
+    page.locator("a.cite").first.click()
+    show_talks(page)
+    choose(page, "Renommer")
+    page.get_by_role("textbox", name="Nouveau nom").fill("Autre")
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("textbox", name="Nouveau nom")).to_have_count(0)
+    expect(talks(page).get_by_role("button", name="Autres actions")).to_be_focused()
+    expect(page.locator('[aria-current="true"]')).to_have_text(SOLDIERS)  # Escape went no further
+    page.reload()
+    settled(page)
+    expect(page.locator(".qa-talk bdi")).to_have_text(["Combien de soldats ?"])
+
+
+def test_back_goes_past_a_conversation_that_was_deleted(serve, visit) -> None:
+    page = visit(serve(assistant()))
+    for question in ("Un ?", "Deux ?"):
+        ask(page, question)
+        settled(page)
+        show_talks(page).get_by_role("button", name="Nouvelle conversation").click()
+        settled(page, answers=0)
+    show_talks(page)
+    choose(page, "Supprimer")  # the latest one, which the page before this shows
+    page.get_by_role("dialog").get_by_role("button", name="Supprimer").click()
+    expect(talks(page).locator(".qa-talk")).to_have_count(1)
+    page.evaluate("history.back()")
+    expect(page.get_by_role("alert")).to_contain_text("n’existe plus")
+    page.evaluate("history.back()")
+    expect(page.locator(".qa-question")).to_contain_text("Un ?")
+
+
+def test_an_export_that_fails_is_told_where_it_is_seen(serve, visit) -> None:
+    served = serve(assistant())
+    page = visit(served)
+    ask(page, "Combien de soldats ?")
+    settled(page)
+    show_talks(page)
+    said = talks(page).get_by_role("status")
+    with page.expect_download():
+        choose(page, "Exporter en JSON")
+    expect(said).to_have_class(re.compile("qa-hidden"))  # read out alone
+    served._conversations.delete(page.url.split("?c=")[1])
+    choose(page, "Exporter en JSON")
+    expect(said).to_contain_text("n’existe plus")
+    expect(said).not_to_have_class(re.compile("qa-hidden"))
+    page.route("**/gradio_api/**", lambda route: route.abort())
+    choose(page, "Exporter en Markdown")
+    expect(said).to_contain_text("ne répond plus")
+
+
 def test_the_last_question_is_edited(serve, visit) -> None:
     scripted = assistant()
     page = visit(serve(scripted))
@@ -602,6 +655,21 @@ def restart(tmp_path: Path) -> Iterator[object]:
 
     yield restart
     end()
+
+
+def test_a_server_that_is_away_is_told_and_its_return_noticed(serve, visit) -> None:
+    page = visit(serve(assistant()))
+    page.route("**/component_server/", lambda route: route.abort())
+    expect(page.locator(".qa-notes")).to_contain_text("Le serveur ne répond plus")
+    open_list = page.get_by_role("region", name="Document").get_by_role("tab", name="Documents")
+    open_list.click()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(page.locator(".qa-shelf-said")).to_contain_text("Le serveur ne répond plus")
+    expect(page.locator(".qa-book-title")).to_have_text(["bail", "irak"])
+    page.unroute("**/component_server/")
+    expect(page.locator(".qa-notes")).to_have_text("")
+    page.get_by_role("button", name="Actualiser").click()
+    expect(page.locator(".qa-shelf-said")).not_to_contain_text("ne répond plus")
 
 
 def test_an_open_page_outlives_the_server(restart, browser) -> None:

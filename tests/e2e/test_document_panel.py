@@ -273,6 +273,22 @@ def test_documents_are_brought_in_step_and_changed_ones_drawn_anew(serve, visit)
     expect(page.locator(".qa-document")).to_contain_text("950 euros")
 
 
+def test_a_text_that_others_changed_is_drawn_anew_for_the_next_answer(serve, visit) -> None:
+    scripted = assistant()
+    page = visit(serve(scripted))
+    open_document(page, "bail")
+    expect(page.locator(".qa-document")).to_contain_text("800 euros")
+    scripted.texts[LEASE] = "Le loyer est de 800 francs.\nIl est dû le premier du mois."
+    scripted.texts["neuf.txt"] = "Une phrase."
+    ask(page, "Combien de soldats ?")
+    settled(page)
+    page.locator("a.cite").last.click()
+    expect(page.locator('[aria-current="true"]')).to_have_text("Le loyer est de 800 francs.")
+    expect(page.locator(".qa-changed")).to_be_hidden()
+    show_list(page)
+    expect(page.locator(".qa-book-title")).to_have_text(["bail", "irak", "neuf"])
+
+
 def test_documents_change_while_a_question_is_answered(serve, visit, tmp_path: Path) -> None:
     go = threading.Event()
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ipaddress
 import re
 import socket
+from functools import cache
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -88,8 +89,8 @@ class SameSite:
         if self._loopback:
             return False
         # A local network's own names have no dot or end in .local: no site of the web has these.
-        local = "." not in name or name.endswith(".local") or name == socket.getfqdn().casefold()
-        return bool(name) and (_is_address(name) or local)
+        local = "." not in name or name.endswith(".local")
+        return bool(name) and (local or _is_address(name) or name == _own_name())
 
 
 class BodyLimit:
@@ -166,6 +167,12 @@ def _is_address(name: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+@cache
+def _own_name() -> str:
+    """Return this machine's full name; finding it may ask a name server, so it is asked once."""
+    return socket.getfqdn().casefold()
 
 
 def _is_foreign(origin: str | None, hosts: set[str]) -> bool:

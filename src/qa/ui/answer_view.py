@@ -81,8 +81,13 @@ def why_view(exchange: Exchange) -> View:
 
 
 def pointer(citation: Citation) -> View:
-    """Return where a citation points."""
-    return {"document": citation.document, "start": citation.start, "end": citation.end}
+    """Return where a citation points, and the words there: a page may hold an older text."""
+    return {
+        "document": citation.document,
+        "start": citation.start,
+        "end": citation.end,
+        "text": citation.text,
+    }
 
 
 def _kind(answer: Answer) -> str:
@@ -126,5 +131,4 @@ def _citation(citation: Citation) -> View:
         **pointer(citation),
         "title": citation.title,
         "page": citation.page,
-        "text": citation.text,
     }

@@ -67,27 +67,27 @@ class Chat:
         await self._open(session, str(event.conversation))
         return self._shown(session, request)
 
-    def rename(self, request: gr.Request, event: gr.EventData) -> Shown:
+    async def rename(self, request: gr.Request, event: gr.EventData) -> Shown:
         """Give a conversation another name."""
-        session = self._sessions.get(request.session_hash)
+        session = await self._known(request, str(event.conversation))
         with _told(session):
             self._conversations.rename(str(event.id), clean(str(event.name)), owner(request))
         return self._shown(session, request)
 
     async def delete(self, request: gr.Request, event: gr.EventData) -> Shown:
         """Forget a conversation; the page that showed it shows a new one."""
-        session = self._sessions.get(request.session_hash)
+        session = await self._known(request, str(event.conversation))
         with _told(session):
             if self._conversations.delete(str(event.id), owner(request)):
                 self._sessions.stop(str(event.id))
-        if session.conversation == str(event.id):
-            await self._open(session, "")
+            if session.conversation == str(event.id):
+                await self._open(session, "")
         return self._shown(session, request)
 
-    def judge(self, request: gr.Request, event: gr.EventData) -> Shown:
+    async def judge(self, request: gr.Request, event: gr.EventData) -> Shown:
         """Keep a person's verdict on an answer."""
-        session = self._sessions.get(request.session_hash)
         id = str(event.conversation)
+        session = await self._known(request, id)
         verdict: Verdict = event.verdict if event.verdict in ("up", "down") else ""
         with _told(session):
             self._conversations.judge(id, int(event.key), verdict)
@@ -103,26 +103,44 @@ class Chat:
         self, question: str, page: str, request: gr.Request
     ) -> AsyncIterator[tuple[Any, Any, Any, Any]]:
         """Answer the question in the box: yield what the page shows, and the box, as it goes."""
-        box: Any = ""
-        async for shown in self._ask(_wish({**json.loads(page), "question": question}), request):
+        session, live = await self._start(
+            _wish({**json.loads(page), "question": question}), request
+        )
+        # A question that was not taken stays in the box.
+        box: Any = "" if live else gr.skip()
+        async for shown in self._followed(session, live, request):
             yield *shown, box
             box = gr.skip()
 
     async def ask_again(self, request: gr.Request, event: gr.EventData) -> AsyncIterator[Shown]:
         """Answer a question that was offered, edited or is tried again."""
-        async for shown in self._ask(_wish(dict(event._data)), request):
+        session, live = await self._start(_wish(dict(event._data)), request)
+        async for shown in self._followed(session, live, request):
             yield shown
 
-    async def _ask(self, wish: Wish, request: gr.Request) -> AsyncIterator[Shown]:
+    async def _known(self, request: gr.Request, conversation: str) -> Session:
+        """Return the page's session; one that is older than the server says what it shows."""
         session = self._sessions.get(request.session_hash)
-        if session.conversation is None:  # the page is older than the server
-            await self._open(session, wish.conversation)
+        if session.conversation is None:
+            await self._open(session, conversation)
+        return session
+
+    async def _start(self, wish: Wish, request: gr.Request) -> tuple[Session, Live | None]:
+        """Begin to answer, or note what keeps from it: an error, or what another window did."""
+        session = await self._known(request, wish.conversation)
         live = None
         with _told(session):
             live = self._begin(session, wish, owner(request))
+            if live is None:
+                self._read(session)
+        return session, live
+
+    async def _followed(
+        self, session: Session, live: Live | None, request: gr.Request
+    ) -> AsyncIterator[Shown]:
+        """Yield what the page shows while an answer grows, at least once."""
         if live is None:
-            if session.trouble:
-                yield self._shown(session, request)
+            yield self._shown(session, request)
             return
         conversation = session.conversation or ""
         try:

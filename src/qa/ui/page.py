@@ -168,4 +168,5 @@ class _Handlers:
         session = self._sessions.get(request.session_hash)
         with contextlib.suppress(QAError):  # a store that cannot be read is told with the next page
             session.documents = tuple(self._assistant.documents())
-        return gr.skip() if session.exchanges else page_log(session)
+        unknown = session.conversation is None  # the page is older than the server
+        return gr.skip() if session.exchanges or unknown else page_log(session)

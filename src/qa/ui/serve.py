@@ -165,6 +165,12 @@ def start(
 
     announce = announce or _say
     serving = Serving.of(host, auth_file=auth_file, root_path=root_path, mcp=mcp)
+    if conversations is not None and not _may_write(conversations):
+        announce(
+            f"{str(conversations.parent)!r} cannot be written:"
+            " conversations are kept until the end, no longer."
+        )
+        conversations = None
     listener = listen(host, port)
     taken = int(listener.getsockname()[1])
     if port not in (0, taken):
@@ -189,6 +195,11 @@ def _shown(host: str) -> str:
     if host in ("0.0.0.0", "::"):
         return "localhost"
     return f"[{host}]" if ":" in host else host
+
+
+def _may_write(file: Path) -> bool:
+    """Return whether a file can be written, or made; SQLite makes others beside it."""
+    return all(os.access(one, os.W_OK) for one in (file, file.parent) if one.exists())
 
 
 def listen(host: str, port: int) -> socket.socket:

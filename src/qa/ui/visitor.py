@@ -61,9 +61,11 @@ def _is_here(scope: Scope) -> bool:
     """Tell whether a program on this machine asks, for itself and not as a proxy."""
     client = scope.get("client")
     try:
-        return client is not None and ipaddress.ip_address(client[0]).is_loopback
+        address = ipaddress.ip_address(client[0] if client else "")
     except ValueError:
         return False
+    # A server that listens on "::" sees 127.0.0.1 as ::ffff:127.0.0.1.
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 def _cookie(name: str, scope: Scope) -> str:

@@ -23,6 +23,13 @@ function make(tag, attributes = {}, ...children) {
   return node;
 }
 
+// What a function of the server returns. Where it does not answer, Gradio returns nothing and says so in the console.
+async function call(name, data) {
+  const told = await server[name](data);
+  if (told === undefined) throw new Error(`no answer to ${name}`);
+  return told;
+}
+
 // Make the children of `parent` show `items`, touching only those that changed (focus and selection stay).
 function reconcile(parent, items, build) {
   items.forEach((item, index) => {

@@ -87,6 +87,7 @@ function show() {
   if (busy && !view.busy && document.activeElement === document.body) {
     document.querySelector("#qa-question textarea")?.focus();
   }
+  if (busy && !view.busy) document.dispatchEvent(new CustomEvent("qa-ended"));
   busy = view.busy;
   document.documentElement.classList.toggle("qa-busy", busy);
   if (low || asked) turns.scrollTop = turns.scrollHeight;
@@ -115,7 +116,7 @@ function arrive() {
   }
   wanted = null;
   current = props.value;
-  qaPage.show(current.conversation);
+  qaPage.show(current.conversation, current.gone);
   show();
 }
 // Another tab may have gone on with this conversation, or changed the list.

@@ -11,7 +11,7 @@ let modelError = "";
 async function use(chosen) {
   modelState.textContent = "";
   try {
-    modelError = sentenceOf((await server.use_model(chosen.id)).error);
+    modelError = sentenceOf((await call("use_model", chosen.id)).error);
     if (!modelError) say(plain(`${WORDS.model_set} ${chosen.name}`));
   } catch {
     modelError = WORDS.failed;
@@ -22,7 +22,7 @@ async function use(chosen) {
 attachMenu(modelButton, async () => {
   let found;
   try {
-    found = await server.models(null);
+    found = await call("models", null);
   } catch {
     return [{ label: WORDS.lost }];
   }
@@ -40,7 +40,7 @@ let misses = 0;
 async function status() {
   let now;
   try {
-    now = await server.status(null);
+    now = await call("status", null);
     misses = 0;
   } catch {
     misses += 1;

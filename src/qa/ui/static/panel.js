@@ -19,7 +19,7 @@ const titleOf = (id) => shelf.books.find((book) => book.id === id)?.title ?? id;
 
 function read(id) {
   if (!drawings.has(id)) {
-    const drawing = server.read_document(id).then((text) => draw(JSON.parse(text)));
+    const drawing = call("read_document", id).then((text) => draw(JSON.parse(text)));
     drawing.catch(() => drawings.delete(id));
     drawings.set(id, drawing);
   }
@@ -73,11 +73,17 @@ function light() {
   for (const name of ["considered", "chosen"]) {
     for (const pointer of props.value[name]) {
       const span = pointer.document === current?.id && current.spans.get(nameOf(pointer));
-      if (!span) continue;
+      if (span?.textContent !== pointer.text) continue;
       span.classList.add(`qa-${name}`);
       lightened.push(span);
     }
   }
+}
+
+// Whether the text on show is not the one that the latest answer was found in.
+function isOld(view) {
+  const here = [...view.considered, ...view.chosen].filter((pointer) => pointer.document === current?.id);
+  return here.some((pointer) => current.spans.get(nameOf(pointer))?.textContent !== pointer.text);
 }
 
 function clear() {
@@ -98,11 +104,20 @@ function put(drawn) {
   light();
 }
 
+function placeOf(citation) {
+  const span = current.spans.get(nameOf(citation));
+  return span && span.textContent === citation.text ? span : tear(current, citation);
+}
+
 async function point(citation, from) {
   clear();
   if (!(await open(citation.document))) return;
-  const span = current.spans.get(nameOf(citation));
-  const target = span && span.textContent === citation.text ? span : tear(current, citation);
+  let target = placeOf(citation);
+  if (target === null) { // the text on show may be older than the answer
+    drawings.delete(citation.document);
+    if (!(await open(citation.document))) return;
+    target = placeOf(citation);
+  }
   origin = from;
   origin.classList.add("qa-active");
   back.hidden = false;
@@ -158,6 +173,10 @@ async function show() {
   const marks = JSON.stringify([view.considered, view.chosen]);
   if (marks === lit) return;
   lit = marks;
+  if (isOld(view)) {
+    drawings.delete(current.id);
+    await open(current.id);
+  }
   light();
   const first = view.chosen[0] || view.considered[0];
   if (!first || shown || !(await open(first.document))) return;
@@ -213,6 +232,7 @@ sheet.addEventListener("click", () => openSheet(sheet.getAttribute("aria-expande
 region.addEventListener("focusin", (event) => {
   if (event.target !== sheet) openSheet(true);
 });
+document.addEventListener("qa-ended", refresh); // others may have changed the list meanwhile
 document.addEventListener("qa-cite", (event) => point(event.detail.citation, event.detail.from));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || event.defaultPrevented) return;

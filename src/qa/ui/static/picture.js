@@ -45,8 +45,8 @@ async function showPage(page) {
   let framed = { done: true, boxes: [] };
   try {
     [told, framed] = await Promise.all([
-      server.page_picture({ id, page: picture.page }),
-      citation ? server.sentence_boxes({ id, start: citation.start, end: citation.end }) : framed,
+      call("page_picture", { id, page: picture.page }),
+      citation ? call("sentence_boxes", { id, start: citation.start, end: citation.end }) : framed,
     ]);
   } catch {
     told = { done: false, message: { [LANGUAGE]: WORDS.lost } };

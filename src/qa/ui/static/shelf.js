@@ -94,7 +94,7 @@ function confirming(id, before = "") {
 async function removeBook(book, button) {
   button.disabled = true;
   try {
-    const told = await server.remove_document(book.id);
+    const told = await call("remove_document", book.id);
     shelf.said.textContent = told.done ? `${WORDS.removed}${COLON}${plain(book.title)}` : inWords(told.message) || WORDS.panel_failed;
   } catch {
     shelf.said.textContent = WORDS.lost;
@@ -109,7 +109,7 @@ async function reindex() {
   shelf.again.setAttribute("aria-busy", "true");
   shelf.said.textContent = WORDS.reindexing;
   try {
-    const told = await server.reindex(null);
+    const told = await call("reindex", null);
     shelf.said.replaceChildren(...(told.done ? reported(told) : [inWords(told.message) || WORDS.panel_failed]));
   } catch {
     shelf.said.textContent = WORDS.lost;
@@ -160,7 +160,7 @@ let listings = 0; // counts requests: the answer to a later one wins over a slow
 async function refresh() {
   const turn = ++listings;
   try {
-    const books = await server.list_documents(null);
+    const books = await call("list_documents", null);
     if (turn !== listings) return;
     const before = JSON.stringify(shelf.books);
     setBooks(books);

@@ -34,23 +34,34 @@ function go(conversation) {
 nav.firstElementChild.append(textButton(WORDS.new_talk, () => go(""), { class: "qa-button qa-new" }));
 nav.querySelector(".qa-new").prepend(icon("plus"));
 
+function tell(line, wrong = false) {
+  saying.classList.toggle("qa-hidden", !wrong); // what went well is seen anyway
+  saying.textContent = line;
+}
+
 async function save(id, format) {
-  const file = await server.export({ id, format, language: LANGUAGE });
+  let file;
+  try {
+    file = await call("export", { id, format, language: LANGUAGE });
+  } catch {
+    tell(WORDS.lost, true);
+    return;
+  }
   if (file.text === undefined) {
-    saying.textContent = inWords(file.error) || WORDS.gone;
+    tell(sentenceOf(file.error) || WORDS.gone, true);
     return;
   }
   const type = format === "json" ? "application/json" : "text/markdown";
   const address = URL.createObjectURL(new Blob([file.text], { type }));
   make("a", { href: address, download: file.name }).click();
   setTimeout(() => URL.revokeObjectURL(address), 10000);
-  saying.textContent = `${WORDS.saved_as} ${file.name}`;
+  tell(`${WORDS.saved_as} ${file.name}`);
 }
 
 function confirmDelete(item) {
   const gone = textButton(WORDS.delete, () => {
     dialog.close();
-    trigger("delete", { id: item.id });
+    trigger("delete", { ...qaPage.now(), id: item.id });
     nav.querySelector(".qa-new").focus();
   }, { class: "qa-button qa-danger" });
   const text = make("p", { id: "qa-delete-ask" }, WORDS.delete_ask);
@@ -65,12 +76,14 @@ dialog.addEventListener("keydown", (event) => event.stopPropagation());
 function rename(item, node) {
   const field = make("input", { class: "qa-rename", type: "text", maxlength: "120", "aria-label": WORDS.new_name, dir: "auto" });
   field.value = item.name;
+  let ended = false; // a field that is taken off the page may lose the focus first
   const end = (keep) => {
-    if (!field.isConnected) return;
+    if (ended) return;
+    ended = true;
     const fresh = talk(item);
     node.replaceChildren(...fresh.children);
     node.querySelector(".qa-tool-more").focus();
-    if (keep && field.value.trim() && field.value !== item.name) trigger("rename", { id: item.id, name: field.value });
+    if (keep && field.value.trim() && field.value !== item.name) trigger("rename", { ...qaPage.now(), id: item.id, name: field.value });
   };
   field.addEventListener("keydown", (event) => {
     if (event.key === "Enter") end(true);

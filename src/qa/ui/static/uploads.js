@@ -56,7 +56,7 @@ async function sendOne(item) {
     const path = await transfer(item);
     item.state = "reading";
     drawTray();
-    const told = await server.add_file({ path, name: item.name });
+    const told = await call("add_file", { path, name: item.name });
     item.state = told.done ? (told.same ? "same" : "added") : "refused";
     item.message = told.done ? "" : inWords(told.message) || WORDS.upload_failed;
     return told.done ? told.id : "";

@@ -49,7 +49,7 @@ function fold(item) {
     if (!node.open || known) return;
     known = true;
     try {
-      const why = await server.why({ conversation: current.conversation, key: item.key });
+      const why = await call("why", { conversation: current.conversation, key: item.key });
       body.replaceChildren(why.backend === undefined ? make("p", { class: "qa-aside" }, inWords(why.error) || WORDS.why_lost) : reasons(why));
       node.scrollIntoView({ behavior: scrolling(), block: "nearest" });
     } catch {
