@@ -53,7 +53,9 @@ baselines: .venv/installed-dev
 	  $(BIN)/qa eval --backend embedded --data eval/test.jsonl --baseline $$name \
 	    --limit 60 --seed 1 $(ARGS) || exit; done
 
+# Asks anew each time; a run that was stopped goes on with the command that it prints.
 gate: .venv/installed-dev
+	rm -rf eval/results/gate
 	$(BIN)/qa eval --backend embedded --gate eval/gate.json $(ARGS)
 
 # The page's figures come last; they need a browser.

@@ -71,6 +71,17 @@ def test_an_added_pdf_shows_its_pages_and_where_a_citation_stands(assistant, tmp
         assistant.page_image("irak.txt", 1)
 
 
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_file_that_was_there_before_stays_when_it_cannot_be_read(assistant, tmp_path, elsewhere):
+    own = tmp_path / "documents" / "scan.pdf"
+    own.write_bytes(b"%PDF-1.4 damaged")
+    upload = tmp_path / "scan.pdf" if elsewhere else own
+    upload.write_bytes(own.read_bytes())
+    with pytest.raises(InputError, match=r"scan\.pdf"):
+        assistant.add_file(upload)
+    assert own.read_bytes() == b"%PDF-1.4 damaged"
+
+
 def test_an_added_archive_is_indexed_and_its_first_document_named(assistant, tmp_path):
     upload = tmp_path / "ports.zip"
     upload.write_bytes(zipped({"x/brest.md": "# Brest\n\nIl ferme.", "a.bin": b"\0"}))

@@ -34,6 +34,73 @@ def test_numbers_dates_and_names_must_be_in_the_cited_sentences(draft, support):
     assert statement.citations == (TROOPS,)
 
 
+@pytest.mark.parametrize(
+    ("statement", "source"),
+    [
+        ("Le nouveau siège social est à Paris.", "Le siège social est dirigé par Jean Valjean."),
+        ("La réunion est chez Marie le soir.", "La réunion est mardi soir chez le maire."),
+        ("Le chef du projet est Martin.", "Le chef du projet est allé au marché."),
+        ("Le repas est à Danstown.", "Le repas est dans la salle."),
+    ],
+)
+def test_a_name_is_no_other_word_that_begins_like_it(statement, source):
+    (checked,) = check(statement, (cited(source),), ENCODER).statements
+    assert checked.support == "quoted"
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "support"),
+    [
+        ("Le dépôt est remboursable.", "Le dépôt de garantie n'est pas remboursable.", "quoted"),
+        ("Le dépôt n'est pas remboursable.", "Le dépôt n’est pas remboursable.", "supported"),
+        ("The deposit is refundable.", "The deposit is not refundable.", "quoted"),
+        ("The deposit isn't refundable.", "The deposit is refundable.", "quoted"),
+        ("Les animaux sont admis.", "Aucun animal n'est admis dans les chambres.", "quoted"),
+        (
+            "Les espèces et les chèques.",
+            "Les espèces et les chèques ne sont pas admis.",
+            "supported",
+        ),
+        ("Il est remboursable sur demande.", "Il n'est remboursable que sur demande.", "supported"),
+    ],
+)
+def test_what_the_sentences_deny_is_not_said(statement, source, support):
+    (checked,) = check(statement, (cited(source),), ENCODER).statements
+    assert checked.support == support
+
+
+def test_what_an_entailment_model_upholds_denies_nothing():
+    source = cited("Il n'est pas interdit de fumer.")
+    upheld = ScriptedEntailment(Il=Verdict(0.9, 0.05))
+    (checked,) = check("Il est interdit de ne pas fumer.", (source,), ENCODER, upheld).statements
+    assert checked.support == "supported"
+
+
+def test_numbers_of_two_sentences_make_no_third_one():
+    one, other = cited("Studio pour 1"), cited("200 € par mois", 20)
+    (statement,) = check("Le studio est à 1 200 € par mois.", (one, other), ENCODER).statements
+    assert statement.support == "quoted"
+    (statement,) = check("Studio pour 1 : 200 € par mois.", (one, other), ENCODER).statements
+    assert statement.support == "supported"
+    wrapped = cited("Le loyer est de 1\n500 euros.")
+    (statement,) = check("1500 euros.", (wrapped,), ENCODER).statements
+    assert statement.support == "supported"
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "support"),
+    [
+        ("15 €.", "La prime est de 15 k€.", "quoted"),
+        ("15 000 €.", "La prime est de 15 k€.", "supported"),
+        ("17h30.", "La séance est levée à 17 h 30.", "supported"),
+        ("20,00 €.", "L'entrée est à 20 €.", "supported"),
+    ],
+)
+def test_a_number_is_proved_by_its_value(statement, source, support):
+    (checked,) = check(statement, (cited(source),), ENCODER).statements
+    assert checked.support == support
+
+
 def test_names_with_an_apostrophe_and_of_short_answers_are_checked():
     signed = cited("The lease was signed by Sean O'Brien in the presence of the notary.")
     (statement,) = check("It was signed by Sean O’Brien.", (signed,), ENCODER).statements

@@ -69,6 +69,25 @@ def test_a_rewriting_that_answers_or_invents_is_not_used(said):
     assert question == "Combien de soldats américains sont en Irak ? Et en Syrie ?"
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ("Et en Syrie ?", "Combien de soldats américains sont en Irak ?"),  # the same again
+        ("Et leur salaire ?", "Combien de soldats américains gardent la base d'Irak ?"),
+        ("Alors ?", "Combien de soldats américains sont en Irak ?"),
+    ],
+)
+def test_a_rewriting_that_leaves_out_what_is_asked_is_not_used(asked, said):
+    question = standalone(asked, HISTORY, Meter(ScriptedModel([said])), "fr")
+    assert question == f"Combien de soldats américains sont en Irak ? {asked}"
+
+
+def test_a_rewriting_may_say_a_part_of_what_is_asked_in_other_words():
+    said = "Combien de soldats américains étaient en Syrie cette année-là ?"
+    asked = "Et en Syrie, la même année ?"
+    assert standalone(asked, HISTORY, Meter(ScriptedModel([said])), "fr") == said
+
+
 def test_without_a_model_the_last_question_is_put_before():
     assert standalone("Et en Syrie ?", HISTORY, None, "fr").endswith("Irak ? Et en Syrie ?")
 

@@ -147,7 +147,7 @@ def test_a_run_goes_on_with_what_is_missing_and_asks_nothing_twice(bench):
     [
         (["--baseline", "bm25"], "system was 'qa', is 'bm25'"),
         (["--corpus"], "corpus was False, is True"),
-        (["--read", "0"], "read was 24, is 0"),
+        (["--read", "0"], "voting was True, is False"),
     ],
 )
 def test_another_run_may_not_go_on_in_the_same_folder(bench, arguments, named):
@@ -172,6 +172,57 @@ def test_changed_questions_documents_or_models_may_not_go_on_either(bench):
     bench.model.identity = "another model"
     with pytest.raises(InputError, match="'scripted-1', is 'another model'"):
         bench.run()
+
+
+def test_changed_code_may_not_go_on_and_weights_are_not_read_for_it(bench, monkeypatch):
+    package = bench.folder / "qa"
+    (package / "data").mkdir(parents=True)
+    for name in ("evidence.json", "order.json", "whole.json", "weights.gguf", "words.toml"):
+        (package / "data" / name).write_text("{}", encoding="utf-8")
+    (package / "part.py").write_text("one = 1", encoding="utf-8")
+    monkeypatch.setattr("qa_eval.manifest.files", lambda _: package)
+    bench.run()
+    (package / "data" / "weights.gguf").write_text("other", encoding="utf-8")
+    bench.run()
+    (package / "ui").mkdir()
+    (package / "ui" / "page.py").write_text("it answers nothing", encoding="utf-8")
+    bench.run()
+    for name, kept in (("part.py", "one = 1"), ("data/words.toml", "{}")):
+        (package / name).write_text("two = 2", encoding="utf-8")
+        with pytest.raises(InputError, match="code_sha256 was"):
+            bench.run()
+        (package / name).write_text(kept, encoding="utf-8")
+    bench.run()
+
+
+def add_document(bench):
+    """Give the set a second document, which one question is about."""
+    (bench.folder / "documents" / "b.txt").write_text(TEXT, encoding="utf-8")
+    more = json.dumps(line("b1", "De quoi parle le texte ?", "overview") | {"document": "b.txt"})
+    data = bench.folder / "set.jsonl"
+    data.write_text(data.read_text("utf-8") + "\n" + more, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("read", "voting"), [(1, False), (2, True)])
+def test_whether_documents_are_read_whole_is_a_matter_of_the_set_not_of_the_limit(
+    bench, capsys, read, voting
+):
+    add_document(bench)
+    bench.run("--limit", 1, "--read", read)
+    assert "indexed 1 of 1 documents" in (shown := capsys.readouterr().err)
+    assert ("the model reads" in shown) == voting
+    assert bench.results()["voting"] is voting
+    bench.run("--limit", 4, "--read", read)
+    assert bench.results()["questions"] == 4
+
+
+def test_a_question_drawn_is_asked_over_all_documents_of_the_set(bench, capsys):
+    add_document(bench)
+    bench.run("--limit", 1, "--corpus")
+    assert "indexed 2 of 2 documents" in capsys.readouterr().err
+    assert bench.results()["voting"] is False
+    bench.run("--corpus")
+    assert bench.results()["questions"] == 4
 
 
 def test_predictions_of_nobody_knows_what_are_not_gone_on_with(bench):
@@ -208,6 +259,27 @@ def test_ctrl_c_leaves_what_is_done_and_the_command_that_goes_on(bench, capsys):
     with pytest.raises(KeyboardInterrupt):
         bench.run()
     assert "2 of 3 answers are kept. To go on: qa eval" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("what", ["qa.assistant.load_encoder", "qa_eval.cli.score_items"])
+def test_ctrl_c_while_loading_or_scoring_tells_the_command_too(bench, capsys, monkeypatch, what):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    bench.run()
+    capsys.readouterr()
+    monkeypatch.setattr(what, interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        bench.run()
+    assert "3 of 3 answers are kept. To go on: qa eval" in capsys.readouterr().err
+
+
+def test_a_run_that_is_refused_tells_no_command_to_go_on(bench, capsys):
+    bench.run()
+    bench.model.identity = "another model"
+    with pytest.raises(InputError):
+        bench.run()
+    assert "To go on" not in capsys.readouterr().err
 
 
 def test_collecting_that_stops_keeps_the_features_and_tells_the_command_that_goes_on(bench, capsys):
@@ -268,7 +340,8 @@ def test_features_that_are_kept_are_fitted_without_a_model(bench, monkeypatch):
     text = path.read_text("utf-8").replace('"model": ""', '"model": "one"')
     path.write_text(text, encoding="utf-8")
     bench.run("--fit", path, "--parts", "probe")
-    ((parts, samples, model, _),) = fitted
+    ((parts, samples, model, _, command),) = fitted
+    assert shlex.split(command)[-4:] == ["--fit", str(path), "--parts", "probe"]
     assert ([part.name for part in parts], len(samples), model) == (["probe"], 3, "one")
     assert len(bench.model.prompts) == asked
     path.write_text(text.replace('"model": "one"', '"model": ""'), encoding="utf-8")
@@ -282,6 +355,14 @@ def test_the_command_to_resume_names_the_folder_and_the_backend(tmp_path):
     assert shlex.split(command)[2:] == [
         "--limit", "3", "--out", str(tmp_path / "a b"), "--backend", "extractive",
     ]  # fmt: skip
+
+
+def test_results_name_the_command_as_it_can_be_typed_again(bench):
+    bench.settings = bench.settings.model_copy(update={"backend": "embedded"})
+    bench.run(out=bench.folder / "a b")
+    command = shlex.split(bench.results(bench.folder / "a b")["command"])
+    assert command[:2] == ["qa", "eval"]
+    assert command[-4:] == ["--out", str(bench.folder / "a b"), "--backend", "embedded"]
 
 
 @pytest.mark.parametrize(
@@ -361,10 +442,28 @@ def test_an_answer_over_all_documents_is_scored_on_its_own_document(bench):
     assert bench.results()["figures"]["pointer_validity"]["value"] == 1.0
 
 
-@pytest.mark.parametrize("name", ["bm25", "dense", "citation-64", "no-check", "oracle"])
+@pytest.mark.parametrize(
+    "name", ["bm25", "dense", "citation-64", "citation-512", "no-check", "oracle"]
+)
 def test_every_baseline_runs_through_the_same_command(bench, name):
     assert bench.run("--baseline", name) == 0
     assert bench.results()["system"] == name
+
+
+@pytest.mark.parametrize(
+    ("arguments", "backend", "named"),
+    [
+        (["oracle", "--corpus"], "auto", "leave out --corpus"),
+        (["citation-64"], "extractive", "--baseline citation-64 needs a model"),
+    ],
+)
+def test_a_baseline_that_cannot_be_asked_is_refused_before_anything_is_made(
+    bench, arguments, backend, named
+):
+    bench.settings = bench.settings.model_copy(update={"backend": backend})
+    with pytest.raises(InputError, match=named):
+        bench.run("--baseline", *arguments)
+    assert not bench.out.exists()
 
 
 def test_two_runs_are_compared_measure_by_measure(bench, capsys):
@@ -377,7 +476,7 @@ def test_two_runs_are_compared_measure_by_measure(bench, capsys):
     assert "3 questions in both, 1 documents" in printed
     row = next(row for row in printed.splitlines() if row.startswith("refused_off_topic"))
     assert row.split()[1:4] == ["0.000", "1.000", "+1.000"]
-    assert row.split()[-1] == "1.000"  # one document: nothing can be told from chance
+    assert row.split()[4:] == ["1.000"]  # one document: no interval, nothing but chance
     assert "with so few documents as 1, none is below 1." in printed
 
 
@@ -441,6 +540,10 @@ def test_a_faulty_gate_is_an_error_that_names_it(bench):
         run_gate(bench, at_lest={})
     with pytest.raises(InputError, match="cannot be read"):
         load_gate(bench.folder / "none.json")
+    latin = bench.folder / "latin.json"
+    latin.write_bytes('{"data": "é"}'.encode("latin-1"))
+    with pytest.raises(InputError, match=r"latin\.json, .*invalid unicode"):
+        load_gate(latin)
 
 
 def test_without_a_terminal_each_question_is_a_line_with_rate_and_time_left():
@@ -525,6 +628,15 @@ def test_thumbs_down_are_left_for_a_person_and_refused_until_completed(tmp_path)
     assert [row["evidence"] for row in rows] == [[], [], []]
     with pytest.raises(InputError, match="line 1"):
         load_items(todo, {"a.txt": TEXT, "b.txt": "abc"})
+
+
+@pytest.mark.parametrize("name", ["mine.jsonl", "mine.todo.jsonl"])
+def test_what_a_person_completed_is_not_written_over(tmp_path, name):
+    held = tmp_path / name
+    held.write_text("by hand", encoding="utf-8")
+    with pytest.raises(InputError, match=re.escape(f"{name}' exists")):
+        write_feedback(Kept(OneFeedback("Combien ?", RIGHT, "down")), tmp_path / "mine.jsonl")
+    assert [path.read_text("utf-8") for path in tmp_path.iterdir()] == ["by hand"]
 
 
 def test_what_the_chat_page_stored_is_written_as_a_set(tmp_path, capsys):

@@ -182,7 +182,7 @@ GOOD = {
 
 def write_lines(folder: Path, *records: object) -> Path:
     path = folder / "set.jsonl"
-    lines = [r if isinstance(r, str) else json.dumps(r, ensure_ascii=False) for r in records]
+    lines = [r if isinstance(r, str) else json.dumps(r) for r in records]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
     return path
 
@@ -236,6 +236,10 @@ def test_the_document_may_be_left_out_when_one_is_given(tmp_path: Path) -> None:
         ({"kind": "overview"}, "field 'answers'"),
         ({"kind": "followup"}, "field 'history'"),
         ({"anwsers": []}, "field 'anwsers'"),
+        ({"question": "Prix \ud800 ?"}, "field 'question'"),
+        ({"answers": ["\ud800"]}, "field 'answers.0'"),
+        ({"history": [{"question": "\ud800", "answer": ""}]}, "field 'history.0.question'"),
+        ({"tags": ["\ud800"]}, "field 'tags.0'"),
     ],
 )
 def test_a_fault_is_named_by_file_line_and_field(
@@ -287,6 +291,12 @@ def test_a_span_that_means_no_sentence_is_refused_by_file_line_and_field(tmp_pat
 def test_invalid_json_names_its_line(tmp_path: Path) -> None:
     path = write_lines(tmp_path, GOOD, '{"id": "four-2",')
     assert f"{path}, line 2: invalid JSON" in fault(path)
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 100_000])
+def test_json_that_python_gives_up_on_names_its_line(tmp_path: Path, value: str) -> None:
+    path = write_lines(tmp_path, GOOD, f'{{"id": {value}')
+    assert f"{path}, line 2: JSON nested too deep, or a number of too many digits" in fault(path)
 
 
 def test_a_line_that_is_no_object_is_refused(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def score(confidence, right, *, answered=True):
 def test_a_kind_has_the_bar_of_what_is_right_for_it():
     groups = {
         "answerable": {"citation_f1": Figure(0.75, 0.5, 0.9, 8), "refused": Figure(0.1, 0, 1, 8)},
+        "overview": {"refused": Figure(0, 0, 0, 3), "support_recall": Figure(1.0, None, None, 3)},
         "unanswerable:near-miss": {"refused": Figure(0.5, 0.25, 1.0, 4)},
     }
     axes = plots.kind_plot(groups)
@@ -31,6 +32,7 @@ def test_a_kind_has_the_bar_of_what_is_right_for_it():
     widths = [bar.get_width() for bar in axes.patches]
     assert dict(zip(names, widths, strict=True)) == {
         "answerable (8)": 0.75,
+        "overview (3)": 1.0,
         "unanswerable:near-miss (4)": 0.5,
     }
     assert sorted(list(line.get_xdata()) for line in axes.lines) == [[0.25, 1.0], [0.5, 0.9]]

@@ -7,11 +7,11 @@ from fakes import HashEncoder, ScriptedModel
 from qa.assistant import Assistant
 from qa.calibration import Logistic, calibration_for
 from qa.errors import InputError, ModelUnavailable
-from qa.evidence import Candidate
+from qa.evidence import Candidate, Selection
 from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
-from qa.types import Answer, Citation, Document, Hit, Sentence, Statement
+from qa.types import Answer, Citation, Document, Evidence, Hit, Sentence, Statement
 from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
@@ -28,10 +28,19 @@ from qa_eval.fit import (
     summary,
     usable,
 )
-from qa_eval.predictions import PREDICTIONS, Pointer, Pointers, read_predictions
+from qa_eval.predictions import (
+    PREDICTIONS,
+    Pointer,
+    Pointers,
+    Prediction,
+    open_log,
+    read_predictions,
+    write_line,
+)
 from qa_eval.recorder import Recorder
 from qa_eval.retrieval import searcher
 from qa_eval.run import predict, run_items
+from qa_eval.score import SCORES, Score, read_scores, write_scores
 from test_pipeline import says, scripted
 
 FIRST = "Les États-Unis déploient 2500 soldats en Irak."
@@ -153,6 +162,16 @@ def test_a_dead_model_ends_the_run_and_keeps_what_is_done(assistant, tmp_path):
     assert set(read_predictions(tmp_path)) == {"a1"}
 
 
+def test_a_line_may_hold_characters_that_separate_lines_elsewhere(tmp_path):
+    made = Prediction("a\u2028b", "Qui\u0085parle ?", True, "x\u2029y", (), 1.0)
+    with open_log(tmp_path) as file:
+        write_line(file, made)
+    assert read_predictions(tmp_path) == {made.id: made}
+    scores = [Score(made.id, "a.txt", "answerable", (), {"right": 1.0})]
+    write_scores(tmp_path / SCORES, scores)
+    assert read_scores(tmp_path) == scores
+
+
 def test_a_line_of_another_version_is_an_error_that_names_it(tmp_path):
     (tmp_path / PREDICTIONS).write_text('{"id": "a1", "text": "x"}\n', encoding="utf-8")
     with pytest.raises(InputError, match=r"predictions\.jsonl, line 1"):
@@ -180,6 +199,15 @@ def test_the_citation_engine_is_asked_through_the_same_model_and_its_markers_cou
     assert engine.pointers() == Pointers(1, 2)
 
 
+def test_markers_in_a_list_are_counted_one_by_one(assistant):
+    assistant.replace_model(scripted("2500 soldats [1, 7]."))
+    engine = BASELINES["citation-64"](assistant, ITEMS)
+    answer = list(engine.stream(ITEMS[0].question, (), ["a.txt"]))[-1]
+    assert answer.text == "2500 soldats ."
+    assert FIRST in [citation.text for citation in answer.citations]
+    assert engine.pointers() == Pointers(1, 2)
+
+
 def test_without_the_check_a_wrong_number_is_shown_with_it_it_is_replaced(assistant):
     assistant.replace_model(scripted("9999 soldats."))
     asked = (ITEMS[0].question, (), ["a.txt"])
@@ -188,6 +216,18 @@ def test_without_the_check_a_wrong_number_is_shown_with_it_it_is_replaced(assist
     assert "9999" not in checked.text
     assert unchecked.text == "9999 soldats."
     assert [citation.text for citation in unchecked.citations] == [FIRST]
+
+
+def test_without_the_check_the_draft_still_points_at_what_it_was_taken_from(assistant, monkeypatch):
+    assistant.replace_model(scripted("Il y a 9999 soldats en Irak."))
+    hits = tuple(Hit(s, 0.4, 1) for s in assistant.sentences("a.txt")[:2])
+    parts = replace(assistant.resources(), selection=Selection((), hits, 1.0))
+    monkeypatch.setattr(assistant, "resources", lambda: parts)
+    asked = (ITEMS[0].question, (), ["a.txt"])
+    unchecked = list(BASELINES["no-check"](assistant, ITEMS).stream(*asked))
+    (chosen,) = [event for event in unchecked if isinstance(event, Evidence) and event.chosen]
+    assert [citation.text for citation in chosen.citations] == [FIRST, SECOND]
+    assert [citation.text for citation in unchecked[-1].citations] == [FIRST]
 
 
 def test_the_oracle_writes_from_the_gold_sentences_and_refuses_what_has_none(assistant):

@@ -7,6 +7,8 @@ import pytest
 from fakes import ScriptedEntailment
 from qa.entail import Verdict
 from qa_eval import judge
+from qa_eval.bootstrap import Difference, Figure
+from qa_eval.compare import Comparison, render
 from qa_eval.data import Item
 from qa_eval.figures import by_group, figures
 from qa_eval.predictions import Pointer, Pointers, Prediction, Said
@@ -245,6 +247,53 @@ def test_kinds_and_tags_have_rows_of_their_own():
     assert rows["answerable"]["citation_f1"].value == 0.5
     assert rows["answerable"]["citation_f1"].n == 2
     assert rows["unanswerable:off-topic"]["refused"].value == 1.0
+
+
+def test_overviews_have_a_row_too():
+    pairs = [(WHOLE, said(WHOLE, LINES[0], FIRST)), (WHOLE, refused(WHOLE))]
+    items, predictions = zip(*pairs, strict=True)
+    row = by_group(score_items(items, predictions, {"bar.txt": TEXT}), rounds=20)["overview"]
+    assert {name: (figure.value, figure.n) for name, figure in row.items()} == {
+        "refused": (0.5, 2),
+        "support_recall": (1.0, 1),
+    }
+
+
+def test_what_is_right_is_told_by_what_the_page_calls_the_confidence():
+    right = [said(TEA, "3 euros.", SECOND, confidence=given) for given in (0.95, 0.8, 0.6)]
+    wrong = [said(TEA, "2 euros.", FIRST, confidence=given) for given in (0.79, 0.59)]
+    answered = said(FAR, "Tokyo.", FIRST, confidence=0.85)
+    pairs = [*((TEA, one) for one in (*right, *wrong)), (FAR, answered), (TEA, refused(TEA))]
+    found = measured(*pairs)
+    assert found["right_high_confidence"] == pytest.approx(2 / 3)
+    assert found["right_medium_confidence"] == 0.5
+    assert found["right_low_confidence"] == 0.0
+
+
+def test_no_interval_is_given_where_all_that_counts_is_of_one_document():
+    scores = [
+        Score("a", "one.txt", "answerable", (), {"citation_f1": 0.5, "R@5": 1.0}),
+        Score("b", "one.txt", "answerable", (), {"citation_f1": 1.0, "R@5": 0.0}),
+        Score("c", "two.txt", "answerable", (), {"R@5": 1.0}),
+    ]
+    found = figures(scores, rounds=20)
+    assert found["citation_f1"] == Figure(0.75, None, None, 2)
+    assert found["R@5"].low is not None
+
+
+def test_what_only_describes_is_never_better():
+    sure = Difference(1.0, 2.0, 1.0, 0.5, 1.5, 0.01)
+    names = ("citation_f1", "over_refusal", "citations_per_question", "repaired")
+    shown = render(Comparison("a", "b", 9, 9, 0, dict.fromkeys(names, sure))).splitlines()
+    verdicts = {
+        row.split()[0]: row.rpartition("0.010")[2].strip() for row in shown if "0.010" in row
+    }
+    assert verdicts == {
+        "citation_f1": "B better",
+        "over_refusal": "A better",
+        "citations_per_question": "",
+        "repaired": "",
+    }
 
 
 def test_a_figure_says_of_how_many_questions_it_is():

@@ -91,6 +91,7 @@ def test_a_question_whose_answer_also_stands_elsewhere_stays_answerable(tmp_path
             "field 'data.0.paragraphs.0.qas.0.question': the question has 4001 characters",
         ),
         ({"id": "b"}, "'b' is used twice"),
+        ({"question": "\ud800 ?"}, "field 'data.0.paragraphs.0.qas.0.question'"),
     ],
 )
 def test_squad_faults_name_file_and_field(
@@ -116,6 +117,23 @@ def test_a_broken_squad_file_is_squad_whose_fault_is_named(tmp_path: Path) -> No
     assert is_squad(path)
     with pytest.raises(InputError, match="line 5: invalid JSON at column 12"):
         load_squad(path)
+
+
+def test_half_a_character_in_a_context_is_named(tmp_path: Path) -> None:
+    path = squad_file(tmp_path)
+    path.write_text(path.read_text().replace("La terrasse", "La \\ud800"))
+    with pytest.raises(InputError, match=r"field 'data\.0\.paragraphs\.1\.context'"):
+        load_squad(path)
+
+
+@pytest.mark.parametrize("value", ["1" * 5000, "[" * 100_000])
+def test_json_that_python_gives_up_on_is_squad_by_its_name(tmp_path: Path, value: str) -> None:
+    path = tmp_path / "squad.json"
+    path.write_text(f'{{"data": {value}')
+    assert is_squad(path)
+    with pytest.raises(InputError, match=r"squad\.json: JSON nested too deep, or a number"):
+        load_squad(path)
+    assert not is_squad(path.rename(tmp_path / "set.jsonl"))
 
 
 def test_json_lines_are_json_lines_under_any_name(tmp_path: Path) -> None:

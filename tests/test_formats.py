@@ -65,6 +65,21 @@ def test_a_list_of_links_is_navigation_and_a_list_of_prose_with_links_is_not(par
     assert text.count("- Une longue phrase") == 6
 
 
+def test_a_page_inside_a_form_is_read_and_its_controls_are_not(parser, tmp_path):
+    page = (
+        "<body><form id=aspnetForm><p>Le loyer est de 800 euros.</p><input value=a>"
+        "<select><option>Oui</select><textarea>Avis</textarea><button>Envoyer</button></form>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == "Le loyer est de 800 euros."
+
+
+@pytest.mark.parametrize("tag", ["h2", "h3", "summary", "dt"])
+def test_a_button_that_is_a_heading_is_read(parser, tmp_path, tag):
+    page = f"<{tag}><span><button>Quel est le prix ?</button></span></{tag}><p>Il est de 30 €."
+    text = read(parser, tmp_path, "a.html", page).text
+    assert text.lstrip("# ") == "Quel est le prix ?\n\nIl est de 30 €."
+
+
 def test_a_table_that_lays_out_a_page_is_read_as_its_cells(parser, tmp_path):
     inner = "<table><tr><td>a</td><td>b</td></tr></table>"
     page = f"<table><tr><td><p>Un.</p></td><td><p>Deux.</p>{inner}</td></tr></table>"
@@ -82,6 +97,28 @@ def test_a_table_that_lays_out_a_page_is_read_as_its_cells(parser, tmp_path):
 )
 def test_the_encoding_of_a_page_is_found(parser, tmp_path, data):
     assert read(parser, tmp_path, "a.htm", data).text == "déjà vu"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "",
+        "<meta charset='ISO-8859-1'>",
+        "<meta http-equiv=Content-Type content='text/html; charset=us-ascii'>",
+        "<?xml version='1.0' encoding='latin1'?>",
+        "<meta charset=windows-1252>",
+    ],
+)
+def test_a_western_page_is_read_as_browsers_do(parser, tmp_path, head):
+    data = f"{head}<p>L’été coûte 5 €".encode("cp1252")
+    assert read(parser, tmp_path, "a.html", data).text == "L’été coûte 5 €"
+
+
+def test_a_page_keeps_the_encoding_that_it_names_and_all_of_its_text(parser, tmp_path):
+    page = "<meta charset=iso-8859-15><p>L'été coûte 5 €"
+    assert read(parser, tmp_path, "a.html", page.encode("latin9")).text == "L'été coûte 5 €"
+    data = "<p>L'été\x81 coûte 5 francs".encode("latin-1")  # a byte without meaning in cp1252
+    assert read(parser, tmp_path, "b.html", data).text.endswith(" coûte 5 francs")
 
 
 def test_pages_nested_as_deep_as_the_parser_goes_are_read(parser, tmp_path):
@@ -235,6 +272,37 @@ def test_a_mail_is_its_headers_then_its_text_part(parser, tmp_path):
 def test_a_mail_of_html_alone_is_read_too(parser, tmp_path):
     text = read(parser, tmp_path, "a.eml", make_files.mail(html=True)).text
     assert text.endswith("\n\nLa réunion est jeudi.")
+
+
+def test_a_mail_whose_text_part_is_blank_is_read_from_its_html(parser, tmp_path):
+    message = EmailMessage()
+    message["Subject"] = "Loyer"
+    message.set_content(" \n\n")
+    message.add_alternative("<p>Il est de 800 €.</p>", subtype="html")
+    message.add_attachment(b"%PDF", maintype="application", subtype="pdf", filename="bail.pdf")
+    text = read(parser, tmp_path, "a.eml", message.as_bytes()).text
+    assert [line for line in text.split("\n") if line.strip()] == [
+        "Subject: Loyer",
+        "Il est de 800 €.",
+        "Attachments: bail.pdf",
+    ]
+
+
+def test_a_mail_without_a_word_is_its_headers(parser, tmp_path):
+    message = EmailMessage()
+    message["Subject"] = "Voir la pièce jointe"
+    message.set_content("\n")
+    message.add_alternative("\n", subtype="html")
+    text = read(parser, tmp_path, "a.eml", message.as_bytes()).text
+    assert text.strip() == "Subject: Voir la pièce jointe"
+
+
+@pytest.mark.parametrize("charset", ["iso-8859-1", "us-ascii"])
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_western_mail_is_read_as_browsers_do(parser, tmp_path, kind, charset):
+    head = f"Subject: a\nContent-Type: text/{kind}; charset={charset}\n\n".encode()
+    text = read(parser, tmp_path, "a.eml", head + "L’été coûte 5 €".encode("cp1252")).text
+    assert text == "Subject: a\n\nL’été coûte 5 €"
 
 
 def test_a_mail_saved_from_a_mailbox_is_read(parser, tmp_path):

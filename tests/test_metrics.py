@@ -24,6 +24,14 @@ ONE = np.ones((1, 4))
         ("80 % des cas", ["80 %"], 4 / 5, 1.0, 0.0),
         ("", ["Iran"], 0.0, 0.0, 0.0),
         ("Iran", ["le"], 0.0, 0.0, 0.0),
+        ("", ["un"], 0.0, 0.0, 0.0),
+        ("", ["…"], 0.0, 0.0, 0.0),
+        ("Un.", ["un"], 1.0, 1.0, 1.0),
+        ("Il y en a un.", ["un"], 0.0, 1.0, 0.0),
+        ("Du café.", ["du thé"], 0.0, 0.0, 0.0),
+        ("Un thé.", ["the"], 1.0, 1.0, 1.0),
+        ("Un an.", ["an"], 1.0, 1.0, 1.0),
+        ("The general", ["general"], 1.0, 1.0, 1.0),
     ],
 )
 def test_answers_are_compared_after_french_normalisation(text, accepted, f1, contained, same):
@@ -114,7 +122,7 @@ def test_the_interval_draws_whole_documents_and_is_seeded():
     apart = mean_interval([1.0] * 10 + [0.0] * 10, [f"{n}" for n in range(20)])
     assert 0.2 < apart[1] < 0.4 < 0.6 < apart[2] < 0.8
     assert apart == mean_interval([1.0] * 10 + [0.0] * 10, [f"{n}" for n in range(20)])
-    assert mean_interval([0.5, 0.5], ["a", "a"]) == (0.5, 0.5, 0.5)
+    assert mean_interval([0.5, 0.5], ["a", "a"]) == (0.5, None, None)
 
 
 def test_a_bootstrap_interval_covers_the_truth_about_nineteen_times_of_twenty():
@@ -140,6 +148,11 @@ def test_a_paired_difference_has_an_interval_and_a_p_value():
     assert better.p < 0.01
     same = differ([0.0, 1.0] * 20, [1.0, 0.0] * 20, documents)
     assert (same.difference, same.p) == (0.0, 1.0)
+
+
+def test_one_document_shows_no_interval_of_a_difference():
+    one = differ([0.0, 1.0], [1.0, 1.0], ["a", "a"])
+    assert (one.difference, one.low, one.high, one.p) == (0.5, None, None, 1.0)
 
 
 def test_with_few_documents_every_way_of_swapping_is_tried():

@@ -130,6 +130,20 @@ def test_long_line_without_a_stop_is_cut_at_semicolons_then_commas_then_spaces()
         assert all(text[end - 1].isalpha() for _, end in spans[:-1] if separator == " ")
 
 
+@pytest.mark.parametrize("number", ["5,56", "12 000", "1\u00a0200", "06 12 34 56 78"])
+def test_a_forced_cut_spares_numbers_wherever_it_falls(number):
+    for before in range(len(number) + 3):
+        text = "-" * before + f"{number} kg " * 300
+        assert sum(text[start:end].count(number) for start, end in split_text(text)) == 300
+
+
+def test_a_line_of_numbers_alone_is_cut_between_them():
+    for text in ("12 345 " * 400, "5,56 " * 400, "1,2,3,4," * 300):
+        spans = split_text(text)
+        assert max(end - start for start, end in spans) <= MAX_SENTENCE_CHARS
+        assert all(text[end - 1] == "," or text[end] == " " for _, end in spans[:-1])
+
+
 def _split_closely(text: str) -> tuple[tuple[int, int], ...]:
     """Split without the shortcuts past the rules."""
     with pytest.MonkeyPatch.context() as patch:

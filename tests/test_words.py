@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from qa.words import (
     content_words,
+    contradicts,
     fold,
     language,
     names,
@@ -28,6 +29,7 @@ from qa.words import (
         ("ﬁn", "fin"),
         ("STRASSE Straße", "strasse strasse"),
         ("हिन्दी", "हिन्दी"),
+        ("ré\u00adsi\u00adlier", "resilier"),
     ],
 )
 def test_folding_drops_case_accents_and_typography(text: str, folded: str) -> None:
@@ -44,6 +46,10 @@ def test_folding_drops_case_accents_and_typography(text: str, folded: str) -> No
         ("the U.S. Army", "the us army"),
         ("G20, 1er, 20h30, 2500¹ m²", "g20 1er 20h30 2500 m"),
         ("日本の", "日本 本の"),
+        (
+            "La ré\u00adsi\u00adlia\u00adtion de l’abon\u200bne\u200dment",
+            "la resiliation de abonnement",
+        ),
         ("", ""),
     ],
 )
@@ -76,6 +82,7 @@ def test_a_number_is_one_token_however_it_is_grouped(text: str, number: str) -> 
         ("soldats", "SOLDAT"),
         ("attacked", "attacks"),
         ("the soldiers", "soldier"),
+        ("ré\u00adsi\u00adlia\u00adtion", "résiliation"),
         ("chevaux", "cheval"),
     ],
 )
@@ -88,6 +95,7 @@ PIECES = st.sampled_from([
     "L'armée", "l’œuvre", "a-t-il", "va", "-t", "t", "U.S.", "1", "200", "200,5", "1.200", "12²",
     "m²34", "²345", "٣", "٣٣٣", "½", "⑴", "漢字かな", "etc.", "«", "Bon", "»…", "www.a.fr", "don't",
     "É", "e\u0301", "\u0301", "Straße", "mot", "mots.", "MOTS,", "20h30", "1\u202f000",
+    "ré\u00adsi", "\u200b", "1\u200b 200",
 ])
 # fmt: on
 
@@ -118,6 +126,7 @@ def test_function_words_have_no_stem_and_numbers_keep_theirs() -> None:
         ("deux ou trois, quatre", "2 3 4"),
         ("quatre et cinq", "4 5"),
         ("3,50 M€ et 2,5 Md€", "3500000 2500000000"),
+        ("15 k€, £1.5m, $2 bn et 12 m", "15000 1500000 2000000000 12"),
         ("3 millions de 7 personnes", "3000000 7"),
         ("un million", "1000000"),
         ("10 pour cent, dix pour cent", "10"),
@@ -139,6 +148,32 @@ def test_numbers_in_figures_and_words_are_written_the_same(text: str, found: str
 )
 def test_a_date_has_the_same_parts_however_it_is_written(text: str) -> None:
     assert numbers(text) == {"12", "month 3", "2024"}
+
+
+def test_a_month_that_is_spelt_like_a_number_is_none() -> None:
+    assert numbers("5 sept. 2024") == numbers("5 septembre 2024") == {"5", "month 9", "2024"}
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "contrary"),
+    [
+        ("Les charges sont comprises.", "Les charges ne sont pas comprises.", True),
+        ("Elle peut être annulée.", "Elle ne peut pas être annulée.", True),
+        ("It can be cancelled.", "It cannot be cancelled.", True),
+        ("Add vinegar.", "Never add vinegar.", True),
+        ("Les animaux sont admis.", "Aucun animal n’est admis.", True),
+        ("Il est garanti.", "Jamais garanti.", True),
+        ("Ce n'est pas seulement cher.", "C'est cher.", False),
+        ("It is covered.", "Tyres are not covered; the engine is covered.", False),
+        ("Le vol est couvert.", "La garantie ne comprend pas le vol.", False),  # no shared verb
+        ("The tenant pays.", "It is due whether or not the tenant pays.", False),
+        ("La gare est proche.", "À deux pas de la gare.", False),
+        ("Non.", "Ce n'est pas permis.", False),
+    ],
+)
+def test_a_text_is_told_from_its_opposite(one: str, other: str, contrary: bool) -> None:
+    assert contradicts(one, other) == contradicts(other, one) == contrary
+    assert not contradicts(one, one)
 
 
 def test_a_month_without_a_day_or_year_is_no_number() -> None:
@@ -165,6 +200,7 @@ def test_grouped_figures_read_back(value: int) -> None:
         ("- Un\n- Deux mots à Rome", "rome"),
         ("QUEL EST LE MONTANT DU LOYER ?", ""),
         ("LA POSTE", "la poste"),
+        ("Il va à Pa\u00adris.", "paris"),
     ],
 )
 def test_names_are_capitalised_words_inside_sentences_and_acronyms(text: str, found: str) -> None:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from qa import Assistant
 from qa.consider import cite
+from qa.errors import InputError
 from qa.llm.meter import Meter
 from qa.retrieve import retrieve
 from qa.types import (
@@ -40,7 +41,7 @@ from qa_eval.run import Asked
 if TYPE_CHECKING:
     from llama_index.core.llms import CustomLLM
 
-_MARKER = re.compile(r"\[(\d+)\]")
+_MARKER = re.compile(r"\[(\d+(?:\s*[,;]\s*\d+)*)\]")
 _TOP_K = 5
 _ANSWER_TOKENS = 256
 
@@ -91,7 +92,7 @@ class CitationEngineBaseline:
         """Ask the engine; an answer without markers has no citation."""
         parts = self.assistant.resources()
         if parts.model is None:
-            raise ValueError("CitationQueryEngine needs a model")
+            raise InputError("CitationQueryEngine needs a model; give another --backend")
         ids = list(documents or [info.id for info in self.assistant.documents()])
         meter = Meter(parts.model)
         key = tuple(ids)
@@ -102,7 +103,8 @@ class CitationEngineBaseline:
         engine = citation_engine(index, meter, self.chunk_tokens)
         response = engine.query(question)
         text = str(response)
-        markers = [int(number) for number in _MARKER.findall(text)]
+        lists = _MARKER.findall(text)
+        markers = [int(number) for one in lists for number in re.findall(r"\d+", one)]
         valid = [number for number in markers if 1 <= number <= len(response.source_nodes)]
         self.written = Pointers(len(valid), len(markers))
         cited: dict[Citation, None] = {}
@@ -223,5 +225,7 @@ BASELINES: dict[str, Callable[[Assistant, Sequence[Item]], Asked]] = {
     "no-check": lambda assistant, _: Unchecked(assistant),
     "oracle": Oracle,
 }
+# Those that write without our pipeline.
+WRITING = frozenset(["citation-64", "citation-512"])
 # Those that search or write in a way of their own: our search says nothing about them.
-OTHERS = frozenset(["bm25", "dense", "citation-64", "citation-512"])
+OTHERS = frozenset(["bm25", "dense", *WRITING])

@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from qa_eval.weighted import Array, Columns
 
@@ -26,6 +27,7 @@ _HELD = 2_000_000
 
 Statistic = Callable[[Array], Array]
 Measure = Callable[[Columns, Array], Array]
+Counted = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,24 +42,35 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Of two runs on the same questions: both values, the second minus the first, and p."""
+    """Of two runs on the same questions: both values, the second minus the first, and p.
+
+    One document shows no interval.
+    """
 
     first: float
     second: float
     difference: float
-    low: float
-    high: float
+    low: float | None
+    high: float | None
     p: float
 
 
 def interval(
-    statistic: Statistic, documents: Sequence[str], *, rounds: int = ROUNDS, seed: int = 1
-) -> tuple[float, float, float]:
-    """Return a statistic's value and its 95 % bootstrap interval.
+    statistic: Statistic,
+    documents: Sequence[str],
+    counted: Counted | None = None,
+    *,
+    rounds: int = ROUNDS,
+    seed: int = 1,
+) -> tuple[float, float | None, float | None]:
+    """Return a statistic's value and its 95 % bootstrap interval, if it is of several documents.
 
     :param documents: the document of each question.
+    :param counted: for each question, whether the statistic is of it; None: of all.
     """
     value = float(statistic(np.ones((1, len(documents))))[0])
+    if _of_one(documents, counted):
+        return value, None, None
     drawn = np.concatenate([statistic(w) for w in _draws(documents, rounds, seed)])
     return value, *_middle(drawn)
 
@@ -67,15 +80,24 @@ def difference(
     first: Columns,
     second: Columns,
     documents: Sequence[str],
+    counted: Counted | None = None,
     *,
     rounds: int = ROUNDS,
     seed: int = 1,
 ) -> Difference:
-    """Compare a measure of two runs whose columns hold the same questions in the same order."""
+    """Compare a measure of two runs whose columns hold the same questions in the same order.
+
+    :param counted: as for :func:`interval`.
+    """
     ones = np.ones((1, len(documents)))
     a, b = float(measure(first, ones)[0]), float(measure(second, ones)[0])
-    drawn = [measure(second, w) - measure(first, w) for w in _draws(documents, rounds, seed)]
-    low, high = _middle(np.concatenate(drawn))
+    _, low, high = interval(
+        lambda w: measure(second, w) - measure(first, w),
+        documents,
+        counted,
+        rounds=rounds,
+        seed=seed,
+    )
     both = first.beside(second)
     swapped = np.concatenate(
         [
@@ -89,6 +111,12 @@ def difference(
     seen = 0 if _tries_all(documents) else 1
     p = (as_large.sum() + seen) / (len(known) + seen) if len(known) + seen else float("nan")
     return Difference(a, b, b - a, low, high, float(p))
+
+
+def _of_one(documents: Sequence[str], counted: Counted | None) -> bool:
+    """Tell whether the questions are of fewer than two documents."""
+    kept = documents if counted is None else itertools.compress(documents, counted)
+    return len(set(kept)) < 2
 
 
 def _middle(drawn: Array) -> tuple[float, float]:

@@ -10,7 +10,7 @@ import json
 import random
 import shlex
 import sys
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -25,7 +25,7 @@ from qa.embed import Encoder
 from qa.errors import InputError
 from qa.settings import Settings
 from qa_eval import compare, corpus, manifest, report
-from qa_eval.baselines import BASELINES, OTHERS
+from qa_eval.baselines import BASELINES, OTHERS, WRITING
 from qa_eval.data import Item
 from qa_eval.figures import by_group, figures
 from qa_eval.gate import Gate, load_gate
@@ -43,11 +43,13 @@ if TYPE_CHECKING:
     from qa_eval.fit import Part
 
 _NEEDED = ("ir_measures", "matplotlib")
+_FEATURES = "features.jsonl"
 
 
 def main(arguments: Sequence[str], settings: Settings) -> int:
     """Run ``qa eval`` with ``arguments``; return the exit code."""
     options = _parser().parse_args(arguments)
+    options.command = _command(arguments, settings)
     if options.compare:
         print(compare.render(compare.compare(*options.compare)))
         return 0
@@ -55,10 +57,15 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         return _feedback(options.from_feedback, settings)
     if options.fit:
         return _fit_kept(options, settings)
+    return _measure(arguments, options, settings)
+
+
+def _measure(arguments: Sequence[str], options: argparse.Namespace, settings: Settings) -> int:
+    """Ask a set's questions, then score the answers or fit; return the exit code."""
     _require_packages()
     gate = load_gate(options.gate) if options.gate else None
     options.data = gate.data if gate else options.data
-    _require_files(options)
+    _require_possible(options, settings)
     out: Path = options.out or Path("eval/results") / _name(options)
     fitting = options.fit is not None or options.collect
     made_with = manifest.of_data(options, settings)
@@ -73,28 +80,26 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
         counterfactual=options.counterfactual,
         seed=options.seed,
     )
-    made_with |= manifest.of_documents(paths)
+    options.voting = _votes(options, len(paths))
+    made_with |= manifest.of_documents(paths, voting=options.voting)
     if not fitting:
         refuse_other(out, made_with)
     items = gate.choose(items) if gate else _drawn(items, options.limit, options.seed)
-    used = {item.document for item in items}
-    paths = tuple(path for path in paths if corpus.document_id(path) in used) or paths
+    if fitting:
+        items = tuple(item for item in items if item.kind != "overview")
+    paths = paths if options.corpus else _asked(items, paths)
     settings = settings.model_copy(update={"store": out / "store"})
-    with corpus.open_assistant(items, paths, settings, _note) as assistant:
-        resume = _resume(arguments, out, settings)
-        if fitting:
-            return _fit(assistant, items, out, options, resume)
-        claim(out, made_with | manifest.of_models(assistant.resources()))
-        run = _run(assistant, items, out, options, resume)
-    return _finish(run, out, options, settings, gate)
+    with _stoppable(items, out, _resume(arguments, out, settings), fitting=fitting):
+        with corpus.open_assistant(items, paths, settings, _note) as assistant:
+            if fitting:
+                return _fit(assistant, items, out, options)
+            claim(out, made_with | manifest.of_models(assistant.resources()))
+            run = _run(assistant, items, out, options)
+        return _finish(run, out, options, settings, gate)
 
 
 def _run(
-    assistant: Assistant,
-    items: Sequence[Item],
-    out: Path,
-    options: argparse.Namespace,
-    resume: str,
+    assistant: Assistant, items: Sequence[Item], out: Path, options: argparse.Namespace
 ) -> report.Run:
     """Ask what was not asked yet, and score everything."""
     resources = assistant.resources()
@@ -106,21 +111,19 @@ def _run(
         assistant.replace_model(watch)
     done = read_predictions(out)
     open_items = sum(item.id not in done for item in items)
-    reads = options.baseline in (None, "no-check") and not options.corpus
     baseline = BASELINES.get(options.baseline)
-    with _stoppable("answers", items, lambda: read_predictions(out), resume):
-        if open_items and reads and len(used) <= options.read:
-            assistant.warm(_note)
-        with Progress(len(items), len(items) - open_items) as progress:
-            predictions = run_items(
-                baseline(assistant, items) if baseline else assistant,
-                items,
-                out,
-                single=not options.corpus,
-                watch=watch,
-                search=None if options.baseline in OTHERS else searcher(assistant),
-                progress=progress,
-            )
+    if open_items and options.voting:
+        assistant.warm(_note)
+    with Progress(len(items), len(items) - open_items) as progress:
+        predictions = run_items(
+            baseline(assistant, items) if baseline else assistant,
+            items,
+            out,
+            single=not options.corpus,
+            watch=watch,
+            search=None if options.baseline in OTHERS else searcher(assistant),
+            progress=progress,
+        )
     texts = {info.id: assistant.document(info.id).text for info in assistant.documents()}
     judge = Judge(resources.entailment)
     scored = score_items(items, predictions, texts, judge)
@@ -140,19 +143,20 @@ def _run(
 
 
 @contextmanager
-def _stoppable(
-    what: str, items: Sequence[Item], kept: Callable[[], Collection[object]], resume: str
-) -> Iterator[None]:
-    """Say what is kept, and the command that goes on, when the work inside ends before its time.
-
-    :param what: is made of each item.
-    :param kept: returns the ids of the items of which it is made.
-    """
+def _stoppable(items: Sequence[Item], out: Path, resume: str, *, fitting: bool) -> Iterator[None]:
+    """Say what is kept, and the command that goes on, when the work inside ends before its time."""
     try:
         yield
-    except BaseException:  # whatever ended it, Ctrl-C and a dead model included
-        ids = kept()
-        count = sum(item.id in ids for item in items)
+    except InputError:  # the same command would be refused again
+        raise
+    except BaseException:  # whatever else ended it, Ctrl-C and a dead model included
+        what = "answers"
+        kept: Collection[object] = read_predictions(out)
+        if fitting:
+            from qa_eval.features import ids
+
+            what, kept = "features", ids(out / _FEATURES)
+        count = sum(item.id in kept for item in items)
         _note(f"stopped; {count} of {len(items)} {what} are kept. To go on: {resume}")
         raise
 
@@ -182,9 +186,31 @@ def _require_packages() -> None:
         )
 
 
-def _require_files(options: argparse.Namespace) -> None:
+def _require_possible(options: argparse.Namespace, settings: Settings) -> None:
+    """Refuse what cannot be measured, before anything is loaded."""
     if not options.data.is_file():
         raise InputError(f"no question set {str(options.data)!r}; give one with --data FILE")
+    if options.baseline == "oracle" and options.corpus:
+        raise InputError(
+            "--baseline oracle writes from gold sentences of the question's own document; "
+            "leave out --corpus"
+        )
+    if options.baseline in WRITING and settings.backend == "extractive":
+        raise InputError(
+            f"--baseline {options.baseline} needs a model; the extractive backend has none"
+        )
+
+
+def _votes(options: argparse.Namespace, documents: int) -> bool:
+    """Tell whether the model reads documents whole: a matter of the set, not of what is drawn."""
+    reads = options.baseline in (None, "no-check") and not options.corpus
+    return bool(reads and documents <= options.read)
+
+
+def _asked(items: Sequence[Item], paths: Sequence[Path]) -> tuple[Path, ...]:
+    """Return the paths of the documents that the items ask about."""
+    used = {item.document for item in items}
+    return tuple(path for path in paths if corpus.document_id(path) in used)
 
 
 def _name(options: argparse.Namespace) -> str:
@@ -195,14 +221,16 @@ def _name(options: argparse.Namespace) -> str:
     return f"{name}-{options.baseline}" if options.baseline else str(name)
 
 
+def _command(arguments: Sequence[str], settings: Settings) -> str:
+    """Return the command of this run, to be typed again."""
+    backend = () if settings.backend == "auto" else ("--backend", settings.backend)
+    return shlex.join(["qa", "eval", *arguments, *backend])
+
+
 def _resume(arguments: Sequence[str], out: Path, settings: Settings) -> str:
     """Return the command that goes on with this run."""
-    command = ["qa", "eval", *arguments]
-    if not any(part == "--out" or part.startswith("--out=") for part in arguments):
-        command += ["--out", str(out)]
-    if settings.backend != "auto":
-        command += ["--backend", settings.backend]
-    return shlex.join(command)
+    named = any(part == "--out" or part.startswith("--out=") for part in arguments)
+    return _command([*arguments, *(() if named else ("--out", str(out)))], settings)
 
 
 def _feedback(path: Path, settings: Settings) -> int:
@@ -278,11 +306,7 @@ def _drawn(items: Sequence[Item], limit: int | None, seed: int) -> tuple[Item, .
 
 
 def _fit(
-    assistant: Assistant,
-    items: Sequence[Item],
-    out: Path,
-    options: argparse.Namespace,
-    resume: str,
+    assistant: Assistant, items: Sequence[Item], out: Path, options: argparse.Namespace
 ) -> int:
     """Collect features, and unless that is all that is wanted, fit the evidence with them."""
     from qa_eval.features import collect, collected, load_samples
@@ -293,17 +317,14 @@ def _fit(
     if model is None:
         raise InputError("--fit needs a model; the extractive backend has none")
     parts = parts_for(options.parts, reading=model.reads)
-    path = out / "features.jsonl"
+    path = out / _FEATURES
     collected(path, model.label)  # another model's are refused before the documents are read
-    voting = len({item.document for item in items}) <= options.read
-    asked = [item for item in items if item.kind != "overview"]
-    with _stoppable("features", asked, lambda: collected(path, model.label), resume):
-        if voting:
-            assistant.warm(_note)
-        collect(resources, model, asked, path, voting=voting, progress=_note)
-        _note(f"features in {path}")
-        if not options.collect:
-            _fit_parts(parts, load_samples(path), model.label, resources.encoder)
+    if options.voting:
+        assistant.warm(_note)
+    collect(resources, model, items, path, voting=options.voting, progress=_note)
+    _note(f"features in {path}")
+    if not options.collect:
+        _fit_parts(parts, load_samples(path), model.label, resources.encoder, options.command)
     return 0
 
 
@@ -326,16 +347,17 @@ def _fit_kept(options: argparse.Namespace, settings: Settings) -> int:
     samples = [sample for path in options.fit for sample in load_samples(path)]
     parts = parts_for(options.parts, reading=not any(sample.write for sample in samples))
     encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=_note)
-    _fit_parts(parts, samples, model, encoder)
+    _fit_parts(parts, samples, model, encoder, options.command)
     return 0
 
 
 def _fit_parts(
-    parts: Sequence[Part], samples: Sequence[Sample], model: str, encoder: Encoder
+    parts: Sequence[Part], samples: Sequence[Sample], model: str, encoder: Encoder, command: str
 ) -> None:
     """Fit every part, print cross-validated figures, write ``evidence.json``.
 
     :param model: the label of the model that the features were collected with.
+    :param command: what this was asked for with, to be written down.
     """
     from qa_eval.features import with_foreignness
     from qa_eval.fit import as_data, fit_part, summary, usable
@@ -347,7 +369,7 @@ def _fit_parts(
         "model": model,
         "encoder": encoder.id,
         "date": datetime.now(UTC).date().isoformat(),
-        "command": "qa eval " + " ".join(sys.argv[2:]),
+        "command": command,
     }
     for part in parts:
         used = usable(part, every)
@@ -363,7 +385,7 @@ def _write(out: Path, options: argparse.Namespace, settings: Settings, run: repo
     data = json.loads((out / "run.json").read_text(encoding="utf-8"))
     results = {
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "command": "qa eval " + " ".join(sys.argv[2:]),
+        "command": options.command,
         "version": metadata.version("qa-sentence-citations"),
         **data,
         "baseline": options.baseline,

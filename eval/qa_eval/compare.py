@@ -14,7 +14,7 @@ import numpy as np
 
 from qa.errors import InputError
 from qa_eval.bootstrap import ROUNDS, Difference, difference
-from qa_eval.figures import LESS_IS_BETTER, MEASURES, columns
+from qa_eval.figures import DESCRIBING, LESS_IS_BETTER, MEASURES, columns, counted
 from qa_eval.predictions import read_manifest
 from qa_eval.score import read_scores
 
@@ -56,7 +56,14 @@ def compare(first: Path, second: Path, *, rounds: int = ROUNDS) -> Comparison:
     documents = [a[id_].document for id_ in ids]
     of_a, of_b = columns([a[id_] for id_ in ids]), columns([b[id_] for id_ in ids])
     found = {
-        name: difference(measure, of_a, of_b, documents, rounds=rounds)
+        name: difference(
+            measure,
+            of_a,
+            of_b,
+            documents,
+            counted(measure, of_a) | counted(measure, of_b),
+            rounds=rounds,
+        )
         for name, measure in MEASURES.items()
         if _has(measure(of_a, np.ones((1, len(ids)))))
         and _has(measure(of_b, np.ones((1, len(ids)))))
@@ -80,7 +87,7 @@ def render(comparison: Comparison) -> str:
         f"{'':<26}{'A':>8}{'B':>8}{'B - A':>9}   {'95 % interval':<18}{'p':>6}",
     ]
     for name, one in comparison.differences.items():
-        between = f"[{one.low:+.3f}, {one.high:+.3f}]"
+        between = f"[{one.low:+.3f}, {one.high:+.3f}]" if one.low is not None else ""
         lines.append(
             f"{name:<26}{one.first:>8.3f}{one.second:>8.3f}{one.difference:>+9.3f}   "
             f"{between:<18}{one.p:>6.3f}  {_better(name, one)}".rstrip()
@@ -100,6 +107,6 @@ def _least(documents: int) -> float:
 
 
 def _better(name: str, one: Difference) -> str:
-    if one.p >= _SURE or not one.difference:
+    if one.p >= _SURE or not one.difference or name in DESCRIBING:
         return ""
     return "B better" if (one.difference < 0) == (name in LESS_IS_BETTER) else "A better"

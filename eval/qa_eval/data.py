@@ -62,13 +62,19 @@ class Item:
         return bool(self.evidence)
 
 
+def _whole(text: str) -> str:
+    text.encode()  # raises ValueError at half a character, such as "\\ud800"
+    return text
+
+
 def _worded(text: str) -> str:
     if not text.strip():
         raise ValueError("an accepted answer is more than white space")
     return text
 
 
-AnswerText = Annotated[str, AfterValidator(_worded)]
+Text = Annotated[str, AfterValidator(_whole)]
+AnswerText = Annotated[Text, AfterValidator(_worded)]
 
 
 class _Strict(BaseModel):
@@ -81,19 +87,19 @@ class _Span(_Strict):
 
 
 class _Turn(_Strict):
-    question: str
-    answer: str
+    question: Text
+    answer: Text
 
 
 class _Line(_Strict):
-    id: str = Field(min_length=1)
-    document: str = ""
-    question: str
+    id: Text = Field(min_length=1)
+    document: Text = ""
+    question: Text
     kind: Kind
     answers: list[AnswerText] = Field(default_factory=list)
     evidence: list[list[_Span]] = Field(default_factory=list)
     history: list[_Turn] = Field(default_factory=list)
-    tags: list[str] = Field(default_factory=list)
+    tags: list[Text] = Field(default_factory=list)
 
 
 def load_items(
@@ -170,14 +176,28 @@ def first_fault(error: ValidationError) -> str:
     return f"field {field!r}: {first['msg']}{shown}"
 
 
-def _parse(line: str, path: Path, number: int) -> _Line:
+def read_json(text: str, path: Path, line: int | None = None) -> object:
+    """Return the value that JSON text holds.
+
+    :param line: of the file, where the text is no more than that.
+    :raises InputError: naming file, line and column where they are known.
+    """
     try:
-        record = json.loads(line)
+        return json.loads(text)
     except json.JSONDecodeError as error:
         raise InputError(
-            f"{path}, line {number}: invalid JSON at column {error.colno} ({error.msg}); "
-            "each line must be one JSON object"
+            f"{path}, line {line or error.lineno}: "
+            f"invalid JSON at column {error.colno} ({error.msg}); correct it"
         ) from error
+    except (RecursionError, ValueError) as error:
+        where = f"{path}, line {line}" if line else str(path)
+        raise InputError(
+            f"{where}: JSON nested too deep, or a number of too many digits; correct it"
+        ) from error
+
+
+def _parse(line: str, path: Path, number: int) -> _Line:
+    record = read_json(line, path, number)
     try:
         return _Line.model_validate(record)
     except ValidationError as error:

@@ -151,6 +151,11 @@ def collected(path: Path, model: str) -> set[object]:
     return {row["id"] for row in rows}
 
 
+def ids(path: Path) -> set[object]:
+    """Return the ids of the questions whose features a file holds, of whatever model."""
+    return {row["id"] for row in _rows(path)}
+
+
 def told_model(path: Path) -> str:
     """Return the label of the model that features were collected with.
 

@@ -92,7 +92,14 @@ def write_feedback(judged: Judged, path: Path) -> Written:
 
     :param path: of the JSON Lines to write; what needs a person goes to ``NAME.todo.jsonl``.
     :return: the counts; a question judged twice the same way is written once.
+    :raises InputError: one of the files exists, and may hold what a person completed.
     """
+    to_complete = path.with_suffix(".todo.jsonl")
+    for file in (path, to_complete):
+        if file.exists():
+            raise InputError(
+                f"{str(file)!r} exists, and may hold what a person completed; give another name"
+            )
     ready: dict[str, dict[str, object]] = {}
     todo: dict[str, dict[str, object]] = {}
     for one in judged.feedback():
@@ -100,7 +107,7 @@ def write_feedback(judged: Judged, path: Path) -> Written:
         (ready if _is_gold(line) else todo)[str(line["id"])] = line
     path.parent.mkdir(parents=True, exist_ok=True)
     _write(path, ready.values())
-    _write(path.with_suffix(".todo.jsonl"), todo.values())
+    _write(to_complete, todo.values())
     return Written(len(ready), len(todo))
 
 

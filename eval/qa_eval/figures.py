@@ -5,13 +5,15 @@ Example: ``figures(scores)["citation_f1"].value``.
 
 from __future__ import annotations
 
+import itertools
+import math
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import numpy.typing as npt
 
+from qa.ui.answer_view import CONFIDENT
 from qa_eval import weighted
-from qa_eval.bootstrap import ROUNDS, Figure, Measure, interval
+from qa_eval.bootstrap import ROUNDS, Counted, Figure, Measure, interval
 from qa_eval.score import COSTS, Score
 from qa_eval.weighted import Array, Columns
 
@@ -62,10 +64,22 @@ def _auroc(against: str | None = None, by: str = "decided_by") -> Measure:
     return measure
 
 
+def _right_between(least: float, below: float) -> Measure:
+    """What is right of the answers given with a confidence from ``least`` on and ``below``."""
+
+    def measure(of: Columns, w: Array) -> Array:
+        held = (of["confidence"] >= least) & (of["confidence"] < below)
+        return weighted.mean(np.where(held, of["right_answered"], np.nan), w)
+
+    return measure
+
+
 def _curve(of: Columns, w: Array) -> weighted.Curve:
     return weighted.risk_coverage(of["confidence"], of["right"], w)
 
 
+# What the chat page calls a confidence, from the bound on to the one before.
+_CALLED = (("", math.inf), *CONFIDENT, ("low", -math.inf))
 _COSTS: Mapping[str, Measure] = {
     f"{name}_p{share}": _quantile(name, share) for name in COSTS for share in (50, 95)
 }
@@ -103,6 +117,10 @@ MEASURES: Mapping[str, Measure] = {
     "ece": lambda of, w: weighted.ece(of["confidence"], of["right"], w),
     "ece_answered": lambda of, w: weighted.ece(of["confidence"], of["right_answered"], w),
     "ece_answerable": lambda of, w: weighted.ece(of["decided_by"], of["answerable"], w),
+    **{
+        f"right_{level}_confidence": _right_between(least, below)
+        for (_, below), (level, least) in itertools.pairwise(_CALLED)
+    },
     "aurc": lambda of, w: _curve(of, w).area(),
     "accuracy@50": lambda of, w: _curve(of, w).accuracy_at(0.5),
     "accuracy@80": lambda of, w: _curve(of, w).accuracy_at(0.8),
@@ -136,14 +154,24 @@ MEASURES: Mapping[str, Measure] = {
     "overview_two_thirds": _mean("overview_two_thirds"),
     **_COSTS,
 }
-# Smaller is better; of the others more is, or they only describe.
+# Smaller is better; of the others more is, but for those that describe.
 LESS_IS_BETTER = frozenset(
     ["over_refusal", "ece", "ece_answered", "ece_answerable", "aurc", "quoted_instead", *_COSTS]
 )
+# Neither more nor less is better.
+DESCRIBING = frozenset(["citations_per_question", "repaired", "overview_statements"])
 # Rows of weights of as many questions as there are.
 _AT_ONCE = 256
 # What a row of a kind or a tag shows.
-GROUP_MEASURES = ("citation_f1", "sufficient", "containment", "token_f1", "right", "refused")
+GROUP_MEASURES = (
+    "citation_f1",
+    "sufficient",
+    "containment",
+    "token_f1",
+    "right",
+    "refused",
+    "support_recall",
+)
 
 
 def columns(scores: Sequence[Score]) -> Columns:
@@ -185,34 +213,33 @@ def _group_measure(name: str) -> Measure:
 
 
 def _figure(measure: Measure, of: Columns, documents: Sequence[str], rounds: int) -> Figure:
-    value, low, high = interval(lambda w: measure(of, w), documents, rounds=rounds)
-    return Figure(value, low, high, _count(measure, of, len(documents)))
+    of_these = counted(measure, of)
+    value, low, high = interval(lambda w: measure(of, w), documents, of_these, rounds=rounds)
+    return Figure(value, low, high, int(of_these.sum()))
 
 
-def _count(measure: Measure, of: Columns, size: int) -> int:
-    """Return of how many questions a measure is: those that have a value alone.
+def counted(measure: Measure, of: Columns) -> Counted:
+    """Tell for each question whether a measure is of it: whether it has a value alone.
 
     A comparison of answerable with unanswerable questions has none alone, so each is put beside
     one of the other side.
     """
-    count = int(_valued(measure, of, size).sum())
+    alone = _valued(measure, of)
     answerable = np.flatnonzero(of["answerable"] == 1)
-    if count or not len(answerable):
-        return count
-    others = _valued(measure, of, size, beside=int(answerable[0]))
+    if alone.any() or not len(answerable):
+        return alone
+    others = _valued(measure, of, beside=int(answerable[0]))
     if not others.any():
-        return 0
-    return int(others.sum() + _valued(measure, of, size, beside=int(others.argmax())).sum())
+        return others
+    return others | _valued(measure, of, beside=int(others.argmax()))
 
 
-def _valued(
-    measure: Measure, of: Columns, size: int, beside: int | None = None
-) -> npt.NDArray[np.bool_]:
+def _valued(measure: Measure, of: Columns, beside: int | None = None) -> Counted:
     """Tell for each question whether the measure has a value of it, alone or beside another."""
-    valued = np.zeros(size, dtype=bool)
-    for start in range(0, size, _AT_ONCE):
-        rows = min(_AT_ONCE, size - start)
-        weights = np.eye(rows, size, start)
+    valued = np.zeros(of.size, dtype=bool)
+    for start in range(0, of.size, _AT_ONCE):
+        rows = min(_AT_ONCE, of.size - start)
+        weights = np.eye(rows, of.size, start)
         if beside is not None:
             weights[:, beside] += 1
         valued[start : start + rows] = ~np.isnan(measure(of, weights))

@@ -83,7 +83,7 @@ def load_gate(path: Path) -> Gate:
     :raises InputError: naming file and field.
     """
     try:
-        file = _File.model_validate_json(path.read_text(encoding="utf-8"))
+        file = _File.model_validate_json(path.read_bytes())
     except OSError as error:
         raise InputError(f"the gate {str(path)!r} cannot be read ({error.strerror})") from error
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""What a run is made with: data, documents, system, models, prompts and calibration, hashed.
+"""What a run is made with: code, data, documents, system, models, prompts, calibration, hashed.
 
 A run goes on only with all of it unchanged. Which questions were drawn (``--limit``) is not part of
 it: asking more of the same goes on.
@@ -20,11 +20,16 @@ from qa.settings import Settings
 
 # As shipped in the package, or in a checkout's top folder.
 _PROMPTS = (Path(str(files("qa") / "prompts")), Path(__file__).parents[2] / "prompts")
+# Of the package, what answers nothing.
+_SHOWING = frozenset(["api", "doctor", "ui"])
+# Of the evaluation, what makes a prediction; scores are made anew from predictions.
+_ASKING = ("ablations.py", "baselines.py", "recorder.py", "retrieval.py", "run.py")
 
 
 def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object]:
     """Return what is known from the arguments: the set, and how and of whom it is asked."""
     return {
+        "code_sha256": _code(),
         "data": options.data.name,
         "data_sha256": _digest([options.data]),
         "document": str(options.document) if options.document else None,
@@ -33,7 +38,6 @@ def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object
         "near_miss_seed": options.seed if options.near_miss else None,
         "system": options.baseline or "qa",
         "corpus": options.corpus,
-        "read": options.read,
         "context_tokens": settings.context_tokens,
         "nli": settings.nli,
         "reranker": settings.reranker,
@@ -41,9 +45,9 @@ def of_data(options: argparse.Namespace, settings: Settings) -> dict[str, object
     }
 
 
-def of_documents(paths: Sequence[Path]) -> dict[str, object]:
-    """Return the hash of the documents of the whole set."""
-    return {"documents_sha256": _digest(paths)}
+def of_documents(paths: Sequence[Path], *, voting: bool) -> dict[str, object]:
+    """Return the hash of the documents of the whole set, and whether the model reads them whole."""
+    return {"documents_sha256": _digest(paths), "voting": voting}
 
 
 def of_models(resources: Resources) -> dict[str, object]:
@@ -58,6 +62,25 @@ def of_models(resources: Resources) -> dict[str, object]:
             data / name for name in ("evidence.json", "order.json", "whole.json")
         ),
     }
+
+
+def _answers(module: Path) -> bool:
+    return module.parts[0] not in _SHOWING
+
+
+def _code() -> str:
+    """Return the hash of what answers: code, and data but for weights (the model's identity)."""
+    package = Path(str(files("qa")))
+    data = (path for path in (package / "data").rglob("*") if path.is_file())
+    return _digest(
+        sorted(
+            (
+                *(code for code in package.rglob("*.py") if _answers(code.relative_to(package))),
+                *(path for path in data if path.suffix != ".gguf"),
+                *(Path(__file__).with_name(name) for name in _ASKING),
+            )
+        )
+    )
 
 
 def _digest(paths: Iterable[Path]) -> str:

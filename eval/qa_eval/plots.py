@@ -46,15 +46,18 @@ def _axes(title: str, width: float = 5.2, height: float = 3.6) -> Axes:
 
 
 def kind_plot(groups: Mapping[str, Mapping[str, Figure]]) -> str:
-    """Draw a bar for each kind and tag: citation F1, or the share refused where that is right."""
+    """Draw a bar for each kind and tag: citation F1, or what tells a right reaction instead."""
     rows = []
     for name, row in groups.items():
-        refusing = name.startswith("unanswerable")
-        figure = row.get("refused" if refusing else "citation_f1")
-        if figure is not None:
-            rows.append((name, figure, _ORANGE if refusing else _GREEN))
+        measure, colour = ("citation_f1", _GREEN)
+        if name.startswith("unanswerable"):
+            measure, colour = ("refused", _ORANGE)
+        elif name == "overview":
+            measure, colour = ("support_recall", _GREY)
+        if (figure := row.get(measure)) is not None:
+            rows.append((name, figure, colour))
     rows.reverse()
-    title = "Citation F1 (green), share rightly refused (orange)"
+    title = "Citation F1 (green), rightly refused (orange), supported (grey)"
     axes = _axes(title, 6.4, 0.6 + 0.28 * max(4, len(rows)))
     for place, (_, figure, colour) in enumerate(rows):
         axes.barh(place, figure.value, color=colour, height=0.7)

@@ -108,7 +108,7 @@ def read_predictions(folder: Path) -> dict[str, Prediction]:
     if not path.exists():
         return {}
     found = {}
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8").split("\n")  # a question may hold U+2028
     for number, line in enumerate(lines, start=1):
         try:
             row = json.loads(line)

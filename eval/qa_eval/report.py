@@ -44,11 +44,13 @@ def table(run: Run) -> str:
     """Return the figures as aligned lines, then a line for each kind and tag."""
     lines = [run.heading, ""]
     lines += [f"{name:<26} {_shown(figure)}" for name, figure in run.figures.items()]
-    lines += ["", f"{'':<26}" + "".join(f"{name:>13}" for name in ("n", *GROUP_MEASURES))]
+    widths = {name: len(name) + 2 for name in GROUP_MEASURES}
+    heads = "".join(f"{name:>{width}}" for name, width in widths.items())
+    lines += ["", f"{'':<26}{'n':>6}{heads}"]
     for name, row in run.groups.items():
         shown = (f"{row[m].value:.3f}" if m in row else "" for m in GROUP_MEASURES)
-        cells = (str(_questions(row)), *shown)
-        lines.append((f"{name:<26}" + "".join(f"{cell:>13}" for cell in cells)).rstrip())
+        cells = (f"{cell:>{width}}" for cell, width in zip(shown, widths.values(), strict=True))
+        lines.append(f"{name:<26}{_questions(row):>6}{''.join(cells)}".rstrip())
     return "\n".join(lines)
 
 

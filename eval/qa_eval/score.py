@@ -98,6 +98,7 @@ def _values(
         "computed_tokens": prediction.computed_tokens,
         "generated_tokens": prediction.generated_tokens,
         "model_calls": prediction.calls,
+        "refused": not prediction.answered,
     }
     if prediction.answered and prediction.first_token_s:
         values["first_statement_s"] = prediction.first_token_s
@@ -115,7 +116,6 @@ def _values(
     if item.kind != "overview":
         values["unanswerable"] = float(item.unanswerable)
         values["answerable"] = float(not item.unanswerable)
-        values["refused"] = float(not prediction.answered)
         values["confidence"] = prediction.confidence
         told = prediction.answerable
         values["decided_by"] = prediction.confidence if told is None else told
@@ -260,7 +260,8 @@ def read_scores(folder: Path) -> list[Score]:
     """
     path = folder / SCORES
     try:
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        rows = [json.loads(line) for line in lines]
         return [Score(**{**row, "tags": tuple(row["tags"])}) for row in rows]
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise InputError(

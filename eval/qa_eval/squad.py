@@ -17,7 +17,16 @@ from pydantic import BaseModel, Field, ValidationError
 
 from qa.errors import InputError
 from qa.sentences import split_text
-from qa_eval.data import AnswerText, Item, Span, check_question, first_fault, read_text
+from qa_eval.data import (
+    AnswerText,
+    Item,
+    Span,
+    Text,
+    check_question,
+    first_fault,
+    read_json,
+    read_text,
+)
 
 T = TypeVar("T")
 _PARAGRAPH_BREAK = "\n\n"
@@ -29,19 +38,19 @@ class _Answer(BaseModel):
 
 
 class _Question(BaseModel):
-    id: str = Field(min_length=1)
-    question: str
+    id: Text = Field(min_length=1)
+    question: Text
     answers: list[_Answer] = Field(default_factory=list)
     is_impossible: bool = False
 
 
 class _Paragraph(BaseModel):
-    context: str
+    context: Text
     qas: list[_Question]
 
 
 class _Article(BaseModel):
-    title: str = Field(min_length=1)
+    title: Text = Field(min_length=1)
     paragraphs: list[_Paragraph]
 
 
@@ -57,8 +66,8 @@ def is_squad(path: Path) -> bool:
     """
     try:
         content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        return path.suffix.lower() == ".json" and not error.msg.startswith("Extra data")
+    except (ValueError, RecursionError) as error:
+        return path.suffix.lower() == ".json" and not str(error).startswith("Extra data")
     return isinstance(content, dict) and isinstance(content.get("data"), list)
 
 
@@ -104,12 +113,7 @@ def load_squad(
 
 
 def _read(path: Path) -> _File:
-    try:
-        content = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
-        raise InputError(
-            f"{path}, line {error.lineno}: invalid JSON at column {error.colno} ({error.msg})"
-        ) from error
+    content = read_json(read_text(path), path)
     try:
         return _File.model_validate(content)
     except ValidationError as error:

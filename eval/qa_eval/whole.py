@@ -15,6 +15,7 @@ written apart are kept to measure.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -75,7 +76,7 @@ def load_requests(path: Path) -> tuple[Request, ...]:
     :raises InputError: naming file, line and field, at the first fault.
     """
     requests = []
-    for number, line in enumerate(read_text(path).splitlines(), start=1):
+    for number, line in enumerate(io.StringIO(read_text(path)), start=1):
         try:
             read = _Line.model_validate_json(line)
         except ValidationError as error:
@@ -172,7 +173,10 @@ def main() -> None:
     settings = load_settings()
     encoder = load_encoder(settings.encoder, settings.cache)
     if options.out:
-        requests = load_requests(_HERE / "whole" / "train.jsonl")
+        requests = [
+            *load_requests(_HERE / "whole" / "train.jsonl"),
+            *load_requests(_HERE / "whole" / "chatty.jsonl"),
+        ]
         rows = load_rows(_HERE / "train")
         plain = sorted({asked.question for row in rows for asked in row.asked})
         further = load_requests(_HERE / "whole" / "tasks.jsonl")

@@ -1,10 +1,10 @@
 """Check what the model wrote against the sentences it was given, and repair or replace what fails.
 
 Every statement must find its numbers and dates in the sentences that it cites, and its capitalised
-names unless one is French and the other English. With six tenths of its content words there it is
-supported, with a third of them, or a close meaning, partly. An entailment model, if there is one,
-is a witness more: what it upholds is supported with a third of the words, partly with fewer; what
-it contradicts fails.
+names unless one is French and the other English, and may not deny what they say. With six tenths of
+its content words there it is supported, with a third of them, or a close meaning, partly. An
+entailment model, if there is one, is a witness more: what it upholds is supported with a third of
+the words, partly with fewer; what it contradicts fails.
 Citations are narrowed to the sentences that a statement needs; a statement that fails is replaced
 by a quotation. The pointers are those of the evidence, so they are valid whatever the model wrote.
 
@@ -23,7 +23,17 @@ from qa.entail import Entailment, Verdict
 from qa.errors import ModelUnavailable
 from qa.sentences import split_text
 from qa.types import Citation, Statement, Support
-from qa.words import fold, language, names, numbers, stems, tokens, told_language
+from qa.words import (
+    content_words,
+    contradicts,
+    fold,
+    language,
+    names,
+    numbers,
+    stems,
+    tokens,
+    told_language,
+)
 
 # Shares of a statement's content words found in its sentences, from eval/LOG.md «check».
 _SUPPORTED_COVERAGE = 0.6
@@ -206,10 +216,12 @@ def _support(
 ) -> Support | None:
     """Return the label, or None when the statement is not proved by its sentences."""
     source = " ".join(citation.text for citation in cited)
-    if not numbers(text) <= numbers(source):
+    # A sentence ends with its line: «Studio pour 1» and «200 € par mois» do not say 1 200 €.
+    said_numbers = numbers("\n".join(" ".join(citation.text.split()) for citation in cited))
+    if not numbers(text) <= said_numbers:
         return None
     # «Irakienne» for «Irak»: a name may be inflected, so its first letters decide.
-    words = [fold(word) for word in tokens(source)]
+    words = [fold(word) for word in tokens(source) if stems(word)]
     crossing = {told_language(text), told_language(source)} == {"fr", "en"}
     said = names(text) - names(source)
     lost = [name for name in said if not any(_same_name(name, word) for word in words)]
@@ -219,10 +231,12 @@ def _support(
     if verdict is not None and verdict.contradicted:
         return None
     entailed = verdict is not None and verdict.entailed
-    wanted = set(stems(text))
+    if contradicts(text, source) and not entailed:
+        return None
+    wanted = content_words(text) | numbers(text)
     if not wanted:
-        return "supported" if numbers(text) else "partly"
-    coverage = len(wanted & set(stems(source))) / len(wanted)
+        return "partly"
+    coverage = len(wanted & (content_words(source) | said_numbers)) / len(wanted)
     if coverage >= (_PARTLY_COVERAGE if entailed else _SUPPORTED_COVERAGE):
         return "supported"
     if coverage >= _PARTLY_COVERAGE or entailed or _similar(text, source, encoder):
@@ -239,7 +253,7 @@ def _verdict(text: str, source: str, entailment: Entailment | None) -> Verdict |
 
 
 def _same_name(name: str, word: str) -> bool:
-    stem = max(3, len(name) - 3)
+    stem = max(4, len(name) - 3)
     return name == word or (len(name) > 3 and word.startswith(name[:stem]))
 
 

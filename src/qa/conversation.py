@@ -74,8 +74,8 @@ def standalone(
 ) -> str:
     """Return the question in words that need no history; as it is when nothing better is found.
 
-    Without a model, or when the model's rewriting says things that nobody said, the last question
-    is put before it.
+    Without a model, or when the model's rewriting says things that nobody said, or not what is
+    asked now, the last question is put before it.
     """
     last = history[-1]
     joined = f"{last.question} {question}"
@@ -83,7 +83,14 @@ def standalone(
         return joined
     text, _ = ask.complete(rewrite_prompt(last.question, last.answer, question, language))
     rewritten = " ".join(text.split())
-    return rewritten if _is_faithful(rewritten, f"{joined} {last.answer}") else joined
+    faithful = _is_faithful(rewritten, f"{joined} {last.answer}")
+    return rewritten if faithful and _says(rewritten, question, last.question) else joined
+
+
+def _says(rewritten: str, question: str, before: str) -> bool:
+    """A rewriting says at least half of what is asked now, and is not the question before again."""
+    said, asked, again = (set(stems(one)) | numbers(one) for one in (rewritten, question, before))
+    return said != again and 2 * len(asked & said) >= len(asked)
 
 
 def _is_faithful(rewritten: str, said: str) -> bool:

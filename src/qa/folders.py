@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from qa.documents import SUFFIXES
@@ -18,7 +19,15 @@ from qa.errors import InputError
 _SET_ASIDE = ".removed"
 
 
-def put_file(folder: Path, source: Path) -> Path:
+@dataclass(frozen=True, slots=True)
+class Put:
+    """Where a file is in a folder, and whether it was copied there: else it is the person's own."""
+
+    path: Path
+    copied: bool
+
+
+def put_file(folder: Path, source: Path) -> Put:
     """Copy ``source`` into ``folder``, under a numbered name if other content has its name.
 
     :return: where it is now; a file with the same name and content is not copied again.
@@ -30,14 +39,15 @@ def put_file(folder: Path, source: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         target = _free_name(folder, source)
-        if not target.exists():
+        copied = not target.exists()
+        if copied:
             shutil.copyfile(source, target)
     except OSError as error:
         raise InputError(
             f"{source.name!r} cannot be copied into {str(folder)!r} ({error.strerror}); check the "
             "permissions and the free space"
         ) from error
-    return target
+    return Put(target, copied)
 
 
 def set_aside(path: Path, folder: Path) -> Path:

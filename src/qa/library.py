@@ -107,17 +107,20 @@ class Library:
     def add(self, source: Path, progress: Progress | None = None) -> str:
         """Copy a file into the first documents folder, index it, and return its document id.
 
+        A copy that cannot be read is taken away again; a file that was there before stays.
+
         :raises InputError: the file cannot be read or is of an unknown type.
         """
         roots = self._given or self._folders
         folder = next((root for root in roots if not root.is_file()), self._folders[0])
         with self._changing:
-            target = put_file(folder, source)
+            put = put_file(folder, source)
             report = self.index([folder], progress)
             try:
-                return document_of(target, report, self._store.documents())
+                return document_of(put.path, report, self._store.documents())
             except InputError:
-                target.unlink(missing_ok=True)
+                if put.copied:
+                    put.path.unlink(missing_ok=True)
                 raise
 
     def remove(self, document_id: str) -> None:

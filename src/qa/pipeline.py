@@ -171,9 +171,9 @@ def _select(
 ) -> Selection:
     """Choose the evidence, with the model if it works, by retrieval alone if it does not."""
     model = resources.model
-    numbered = resources.held(hits[0].sentence.document) if hits and model is not None else None
     if exchange.ask is not None and model is not None:
         try:
+            numbered = resources.held(hits[0].sentence.document) if hits else None
             inside = numbered is not None and not model.keeps_prefixes
             # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
             label = model.label if model.has_logprobs and not inside else ""

@@ -70,6 +70,8 @@ _ASKS_OF_SOMEBODY = re.compile(
     r"\b(?:qui|quand|pourquoi|comment|combien|lui|elles?|eux|ils?|who|when|where|why|how|he|she|they"
     r"|him|her|them|his|their)\b"
 )
+# «Sujet de sa thèse», but «son contenu»: «these» alone would be a word that says nothing.
+_OF_ANOTHER = re.compile(r"\b(?:sa|son|ses|leurs?|his|her|their) \w")
 # Words about texts and tellings in general.
 _ABOUT_THE_TEXT = frozenset(
     stems(
@@ -110,6 +112,8 @@ def is_overview(question: str, title: str = "") -> bool:
     for known in (_STRONG, _WEAK, _NAMED):
         rest = known.sub(" ", rest)
     rest = _SHOWN.sub(lambda f: " " if strong or named & set(stems(f[0])) else f[0], rest)
+    if not strong and _OF_ANOTHER.search(rest):
+        return False
     left = set(stems(rest)) - _ABOUT_THE_TEXT
     return left <= (named | _ASPECTS) if strong else not left
 

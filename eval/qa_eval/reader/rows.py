@@ -9,6 +9,7 @@ Example: ``load_rows(Path("eval/train"))[0].asked[0].answer``.
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 import math
@@ -74,7 +75,7 @@ def load_rows(*paths: Path) -> tuple[Row, ...]:
     """
     rows: list[Row] = []
     for path in itertools.chain.from_iterable(map(_files, paths)):
-        for number, line in enumerate(read_text(path).splitlines(), start=1):
+        for number, line in enumerate(io.StringIO(read_text(path)), start=1):
             try:
                 read = _Line.model_validate_json(line)
             except ValidationError as error:

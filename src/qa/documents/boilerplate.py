@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _NEVER_READ = re.compile(
-    "script|style|noscript|template|head|nav|form|button|select|option|textarea|input|iframe|"
+    "script|style|noscript|template|head|nav|select|option|textarea|input|iframe|"
     "object|embed|svg|math|canvas|audio|video|dialog|menu"
 )
+_OPENED = re.compile("h[1-6]|summary|dt")  # a button in one of these is its text, a question often
 _PAGE_PARTS = re.compile(
     r"(?:^|[\s_-])(?:nav|navbar|navigation|breadcrumbs?|sidebar|menu|cookies?|footer|masthead|"
     r"share|social|advert\w*|ads|skip-?link|pagination|related)(?:$|[\s_-])",
@@ -41,8 +42,11 @@ def main_part(root: _Element) -> _Element:
     return found[0] if len(found) == 1 else root
 
 
-def is_never_read(name: str) -> bool:
-    """Return whether elements of this name hold no text to read, wherever they stand."""
+def is_never_read(element: _Element) -> bool:
+    """Return whether an element holds no text to read, whatever its attributes say."""
+    name = tag_name(element)
+    if name == "button":
+        return not any(_OPENED.fullmatch(tag_name(one)) for one in element.iterancestors())
     return not name or _NEVER_READ.fullmatch(name) is not None
 
 
@@ -53,7 +57,7 @@ def is_left_out(element: _Element, *, whole: bool) -> bool:
     """
     name = tag_name(element)
     hidden = element.get("hidden") is not None or element.get("aria-hidden") == "true"
-    if is_never_read(name) or hidden or _HIDDEN.search(element.get("style", "")):
+    if is_never_read(element) or hidden or _HIDDEN.search(element.get("style", "")):
         return True
     if whole or name in ("html", "body", "main", "article"):
         return False

@@ -12,7 +12,7 @@ from email.message import EmailMessage, MIMEPart
 
 from qa.documents.blocks import to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_html
+from qa.documents.markup import parse_html, western
 from qa.documents.reading import Reading
 from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError
@@ -57,8 +57,8 @@ def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
 def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
     """Return the headers, the body and the names of the attachments, as text."""
     headers = [f"{name}: {value}" for name in _HEADERS if (value := _header(message, name))]
-    body = message.get_body(preferencelist=("plain", "html"))
-    parts = ["\n".join(headers), _body(body) if body is not None else ""]
+    body, written = _main_part(message)
+    parts = ["\n".join(headers), written]
     if message.get_content_type() == "multipart/mixed":  # text before and after an attachment
         parts += [
             _body(one)
@@ -75,6 +75,15 @@ def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
         parts.append(f"Attachments: {', '.join(names)}")
     notices = (f"attachments are not read: {', '.join(names)}",) if names else ()
     return "\n\n".join(filter(None, parts)), notices
+
+
+def _main_part(message: EmailMessage) -> tuple[MIMEPart | None, str]:
+    """Return the text part and what it says; the HTML part where that one is blank or missing."""
+    for kind in ("plain", "html"):
+        part = message.get_body(preferencelist=(kind,))
+        if part is not None and (text := _body(part)).strip():
+            return part, text
+    return None, ""
 
 
 def _name(part: MIMEPart) -> str | None:
@@ -97,9 +106,9 @@ def _body(part: MIMEPart) -> str:
     data = content if isinstance(content, bytes) else b""
     charset = part.get_content_charset() or "utf-8"
     if part.get_content_type() == "text/html":
-        return to_text(parse_html(data, _known(charset)), whole=True)
+        return to_text(parse_html(data, _known(charset)), whole=True) if data.strip() else ""
     try:
-        text = data.decode(charset)
+        text = data.decode(western(data, charset) or charset)
     except (UnicodeDecodeError, LookupError):
         text = data.decode("cp1252", errors="replace")
     if str(part.get_param("format", "")).lower() == "flowed":

@@ -7,6 +7,7 @@ Example: ``parse_html(b"<p>Une phrase.")`` is an ``html`` element with a ``p`` i
 
 from __future__ import annotations
 
+import codecs
 import re
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 _RAISED = re.compile(r"[-+−\d,\s]+")
 _EXPONENTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""What begins a page where NUL is half of a letter."""
+
+_DECLARED = re.compile(
+    rb"<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE
+)
+_WESTERN = frozenset(["ascii", "iso8859-1", "cp1252"])  # what Python calls them
 _WHITE = re.compile(r"[ \t\r\n\f]+")  # no-break spaces stay
 
 
@@ -29,7 +37,7 @@ def parse_html(data: bytes, encoding: str | None = None) -> _Element:
     from lxml import etree
 
     parser = etree.HTMLParser(
-        encoding=encoding or _encoding(data), no_network=True, huge_tree=False, remove_pis=True
+        encoding=_encoding(data, encoding), no_network=True, huge_tree=False, remove_pis=True
     )
     try:
         root = etree.fromstring(data, parser)
@@ -82,10 +90,31 @@ def flat(text: str) -> str:
     return _WHITE.sub(" ", text.replace("\u00ad", "")).strip(" ")
 
 
-def _encoding(data: bytes) -> str | None:
-    """Return the encoding, if the bytes are plainly UTF-8; else the page's own word counts."""
+def western(data: bytes, charset: str) -> str | None:
+    """Return what text that is declared as ASCII, Latin-1 or cp1252 is read as, as in browsers.
+
+    :return: cp1252, Latin-1 where a byte has no meaning in it; None if another is declared.
+    """
+    try:
+        if codecs.lookup(charset).name not in _WESTERN:
+            return None
+        data.decode("cp1252")
+    except LookupError:
+        return None
+    except UnicodeDecodeError:
+        return "iso-8859-1"
+    return "cp1252"
+
+
+def _encoding(data: bytes, told: str | None) -> str | None:
+    """Return a page's encoding: what was told, else what it plainly is; None leaves it to lxml."""
+    if told is not None:
+        return western(data, told) or told
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        return None
+        if data.startswith(WIDE):
+            return None
+        found = _DECLARED.search(data)
+        return western(data, found[1].decode("ascii") if found else "ascii")
     return "utf-8"

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 BLOCK = re.compile(
     "p|div|section|article|main|header|footer|address|blockquote|pre|figure|figcaption|ul|ol|dl|li|"
-    "dt|dd|table|caption|hr|h[1-6]|details|summary|body|html|fieldset|center"
+    "dt|dd|table|caption|hr|h[1-6]|details|summary|body|html|form|fieldset|center"
 )
 _SPAN = re.compile(r"\d{1,3}")
 # A text that is said in each of many rows must not make a page a hundred times as long.
@@ -92,7 +92,7 @@ def _cell(cell: _Element) -> str:
         name = tag_name(element)
         space = " " if BLOCK.fullmatch(name) or name == "br" else ""
         number = exponent(element) if event == "start" and name == "sup" else ""
-        if event == "start" and (number or is_never_read(name)):
+        if event == "start" and (number or is_never_read(element)):
             walk.skip_subtree()
             words.append(number)
         elif event == "start":

@@ -5,17 +5,14 @@ Example: ``read_html(data, "page.html", Limits()).title``.
 
 from __future__ import annotations
 
-import codecs
-
 from qa.documents.blocks import find_title, to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_html
+from qa.documents.markup import WIDE, parse_html
 from qa.documents.reading import Reading
 from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError
 
 _HEAD = 4096
-_WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)  # where NUL is half of a letter
 
 
 def read_html(data: bytes, name: str, limits: Limits) -> Reading:
@@ -23,7 +20,7 @@ def read_html(data: bytes, name: str, limits: Limits) -> Reading:
 
     :raises InputError: it is another kind of file, or there is no text in it.
     """
-    if kind_of(data) or (b"\0" in data[:_HEAD] and not data.startswith(_WIDE)):
+    if kind_of(data) or (b"\0" in data[:_HEAD] and not data.startswith(WIDE)):
         refuse_other_type(data, name, "HTML")
     try:
         root = parse_html(data)

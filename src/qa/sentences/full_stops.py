@@ -21,6 +21,7 @@ _ELISION = re.compile(r"(?:[cdjlmnst]|qu|jusqu|lorsqu|puisqu)['’](?=.)", re.IG
 _INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
 _ACRONYM = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,2}")
 _VOWELLESS = re.compile(r"[B-DF-HJ-NP-TV-XZ][b-df-hj-np-tv-xz]{1,4}")  # Cn., Phl.
+_DASHES = ("-", "–", "—")
 _ROMAN = re.compile(r"[IVXLCDM]+\b")
 _CODE = re.compile(rf"(?:\d|[A-Z]{{1,2}}\.?{_SPACE}?-?\d)")
 _ENUMERATOR = re.compile(
@@ -131,6 +132,8 @@ def _abbreviation_goes_on(stop: Stop, form: str, abbreviations: Abbreviations) -
             return bracket or not is_starter(stop, abbreviations)
         case "numbered" | "dated" as kind:
             if bracket or _is_number(stop, roman=kind == "numbered"):
+                return True
+            if kind == "dated" and stop.openers[:1] in _DASHES:  # Mon. - Fri.
                 return True
             return None if len(form) == 1 and form.isupper() else False
     # The first half of "z. B."

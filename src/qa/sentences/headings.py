@@ -203,8 +203,8 @@ def _is_heading_by_shape(
     apart = block.gap or before is None or before.kind == "heading"
     if not apart and before is not None and not ends_in(text, before, TERMINAL):
         return False
-    if after.kind == "heading":
-        return True
+    if after.kind == "heading":  # below «## Directrice», «Marie Dupont» is what it says of her
+        return before is None or text[after.start] != "#"
     if text[after.start].islower():
         return False
     longer = after.end - after.start >= _NEXT_TO_HEADING * len(line)

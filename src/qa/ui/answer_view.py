@@ -18,7 +18,7 @@ View = dict[str, Any]
 
 # The lowest confidence that is called by each name; below all of them it is low. Right were .85 of
 # those called high, .73 of the medium ones, .43 of the low ones (eval/LOG.md, 2026-11-29).
-_CONFIDENT = (("high", 0.8), ("medium", 0.6))
+CONFIDENT = (("high", 0.8), ("medium", 0.6))
 
 
 def exchange_view(exchange: Exchange) -> View:
@@ -101,7 +101,7 @@ def _confidence(answer: Answer) -> View | None:
     """Return how sure an answer is, as the name of a level and as a number from 0 to 1."""
     if not answer.answered or answer.kind != "answer":
         return None
-    level = next((name for name, least in _CONFIDENT if answer.confidence >= least), "low")
+    level = next((name for name, least in CONFIDENT if answer.confidence >= least), "low")
     return {"level": level, "value": answer.confidence}
 
 

@@ -1,9 +1,10 @@
-"""Words of French and English text: folded tokens, stems, numbers and names.
+"""Words of French and English text: folded tokens, stems, numbers, names and negations.
 
 Search, evidence and the check share these functions, so that what counts as the same word is
 decided once. They are pure and know nothing of documents or of the index.
 """
 
+from qa.words.negation import contradicts
 from qa.words.numerals import numbers
 from qa.words.terms import (
     WORDS_VERSION,
@@ -19,6 +20,7 @@ from qa.words.terms import (
 __all__ = [
     "WORDS_VERSION",
     "content_words",
+    "contradicts",
     "fold",
     "language",
     "names",

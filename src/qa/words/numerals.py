@@ -62,6 +62,14 @@ _SCALES: Final = {
     **dict.fromkeys(["million", "millions"], 1_000_000),
     **dict.fromkeys(["milliard", "milliards", "billion", "billions"], 1_000_000_000),
 }
+# «3,5 M€», «15 k€», "£1.5m": without a currency they are metres or names.
+_SIGNS: Final = {
+    "k": "mille",
+    "m": "million",
+    **dict.fromkeys(["md", "mds", "bn"], "milliard"),
+}
+_SIGN: Final = "(mds|md|bn|m|k)"
+_SCALED: Final = re.compile(rf"([€$£] ?{NUMBER}) ?{_SIGN}(?![^\W_])|(?<=\d)\s*{_SIGN}\s*(?=[€$£])")
 _MAX_DIGITS: Final = 24  # longer ones are identifiers, and would be rounded
 _NUMBER_PART: Final = re.compile(rf"[^\W\d_]+\d\w*|{NUMBER}|[^\W\d_]+|[^\w\s-]")
 
@@ -80,8 +88,9 @@ def numbers(text: str) -> set[str]:
             found |= _date(*(int(match[place]) for place in (year, month, day)))
         text = pattern.sub(" ; ", text)
     found |= {f"month {_MONTHS[first or last]}" for first, last in _NAMED_MONTH.findall(text)}
+    text = _NAMED_MONTH.sub(_without_month, text)  # «5 sept. 2024» holds no 7
     text = re.sub(r"(?<=\d)h(?=\d)", " ; ", text)
-    text = re.sub(r"(?<=\d)\s*(md|mds|m)\s*(?=[€$£])", _scale_sign, text)
+    text = _SCALED.sub(lambda match: f"{match[1] or ''} {_SIGNS[match[2] or match[3]]} ", text)
     return found | {_shown(number) for number in _read_numbers(text)}
 
 
@@ -91,8 +100,9 @@ def _date(year: int, month: int, day: int) -> set[str]:
     return {str(year), f"month {month}", str(day)}
 
 
-def _scale_sign(match: re.Match[str]) -> str:
-    return " million " if match[1] == "m" else " milliard "
+def _without_month(match: re.Match[str]) -> str:
+    month = match[1] or match[2]
+    return match[0].replace(month, ";", 1)
 
 
 def _shown(number: Decimal | str) -> str:

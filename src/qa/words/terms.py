@@ -17,18 +17,18 @@ from typing import Final, Literal
 import Stemmer
 
 # Raised whenever the stems of some text change: an index made with another version is rebuilt.
-WORDS_VERSION: Final = 1
+WORDS_VERSION: Final = 2
 
+# Soft hyphens, zero-width spaces and joiners only say where a word may break or how it is drawn.
+_UNSEEN: Final = "\u00ad\u200b\u200d"
+_TYPOGRAPHY: Final = str.maketrans({**dict.fromkeys("’ʼ‘´＇", "'"), **dict.fromkeys(_UNSEEN)})
 # Superscripts are footnote marks and units (m², 2500¹), never part of a word or a number.
-_PLAIN: Final = str.maketrans(
-    {**dict.fromkeys("’ʼ‘´＇", "'"), **dict.fromkeys("⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉", " ")}
-)
-_APOSTROPHES: Final = str.maketrans(dict.fromkeys("’ʼ‘´＇", "'"))
+_PLAIN: Final = {**_TYPOGRAPHY, **dict.fromkeys(map(ord, "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉"), " ")}
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 # What folding a letter can leave that is no part of a word: «⑴» → (1), «ﷺ» → four words.
 _NO_LETTER: Final = re.compile(r"[\s\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
 _LIGATURES: Final = str.maketrans({"œ": "oe", "æ": "ae", "ø": "o", "ł": "l", "đ": "d"})
-_FOLDED: Final = {**_APOSTROPHES, **_LIGATURES}
+_FOLDED: Final = {**_TYPOGRAPHY, **_LIGATURES}
 _GROUP_SPACES: Final = " \u00a0\u202f\u2009"
 # In order: «1 200,50» with any kind of space; 1,200.50; 1.200,50; 3,5; 1.2.3; 42.
 NUMBER: Final = (
@@ -47,7 +47,7 @@ _WORD: Final = re.compile(
 NUMERAL: Final = re.compile(NUMBER)
 _IDEOGRAPHS: Final = re.compile(f"[{_CJK}]")
 # Only a number can go on after white space.
-_GROUPED: Final = re.compile(rf"\d[{_GROUP_SPACES}]\d")
+_GROUPED: Final = re.compile(rf"\d[{_UNSEEN}]*[{_GROUP_SPACES}][{_UNSEEN}]*\d")
 _ACCENTS: Final = re.compile("[\u0300-\u036f]+")
 # Longer pieces (addresses, text without spaces) are seldom met again: keeping them would cost GBs.
 _KEPT_CHARS: Final = 32
@@ -77,7 +77,7 @@ _ENGLISH_ENDINGS: Final = frozenset(["s", "re", "ve", "ll", "m", "d"])
 
 
 def fold(text: str) -> str:
-    """Return the text without case, accents, ligatures and typographic apostrophes."""
+    """Return the text without case, accents, ligatures, soft hyphens and curly apostrophes."""
     if text.isascii():
         return text.lower()
     text = unicodedata.normalize("NFKC", text).casefold().translate(_FOLDED)
@@ -190,7 +190,7 @@ _kept_stems: Final = lru_cache(maxsize=1 << 16)(_stems)
 
 
 def plain_text(text: str) -> str:
-    """Return the text in NFC with ASCII digits and apostrophes, superscripts left out."""
+    """Return the text in NFC, ASCII digits and apostrophes, no soft hyphens and superscripts."""
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text).translate(_PLAIN)
@@ -252,7 +252,7 @@ def names(text: str) -> set[str]:
 
     None of a sentence in capitals, whose names cannot be told: «QUEL EST LE LOYER ?».
     """
-    text = unicodedata.normalize("NFC", text).translate(_APOSTROPHES)
+    text = unicodedata.normalize("NFC", text).translate(_TYPOGRAPHY)
     found: set[str] = set()
     if text.isupper() and _is_sentence(tokens(text)):
         return found
