@@ -128,3 +128,14 @@ def test_the_only_question_heads_its_answer_unless_it_is_put_to_somebody():
 def test_an_underlined_line_with_a_fact_is_no_heading():
     assert _headings("Le loyer est de 800 euros\n---\n\nFin du texte.") == ["---"]
     assert _headings("Rapport de 2024\n---\n\nFin du texte.") == ["Rapport de 2024", "---"]
+
+
+@pytest.mark.parametrize(
+    ("text", "headings"),
+    [
+        ("## Directrice\n\nMarie Dupont\n\n## Adresse\n\nParis\n", ["Directrice", "Adresse"]),
+        ("## Is parking free?\n\nYes\n\n## Hours\n\nAll day.\n", ["Is parking free?", "Hours"]),
+    ],
+)
+def test_a_few_words_between_two_headings_are_what_the_first_is_about(text, headings):
+    assert [heading.strip("# ") for heading in _headings(text)] == headings

@@ -179,6 +179,17 @@ def test_a_model_that_fails_while_choosing_is_named_and_quotations_answer(opened
     assert answer.considered
 
 
+def test_a_model_that_cannot_be_loaded_is_named_and_quotations_answer(opened):
+    class Damaged(ScriptedModel):
+        def count_tokens(self, text):
+            raise ModelUnavailable("the file is damaged")
+
+    assistant = opened(Damaged(default=lambda _: "never"))
+    answer = assistant.ask(TROOPS)
+    assert [one.support for one in answer.statements] == ["quoted"] * len(answer.statements)
+    assert any("the file is damaged" in notice for notice in answer.notices)
+
+
 def test_a_model_that_dies_while_writing_leaves_the_quotation(opened):
     dead = Reply("2500 sol", error=ModelUnavailable("the runner died"))
     answer = opened(scripted(dead)).ask(TROOPS)
