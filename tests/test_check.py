@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from fakes import HashEncoder, ScriptedEntailment
-from qa.check import check, clean, quotation
+from qa.check import check, clean, quotation, quotations
 from qa.entail import Verdict, open_entailment
 from qa.types import Citation
 from tiny_cross import tiny_cross_encoder
@@ -193,6 +195,21 @@ def test_a_failed_statement_is_quoted_once():
 )
 def test_what_models_put_around_an_answer_is_taken_away(draft, text):
     assert clean(draft) == text
+
+
+def test_what_several_documents_say_in_the_same_words_is_quoted_once():
+    text = "Le pass coûte 12 euros par mois."
+    same = [
+        replace(cited(wrapped), document=name)
+        for name, wrapped in (
+            ("a.txt", text),
+            ("b.txt", text),
+            ("c.txt", text.replace("12 euros", "12\neuros")),
+        )
+    ]
+    first, second = quotations([same[0], TROOPS, *same[1:]])
+    assert (first.text, first.citations) == (f"« {text} »", tuple(same))
+    assert second == quotation(TROOPS)
 
 
 def test_a_quotation_that_holds_quotation_marks_uses_others():

@@ -16,7 +16,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from qa.embed import Encoder
 from qa.entail import Entailment, Verdict
@@ -201,6 +201,14 @@ def quotation(*citations: Citation) -> Statement:
     return Statement(
         " ".join(_quoted(citation.text) for citation in citations), citations, "quoted"
     )
+
+
+def quotations(citations: Sequence[Citation]) -> tuple[Statement, ...]:
+    """Return each sentence as a statement; what several documents say in the same words, once."""
+    same: dict[str, list[Citation]] = {}
+    for citation in citations:
+        same.setdefault(" ".join(citation.text.split()), []).append(citation)
+    return tuple(replace(quotation(group[0]), citations=tuple(group)) for group in same.values())
 
 
 def _quoted(text: str) -> str:

@@ -14,7 +14,7 @@ import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from qa.check import Checked, Needed, fewest, quotation
+from qa.check import Checked, Needed, fewest, quotations
 from qa.consider import cite
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, heard, settled
@@ -38,7 +38,7 @@ def written(
     Before a word is shown, the writer's own wish to refuse has its say in the confidence, unless
     that is :func:`qa.evidence.settled`: then the chosen sentences are quoted instead.
     """
-    quoted = Checked(tuple(quotation(citation) for citation in chosen))
+    quoted = Checked(quotations(chosen))
     model = resources.model
     if exchange.ask is None or model is None:
         yield Evidence(chosen, chosen=True, confidence=selection.confidence)
@@ -101,7 +101,7 @@ def _whole(checked: Checked, selection: Selection, chosen: Sequence[Citation]) -
     left = [c for c in chosen if (c.document, c.start) in firsts and c not in said]
     if not checked.statements or len(firsts) < 2 or not left:
         return checked
-    return replace(checked, statements=(*checked.statements, *map(quotation, left)))
+    return replace(checked, statements=(*checked.statements, *quotations(left)))
 
 
 def _prompt(exchange: Exchange, texts: Sequence[str], model: ChatModel) -> Prompt:
@@ -119,4 +119,4 @@ def _unwritten(
         if selection.confidence < exchange.calibration.threshold:
             return replace(selection, chosen=()), Checked(())
         yield Evidence(chosen, chosen=True, confidence=selection.confidence)
-    return selection, Checked(tuple(quotation(citation) for citation in chosen))
+    return selection, Checked(quotations(chosen))
