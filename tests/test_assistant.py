@@ -1,5 +1,7 @@
 import asyncio
+import errno
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -80,6 +82,22 @@ def test_a_file_that_was_there_before_stays_when_it_cannot_be_read(assistant, tm
     with pytest.raises(InputError, match=r"scan\.pdf"):
         assistant.add_file(upload)
     assert own.read_bytes() == b"%PDF-1.4 damaged"
+
+
+def test_a_copy_that_breaks_off_leaves_no_half_of_a_file(assistant, tmp_path, monkeypatch):
+    def breaks_off(source, target):
+        Path(target).write_text("Le port de Br", encoding="utf-8")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    upload = tmp_path / "ports.txt"
+    upload.write_text("Le port de Brest ferme.", encoding="utf-8")
+    before = sorted((tmp_path / "documents").iterdir())
+    with monkeypatch.context() as full:
+        full.setattr("shutil.copyfile", breaks_off)
+        with pytest.raises(InputError, match="No space left"):
+            assistant.add_file(upload)
+    assert sorted((tmp_path / "documents").iterdir()) == before
+    assert assistant.add_file(upload) == "ports.txt"
 
 
 def test_an_added_archive_is_indexed_and_its_first_document_named(assistant, tmp_path):

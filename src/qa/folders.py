@@ -7,6 +7,7 @@ Example: ``put_file(Path("index/documents"), Path("upload/ports.txt"))``.
 
 from __future__ import annotations
 
+import secrets
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,13 +42,23 @@ def put_file(folder: Path, source: Path) -> Put:
         target = _free_name(folder, source)
         copied = not target.exists()
         if copied:
-            shutil.copyfile(source, target)
+            _copy(source, target)
     except OSError as error:
         raise InputError(
             f"{source.name!r} cannot be copied into {str(folder)!r} ({error.strerror}); check the "
             "permissions and the free space"
         ) from error
     return Put(target, copied)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a file whole or not at all: half of one would be read as a document."""
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        shutil.copyfile(source, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def set_aside(path: Path, folder: Path) -> Path:
