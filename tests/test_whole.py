@@ -155,6 +155,26 @@ def test_requests_of_another_hand_are_told_from_questions_that_sound_like_them(b
     assert mistaken_refused <= 0.2
 
 
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("Jusqu'à quelle date la coalition reste-t-elle en Irak ?", "no answer"),
+        ("Hello, how many people does the coalition send to Irak?", "no answer"),
+        ("Qu'est-ce que la coalition compte faire en Irak ?", "overview"),
+    ],
+)
+def test_who_asks_when_or_how_much_gets_no_summary(
+    opened,  # noqa: F811
+    monkeypatch,
+    question,
+    kind,
+):
+    sounds = lambda *_, refused=False: not refused  # noqa: E731
+    monkeypatch.setattr(pipeline, "sounds_whole", sounds)
+    assistant = opened(scripted("Introuvable.", vote='{"ids":[]}', probes=lambda user: says(-5.0)))
+    assert assistant.ask(question).kind == kind
+
+
 @pytest.mark.e2e
 def test_people_who_tell_why_they_ask_ask_one_thing(bundled):
     questions = [

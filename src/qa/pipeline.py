@@ -25,7 +25,7 @@ from qa.overview import MOST, covering
 from qa.parts import question_parts
 from qa.prompt import Language
 from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
-from qa.whole import foreignness, is_overview, sounds_whole
+from qa.whole import asks_when_or_how_much, foreignness, is_overview, sounds_whole
 from qa.words import fold, language, names, stems, tokens
 from qa.writing import written
 
@@ -97,7 +97,8 @@ def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = 
     document = search.resources.store.document(best.sentence.document)
     if is_overview(question, document.title):
         return True
-    if search.previous:  # «et en Syrie ?» says too little by itself
+    # «Et en Syrie ?» says too little by itself, «jusqu'à quelle date» says what is wanted.
+    if search.previous or (asks_when_or_how_much(question) and not refused):
         return False
     encoder = search.resources.encoder
     if not sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused):

@@ -72,6 +72,15 @@ _ASKS_OF_SOMEBODY = re.compile(
 )
 # «Sujet de sa thèse», but «son contenu»: «these» alone would be a word that says nothing.
 _OF_ANOTHER = re.compile(r"\b(?:sa|son|ses|leurs?|his|her|their) \w")
+# When or how much: a fact, however long the question is that asks for it.
+_QUANTITY = re.compile(
+    r"\b(?:combien"
+    r"|(?:a|de|pour|vers|avant|apres|depuis|jusqu'a|jusqu'en|d'ici|en|c'est) quel(?:le)?s?"
+    r" (?:date|heure|age|adresse|montant|prix|duree|jour|annee|mois|moment|taux)"
+    r"|(?:a partir de|depuis|jusqu'a) quand|quand(?=\W*$)"
+    r"|how (?:many|much|long|often|old|far|late|early|soon)|what (?:time|date|year|day)"
+    r"|when (?:is|are|was|were|does|do|did|will|can|should|must)|(?:by|until|since) when)\b"
+)
 # Words about texts and tellings in general.
 _ABOUT_THE_TEXT = frozenset(
     stems(
@@ -152,6 +161,11 @@ def foreignness(vector: npt.NDArray[np.float32], encoder: str) -> float:
     if encoder != fitted.encoder:
         return 0.0
     return min(_MOST_FOREIGN, max(0.0, fitted.foreign(vector) - _PLAIN))
+
+
+def asks_when_or_how_much(question: str) -> bool:
+    """Tell whether a question asks for a date, a time or a quantity, so for no whole."""
+    return _QUANTITY.search(fold(question)) is not None
 
 
 def sounds_whole(vector: npt.NDArray[np.float32], encoder: str, *, refused: bool = False) -> bool:
