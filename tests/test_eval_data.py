@@ -72,6 +72,27 @@ def test_the_further_off_topic_requests_are_put_to_calibration_documents() -> No
     assert not {item.question for item in further} & {item.question for item in EVERY}
 
 
+def test_the_typed_questions_have_their_sentences_in_documents_of_their_own() -> None:
+    folder = ROOT / "eval" / "typed"
+    texts = {path.name: path.read_text("utf-8") for path in (folder / "documents").iterdir()}
+    typed = load_items(folder / "questions.jsonl", texts)
+    assert len(typed) == 120
+    assert not texts.keys() & TEXTS.keys()
+    assert not {item.question for item in typed} & {item.question for item in EVERY}
+    for name, text in texts.items():
+        sentences = split_sentences(Document(name, name, text))
+        citable = {(one.start, one.end) for one in sentences if not one.heading}
+        asked = [item for item in typed if item.document == name]
+        assert {span for item in asked for gold in item.evidence for span in gold} <= citable
+        assert Counter(item.kind for item in asked) == {
+            "answerable": 9,
+            "followup": 1,
+            "unanswerable:near-miss": 3,
+            "unanswerable:false-premise": 1,
+            "unanswerable:off-topic": 1,
+        }
+
+
 def test_gold_sets_are_ordered_and_distinct() -> None:
     for item in EVERY:
         assert len(set(item.evidence)) == len(item.evidence), item.id
