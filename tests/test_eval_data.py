@@ -11,6 +11,7 @@ import pytest
 from qa.errors import InputError
 from qa.sentences import split_sentences
 from qa.types import Document
+from qa.words import language
 from qa_eval.data import Item, load_items
 
 ROOT = Path(__file__).parent.parent
@@ -152,6 +153,13 @@ def test_every_kind_and_tag_is_present(items: tuple[Item, ...]) -> None:
         *("attribution", "paraphrase", "crosslingual"),
     }
     assert min(tags.values()) >= 5
+
+
+@pytest.mark.parametrize("items", SPLITS.values(), ids=SPLITS)
+def test_both_languages_are_asked_about_texts_in_the_other(items: tuple[Item, ...]) -> None:
+    crossing = [item for item in items if "crosslingual" in item.tags]
+    told = [(language(item.question), language(TEXTS[item.document])) for item in crossing]
+    assert set(told) == {("en", "fr"), ("fr", "en")}
 
 
 def test_multi_means_that_every_gold_set_has_several_sentences() -> None:
