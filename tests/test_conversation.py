@@ -82,6 +82,12 @@ def test_a_rewriting_that_leaves_out_what_is_asked_is_not_used(asked, said):
     assert question == f"Combien de soldats américains sont en Irak ? {asked}"
 
 
+def test_a_question_word_is_something_else_to_ask():
+    history = (Turn("Quand a lieu le concert ?", "Lundi."),)
+    said = "Où a lieu le concert ?"
+    assert standalone("Et où ?", history, Meter(ScriptedModel([said])), "fr") == said
+
+
 def test_a_rewriting_may_say_a_part_of_what_is_asked_in_other_words():
     said = "Combien de soldats américains étaient en Syrie cette année-là ?"
     asked = "Et en Syrie, la même année ?"

@@ -15,14 +15,15 @@ from collections.abc import Sequence
 
 from qa.words.terms import NUMBER, decimal
 
-# French articles and their elided forms, and «the» for the English questions; «an» is a year in
-# French, «a» and «à» are a verb and a preposition as empty as an article.
+# French articles and their elided forms, and «the» for the English questions; «a» and «à» are a
+# verb and a preposition as empty as an article.
 _ARTICLES = frozenset(
     ["le", "la", "les", "l", "un", "une", "des", "du", "de", "d", "au", "aux", "the", "a", "à"]
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("’ʼ‘´", "'"))
 _ELISION = re.compile(r"\b(l|d|j|m|t|s|n|c|qu|jusqu|lorsqu|puisqu)'")
 _FIRST = re.compile(r"\b1(?:er|re|ère)\b")
+_AN = re.compile(r"(?<!\bun )(?<!\bpar )(?<!\d )\ban (?=[aeiou])")  # in French a year
 _TOKEN = re.compile(rf"{NUMBER}|[^\W\d_]+|[%€]")
 
 
@@ -36,7 +37,7 @@ def normalised(text: str, *, accents: bool = False, articles: bool = False) -> l
     :param articles: keep them, too.
     """
     text = unicodedata.normalize("NFKC", text).lower().translate(_APOSTROPHES)
-    found = _TOKEN.findall(_FIRST.sub("1", _ELISION.sub(r"\1 ", text)))
+    found = _TOKEN.findall(_AN.sub("a ", _FIRST.sub("1", _ELISION.sub(r"\1 ", text))))
     # Before accents are dropped: «thé», «dû» and «là» are no articles.
     said = found if articles else [word for word in found if word not in _ARTICLES] or found
     words = (decimal(word) if word[0].isdigit() else word for word in said)

@@ -15,7 +15,7 @@ from qa.llm.meter import Meter
 from qa.parts import asks
 from qa.prompt import Language, rewrite_prompt
 from qa.types import Answer, Turn
-from qa.words import names, numbers, stems
+from qa.words import names, numbers, stems, tokens
 
 # A question that begins so goes on from the one before.
 _GOES_ON = re.compile(
@@ -89,8 +89,8 @@ def standalone(
 
 def _says(rewritten: str, question: str, before: str) -> bool:
     """A rewriting says at least half of what is asked now, and is not the question before again."""
-    said, asked, again = (set(stems(one)) | numbers(one) for one in (rewritten, question, before))
-    return said != again and 2 * len(asked & said) >= len(asked)
+    said, asked = (set(stems(one)) | numbers(one) for one in (rewritten, question))
+    return tokens(rewritten) != tokens(before) and 2 * len(asked & said) >= len(asked)
 
 
 def _is_faithful(rewritten: str, said: str) -> bool:

@@ -17,7 +17,7 @@ _NEVER_READ = re.compile(
     "script|style|noscript|template|head|nav|select|option|textarea|input|iframe|"
     "object|embed|svg|math|canvas|audio|video|dialog|menu"
 )
-_OPENED = re.compile("h[1-6]|summary|dt")  # a button in one of these is its text, a question often
+_OPENED = re.compile("h[1-6]|summary|dt")  # a button that fills one of these is its text
 _PAGE_PARTS = re.compile(
     r"(?:^|[\s_-])(?:nav|navbar|navigation|breadcrumbs?|sidebar|menu|cookies?|footer|masthead|"
     r"share|social|advert\w*|ads|skip-?link|pagination|related)(?:$|[\s_-])",
@@ -46,8 +46,13 @@ def is_never_read(element: _Element) -> bool:
     """Return whether an element holds no text to read, whatever its attributes say."""
     name = tag_name(element)
     if name == "button":
-        return not any(_OPENED.fullmatch(tag_name(one)) for one in element.iterancestors())
+        opened = (one for one in element.iterancestors() if _OPENED.fullmatch(tag_name(one)))
+        return not any(_said(one) == _said(element) for one in opened)
     return not name or _NEVER_READ.fullmatch(name) is not None
+
+
+def _said(element: _Element) -> str:
+    return "".join(map(str, element.itertext())).strip()
 
 
 def is_left_out(element: _Element, *, whole: bool) -> bool:

@@ -22,7 +22,8 @@ WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """What begins a page where NUL is half of a letter."""
 
 _DECLARED = re.compile(
-    rb"<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s*=\s*[\"']?\s*([\w:.-]+)", re.IGNORECASE
+    rb"<(?:meta|\?xml)\b[^>]{0,300}?(?:charset|encoding)\s*+=\s*+[\"']?\s*+([\w:.-]+)",
+    re.IGNORECASE,
 )
 _WESTERN = frozenset(["ascii", "iso8859-1", "cp1252"])  # what Python calls them
 _WHITE = re.compile(r"[ \t\r\n\f]+")  # no-break spaces stay

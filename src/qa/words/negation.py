@@ -1,6 +1,7 @@
 """What a French or English text denies, so that a statement is not taken for its opposite.
 
-It knows the words of negation and no grammar: what follows them is denied, «ne … que» aside.
+It knows the words of negation and no grammar, and tells only plain cases: one of two texts denies,
+without an exception or a condition, what the other says.
 
 Example: ``contradicts("Le dépôt est remboursable.", "Le dépôt n'est pas remboursable.")`` is true.
 """
@@ -13,40 +14,48 @@ from typing import Final
 
 from qa.words.terms import fold, plain_text, stems
 
+_NEGATES: Final = re.compile(
+    r"\b(?:ne|pas|jamais|aucun\w*|non|ni|sans|nul\w*|rien|no|not|never|nor|without|cannot|nobody"
+    r"|nothing|none)\b|n't\b|\bn'"
+)
+# «Pas avant mars», "not more than two", «pas à Paris mais à Lyon»: what holds is said by denying.
+_QUALIFIES: Final = re.compile(
+    r"\b(?:mais|but|sauf|hormis|excepte|except|unless|sans|without|seuls?|seules?|seulement|only"
+    r"|just|avant|before|until|jusqu\w*|apres|after|si|s'|if|encore|yet|tous|toutes?|all|every"
+    r"|plus d[e']|more|less|longer than|moins|que|qu')(?![^\W_])"
+)
 _NOT: Final = r"(?:pas|plus|jamais|guere|point|aucun\w*|nul\w*|rien)\b"
-_NOBODY: Final = r"\b(?:aucun\w*|nul|personne|rien)"
-_ONLY: Final = r"(?! (?:que|qu'|seulement|uniquement|simplement|only|just|merely|necessarily)\b)"
 _DENIED: Final = re.compile(
     # «ne garantit pas», «n'est pas remboursable»
-    rf"\b(?:ne |n')(?P<verb>(?:[\w-]+[ ']){{1,4}}?){_NOT}{_ONLY}(?P<after>(?:[ ,]+[\w'-]+){{0,3}})"
-    # «aucun animal n'est admis», «pas inclus»
-    rf"|{_NOBODY} (?:[\w'-]+ ){{0,4}}?(?:ne |n')(?P<none>(?:[\w-]+ ?){{1,3}})"
-    rf"|(?:^|[,;:] )(?:pas|jamais){_ONLY}(?P<bare>(?: [\w'-]+){{1,2}})"
+    rf"\b(?:ne |n')(?P<verb>(?:[\w-]+[ ']){{1,4}}?){_NOT}(?P<after>(?:[ ,]+[\w'-]+){{0,3}})"
+    # «aucun animal n'est admis», «jamais garanti»
+    r"|\baucune? (?:[\w'-]+ ){0,4}?(?:ne |n')(?P<none>(?:[\w-]+ ?){1,3})"
+    r"|(?:^|[,;:] )(?:pas|jamais)(?P<bare>(?: [\w'-]+){1,2})"
     # "does not cover", "isn't refundable", "can never be left"
-    rf"|(?:(?<!\bor )\bnot|n't|\bcannot|\bnever|\bno longer)\b{_ONLY}(?P<not>(?: [\w'-]+){{1,4}})"
+    r"|(?:(?<!\bor )\bnot|n't|\bcannot|\bnever|\bno longer)\b(?P<not>(?: [\w'-]+){1,4})"
 )
 
 
 def contradicts(statement: str, source: str) -> bool:
-    """Tell whether one of the two denies a word that the other affirms, and nowhere denies.
+    """Tell whether one of the two plainly denies a word that the other says.
 
-    Words are compared by their stems, so of two languages nothing is told.
+    Words are compared by their stems, so of two languages nothing is told. Where both texts deny
+    something, or the one that does makes an exception, nothing is told either.
     """
-    denied, affirmed = _said(statement)
-    there, elsewhere = _said(source)
-    return not (affirmed - denied).isdisjoint(there - elsewhere) or not (
-        denied - affirmed
-    ).isdisjoint(elsewhere - there)
+    texts = [fold(plain_text(" ".join(text.split()))) for text in (statement, source)]
+    denying = [text for text in texts if _NEGATES.search(text)]
+    if len(denying) != 1 or _QUALIFIES.search(denying[0]):
+        return False
+    (affirming,) = (text for text in texts if text is not denying[0])
+    return not _denied(denying[0]).isdisjoint(stems(affirming))
 
 
-def _said(text: str) -> tuple[set[str], set[str]]:
-    """Return the stems of what a text denies, and of what it says otherwise."""
-    text = fold(plain_text(" ".join(text.split())))
+def _denied(text: str) -> set[str]:
+    """Return the stems that a folded text denies and says nowhere else."""
     denied: set[str] = set()
     for match in _DENIED.finditer(text):
         verb, *others = match.group("verb", "after", "none", "bare", "not")
         words = stems(verb or "") or [stem for part in others if part for stem in stems(part)]
         denied.update(words[:1])
-    left = Counter(stems(text))
-    left.subtract(denied)
-    return denied, {stem for stem, count in left.items() if count > 0}
+    said = Counter(stems(text))
+    return {stem for stem in denied if said[stem] == 1}

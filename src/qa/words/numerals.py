@@ -69,7 +69,10 @@ _SIGNS: Final = {
     **dict.fromkeys(["md", "mds", "bn"], "milliard"),
 }
 _SIGN: Final = "(mds|md|bn|m|k)"
-_SCALED: Final = re.compile(rf"([€$£] ?{NUMBER}) ?{_SIGN}(?![^\W_])|(?<=\d)\s*{_SIGN}\s*(?=[€$£])")
+_SCALED: Final = re.compile(  # in «5 € 100 m» the sign belongs to the five
+    rf"(?<!\d)(?<!\d[ \u00a0\u202f])([€$£] ?{NUMBER}) ?{_SIGN}(?![^\W_])"
+    rf"|(?<=\d)\s*{_SIGN}\s*(?=[€$£])"
+)
 _MAX_DIGITS: Final = 24  # longer ones are identifiers, and would be rounded
 _NUMBER_PART: Final = re.compile(rf"[^\W\d_]+\d\w*|{NUMBER}|[^\W\d_]+|[^\w\s-]")
 
