@@ -80,6 +80,11 @@ def test_a_button_that_is_a_heading_is_read(parser, tmp_path, tag):
     assert text.lstrip("# ") == "Quel est le prix ?\n\nIl est de 30 €."
 
 
+def test_a_button_beside_a_heading_is_no_part_of_it(parser, tmp_path):
+    page = "<h2>Les prix <button>Copier</button></h2><p>Il est de 30 €."
+    assert read(parser, tmp_path, "a.html", page).text == "## Les prix\n\nIl est de 30 €."
+
+
 def test_a_table_that_lays_out_a_page_is_read_as_its_cells(parser, tmp_path):
     inner = "<table><tr><td>a</td><td>b</td></tr></table>"
     page = f"<table><tr><td><p>Un.</p></td><td><p>Deux.</p>{inner}</td></tr></table>"
