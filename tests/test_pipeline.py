@@ -185,7 +185,8 @@ def test_a_model_that_cannot_be_loaded_is_named_and_quotations_answer(opened):
             raise ModelUnavailable("the file is damaged")
 
     assistant = opened(Damaged(default=lambda _: "never"))
-    answer = assistant.ask(TROOPS)
+    answer = assistant.ask("Combien de soldats les États-Unis déploient-ils en Irak ?")
+    assert answer.answered
     assert [one.support for one in answer.statements] == ["quoted"] * len(answer.statements)
     assert any("the file is damaged" in notice for notice in answer.notices)
 
