@@ -252,3 +252,13 @@ def test_the_reader_of_imports_sees_each_kind() -> None:
     source = "import a.b\nfrom qa.llm import base\ndef f():\n    from torch import nn\n"
     found = [(one.target, one.local) for one in imports_in(source, "qa.x")]
     assert sorted(found) == [("a.b", False), ("qa.llm.base", False), ("torch.nn", True)]
+
+
+def test_every_test_runs_its_coroutines_where_no_event_loop_runs() -> None:
+    """After a browser test one runs in the main thread: such a file passes only by itself."""
+    direct = [
+        file.name
+        for file in Path(__file__).parent.rglob("*.py")
+        if ("asyncio" + ".run(") in file.read_text(encoding="utf-8")
+    ]
+    assert direct == []

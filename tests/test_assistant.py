@@ -1,6 +1,4 @@
-import asyncio
 import errno
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -14,15 +12,9 @@ from qa.llm.choose import Choice
 from qa.options import model_options
 from qa.settings import Settings
 from qa.store import Store
+from running import run
 from test_pipeline import TROOPS, scripted
 from tiny_cross import tiny_cross_encoder
-
-
-def run(coroutine):
-    """Run it in a thread of its own: a browser's driver may keep an event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, coroutine).result()
-
 
 FIRST = "Les États-Unis déploient environ 2500 soldats en Irak.\nLe général parle à Bagdad.\n"
 

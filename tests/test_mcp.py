@@ -7,7 +7,6 @@ import json
 import os
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -23,15 +22,10 @@ from qa.api.serving import Serving
 from qa.api.tools import tool_server
 from qa.errors import InputError
 from qa.types import Evidence, Piece
+from running import run
 from scripted import ScriptedAssistant
 from serving import TIMEOUT_S, opened, served
 from test_pipeline import TROOPS
-
-
-def run(coroutine):
-    """Run it in a thread of its own: a browser's driver may keep an event loop in this one."""
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, asyncio.wait_for(coroutine, TIMEOUT_S)).result()
 
 
 def call(server, tool, **arguments):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import http.client
 import json
 import os
@@ -40,6 +39,7 @@ from qa.ui.spoken import said
 from qa.ui.view import document_view, log_view, marks_view, page_log
 from qa.ui.visitor import Visitors
 from qa.ui.warmup import Warmup
+from running import run
 from scripted import ScriptedAssistant, split
 
 STATIC = Path(__file__).parents[1] / "src/qa/ui/static"
@@ -375,7 +375,7 @@ def test_this_machine_is_known_by_each_of_its_addresses(address: str, here: bool
         seen.append("browser" not in scope.get("state", {}))
 
     scope = {"type": "http", "client": (address, 50000), "headers": []}
-    asyncio.run(Visitors(app)(scope, None, None))
+    run(Visitors(app)(scope, None, None))
     assert seen == [here]
 
 

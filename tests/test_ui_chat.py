@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sqlite3
 import threading
@@ -20,6 +19,7 @@ from qa.ui.conversations import Conversations
 from qa.ui.page import _Handlers
 from qa.ui.session import Session, Sessions
 from qa.ui.view import page_log
+from running import run
 from scripted import ScriptedAssistant
 
 STAYS = gr.skip()  # what is in the box
@@ -50,7 +50,7 @@ async def last(shown: AsyncIterator[Any]) -> Any:
 
 def asked(chat: Chat, question: str, conversation: str = "", name: str = "A") -> Any:
     """Ask in a window; return the last that it shows."""
-    return asyncio.run(last(chat.ask(question, page(conversation), window(name))))
+    return run(last(chat.ask(question, page(conversation), window(name))))
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_page_older_than_the_server_keeps_its_conversation(assistant, kept, ac
     }[action]
     restarted = Chat(assistant, kept, Sessions())
     act = getattr(restarted, action)
-    log, _, talks = asyncio.run(act(window("A"), event(conversation=id, **fields)))
+    log, _, talks = run(act(window("A"), event(conversation=id, **fields)))
     assert log["conversation"] == talks["current"] == id
     assert [one["question"] for one in log["exchanges"]] == ["Un ?"]
     assert not log["gone"]
@@ -120,7 +120,7 @@ def test_a_window_that_cannot_ask_now_shows_what_the_other_one_does(assistant, k
         go.set()
         return second, await last(first)
 
-    (log, _, _, question), _ = asyncio.run(both())
+    (log, _, _, question), _ = run(both())
     assert [one["question"] for one in log["exchanges"]] == ["Un ?", "Deux ?"]
     assert log["follow"]
     assert question == STAYS
@@ -130,17 +130,17 @@ def test_a_question_that_another_window_went_on_from_is_not_asked_anew(assistant
     chat = Chat(assistant, kept, Sessions())
     log = asked(chat, "Un ?")[0]
     id, key = log["conversation"], log["exchanges"][0]["key"]
-    asyncio.run(chat.open(window("B"), event(conversation=id)))
+    run(chat.open(window("B"), event(conversation=id)))
     asked(chat, "Deux ?", id)
     wish = event(conversation=id, documents=None, question="Une ?", replaces=key)
-    log = asyncio.run(last(chat.ask_again(window("B"), wish)))[0]
+    log = run(last(chat.ask_again(window("B"), wish)))[0]
     assert [one["question"] for one in log["exchanges"]] == ["Un ?", "Deux ?"]
     assert [question for question, _ in assistant.asked] == ["Un ?", "Deux ?"]
 
 
 def test_a_question_that_cannot_be_stored_stays_in_the_box(assistant, kept, busy) -> None:
     chat = Chat(assistant, kept, Sessions())
-    asyncio.run(chat.open(window("A"), event(conversation="")))
+    run(chat.open(window("A"), event(conversation="")))
     busy.execute("BEGIN IMMEDIATE")
     log, _, _, question = asked(chat, "Une longue question ?")
     assert "cannot be used" in log["trouble"]["en"]
@@ -157,7 +157,7 @@ def test_a_taken_question_leaves_the_box(assistant, kept) -> None:
     async def first() -> Any:
         return await anext(chat.ask("Un ?", page(), window("A")))
 
-    assert asyncio.run(first())[3] == ""
+    assert run(first())[3] == ""
 
 
 def test_a_deletion_that_failed_is_told_and_leaves_the_conversation_on_show(
@@ -167,11 +167,11 @@ def test_a_deletion_that_failed_is_told_and_leaves_the_conversation_on_show(
     id = asked(chat, "Un ?")[0]["conversation"]
     busy.execute("BEGIN IMMEDIATE")
     wish = event(conversation=id, id=id)
-    log, _, talks = asyncio.run(chat.delete(window("A"), wish))
+    log, _, talks = run(chat.delete(window("A"), wish))
     assert "cannot be used" in log["trouble"]["en"]
     assert log["conversation"] == id
     busy.execute("ROLLBACK")
-    log, _, talks = asyncio.run(chat.delete(window("A"), wish))
+    log, _, talks = run(chat.delete(window("A"), wish))
     assert (log["conversation"], log["exchanges"], talks["conversations"]) == ("", [], [])
 
 
