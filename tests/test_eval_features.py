@@ -24,13 +24,19 @@ def samples():
     return with_foreignness(kept, encoder)
 
 
-@pytest.mark.parametrize("part", PARTS[:2], ids=lambda part: part.name)
+# Of the models that vote or are probed without having been trained to read no features are kept.
+KEPT = [part for part in PARTS if part.name in ("read", "read-alone", "extractive")]
+
+
+@pytest.mark.parametrize("part", KEPT, ids=lambda part: part.name)
 def test_the_models_of_a_part_are_fitted_on_the_features_that_are_kept(samples, part):
     used = usable(part, samples)
     seen = [replayed(sample, part) for sample in used if sample.candidates]
     fitted, shipped = fit_models(seen, part), load_calibrations()[part.name]
     for name in ("sentence", "answerable", "right"):
         found, given = getattr(fitted, name), getattr(shipped, name)
+        if found is None and given is None:  # nothing is written without a model
+            continue
         assert found.weights == pytest.approx(given.weights, abs=2e-3), name
         assert found.intercept == pytest.approx(given.intercept, abs=2e-3), name
     assert shipped.fitted["questions"] == len(used)
