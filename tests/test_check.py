@@ -197,6 +197,58 @@ def test_what_models_put_around_an_answer_is_taken_away(draft, text):
     assert clean(draft) == text
 
 
+@pytest.mark.parametrize(
+    ("draft", "source"),
+    [
+        ("La première case est data[0].", "La première case est data[0], la suivante data[1]."),
+        ("Il faut `__init__.py` [1].", "Il faut __init__.py dans chaque dossier."),
+        ("Le mot de passe est **a**b__c**.", "Le mot de passe est a**b__c."),
+    ],
+)
+def test_what_the_sentence_writes_so_is_no_marker_and_no_emphasis(draft, source):
+    (statement,) = check(draft, (cited(source),), ENCODER).statements
+    assert statement.support == "supported"
+    assert statement.text.split()[-1].strip("[1].") in source
+    assert "`" not in statement.text
+
+
+@pytest.mark.parametrize("draft", ["Non.", "No, it is not.", "Jamais.", "Tous.", "Elle."])
+def test_a_bare_no_is_not_said_of_a_sentence_that_denies_nothing(draft):
+    admitted = cited("Les animaux sont admis dans les chambres.")
+    (statement,) = check(draft, (admitted,), ENCODER).statements
+    assert statement.support == "quoted"
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "Les animaux ne sont pas admis.",
+        "La plupart des animaux sont admis.",
+        "Seuls les chiens guides sont admis.",
+        "Dogs are excluded.",
+    ],
+)
+def test_a_bare_no_is_said_of_a_sentence_that_denies_or_limits(source):
+    (statement,) = check("Non.", (cited(source),), ENCODER).statements
+    assert (statement.text, statement.support) == ("Non.", "partly")
+
+
+@pytest.mark.parametrize(
+    ("draft", "source"),
+    [
+        ("Il fait 5 °C.", "Il fait -5 °C."),
+        ("Il fait moins 5 degrés.", "Il fait 5 °C."),
+        ("La remise est de 10 %.", "La remise est de 10 €."),
+        ("5 g de sel.", "5 mg de sel."),
+    ],
+)
+def test_a_number_keeps_the_unit_and_the_sign_that_it_has_in_its_sentence(draft, source):
+    (statement,) = check(draft, (cited(source),), ENCODER).statements
+    assert statement.support == "quoted"
+    (statement,) = check(source, (cited(source),), ENCODER).statements
+    assert statement.support == "supported"
+
+
 def test_what_several_documents_say_in_the_same_words_is_quoted_once():
     text = "Le pass coûte 12 euros par mois."
     same = [

@@ -11,6 +11,7 @@ from qa.words import (
     contradicts,
     fold,
     language,
+    mismeasures,
     names,
     numbers,
     stems,
@@ -45,6 +46,7 @@ def test_folding_drops_case_accents_and_typography(text: str, folded: str) -> No
         ("John's don't O'Brien I'd", "john dont obrien i"),
         ("the U.S. Army", "the us army"),
         ("G20, 1er, 20h30, 2500¹ m²", "g20 1er 20h30 2500 m"),
+        ("1½ l, 2⅓ l", "1.5 l 2 1⁄3 l"),
         ("日本の", "日本 本の"),
         (
             "La ré\u00adsi\u00adlia\u00adtion de l’abon\u200bne\u200dment",
@@ -130,6 +132,13 @@ def test_function_words_have_no_stem_and_numbers_keep_theirs() -> None:
         ("3 € 50 m 5 €", "3 50 5"),
         ("3 millions de 7 personnes", "3000000 7"),
         ("un million", "1000000"),
+        ("1½ l ou 12¾ h", "1.5 12.75"),
+        ("trois millions et demi, 2 milliards et demi", "3500000 2500000000"),
+        ("two and a half million, a million and a half", "2500000 1500000"),
+        ("two thousand and five", "2005"),
+        ("two thousand and twenty-five people", "2025"),
+        ("between two thousand and three thousand", "2000 3000"),
+        ("entre deux mille et trois mille", "2000 3000"),
         ("10 pour cent, dix pour cent", "10"),
         ("20h30", "20 30"),
         ("2e étage, 1er rang", "1 2"),
@@ -249,3 +258,25 @@ def test_a_language_that_no_word_tells_is_not_told(text: str, code: str | None) 
 def test_any_text_is_taken(text: str) -> None:
     assert all(token and " " not in token for token in tokens(text) + stems(text))
     assert all(isinstance(one, str) for one in numbers(text) | names(text))
+
+
+@pytest.mark.parametrize(
+    ("statement", "source", "differ"),
+    [
+        ("12 km", "12 m", True),
+        ("12 km", "12 kilomètres", False),
+        ("1 200,50 €", "1200,50 euros", False),
+        ("£5", "$5", True),
+        ("5 %", "5 % en 2023, 5 € en 2024", False),
+        ("12 €", "adulte : 12", False),  # the unit stands in the table's head
+        ("2 œufs", "-2 œufs", False),  # a line of a list
+        ("20 %", "-20 %", False),  # a reduction
+        ("17 h", "17 heures", False),
+        ("-3 °C", "−3 degrés Celsius", False),
+        ("3 °C", "entre 1-3 °C", False),
+    ],
+)
+def test_a_unit_differs_only_where_both_texts_tell_it(
+    statement: str, source: str, differ: bool
+) -> None:
+    assert mismeasures(statement, source) is differ

@@ -1,7 +1,8 @@
 """Check what the model wrote against the sentences it was given, and repair or replace what fails.
 
-Every statement must find its numbers and dates in the sentences that it cites, and its capitalised
-names unless one is French and the other English, and may not deny what they say. With six tenths of
+Every statement must find its numbers and dates in the sentences that it cites, with the units that
+they have there, and its capitalised names unless one is French and the other English, and may not
+deny what they say. With six tenths of
 its content words there it is supported, with a third of them, or a close meaning, partly. An
 entailment model, if there is one, is a witness more: what it upholds is supported with a third of
 the words, partly with fewer; what it contradicts fails.
@@ -26,8 +27,10 @@ from qa.types import Citation, Statement, Support
 from qa.words import (
     content_words,
     contradicts,
+    denies,
     fold,
     language,
+    mismeasures,
     names,
     numbers,
     stems,
@@ -46,6 +49,10 @@ _FEWEST_JUDGED_WORDS = 3
 _MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
 _LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__|`")
+_NO = re.compile(
+    r"\W*(?:non|no|pas|not|jamais|never|aucun\w*|none|personne|nobody|rien|nothing)\b.*",
+    re.IGNORECASE | re.DOTALL,
+)
 _REFUSAL = re.compile(
     r"\b(?:le|ce) texte (?:donné )?ne (?:\w+ ){1,4}pas"
     r"|\bne (?:répond|mentionne|précise|contient|dit) pas|\bpas (?:mentionné|précisé|indiqué)"
@@ -111,7 +118,7 @@ def check(
     if not parts:
         return Checked((), (), refused=True)
     notices: list[str] = []
-    if len(parts) < len(_parts(draft)):
+    if len(parts) < len(_parts(draft, chosen)):
         notices.append("the model did not find a part of what was asked, which is left out")
     try:
         checked = [
@@ -133,12 +140,12 @@ def check(
 def statements(draft: str, chosen: Sequence[Citation]) -> list[str]:
     """Return what a draft says, a sentence each, up to where it says that there is no answer."""
     # «15 000 €. Introuvable.»: what it found is said, but not what it says of what it did not find.
-    said = itertools.takewhile(lambda part: not _refuses(part, chosen), _parts(draft))
+    said = itertools.takewhile(lambda part: not _refuses(part, chosen), _parts(draft, chosen))
     return [part for part in said if not _refuses(part, chosen, _NAMED_REFUSAL)]
 
 
-def _parts(draft: str) -> list[str]:
-    text = clean(draft)
+def _parts(draft: str, chosen: Sequence[Citation]) -> list[str]:
+    text = clean(draft, [citation.text for citation in chosen])
     return [text[start:end] for start, end in split_text(text)]
 
 
@@ -147,9 +154,20 @@ def _refuses(text: str, chosen: Sequence[Citation], refusal: re.Pattern[str] = _
     return bool(refusal.search(text)) and not any(refusal.search(c.text) for c in chosen)
 
 
-def clean(draft: str) -> str:
-    """Take away what models add around an answer: markers, labels, emphasis, outer quotes."""
-    text = _LABEL.sub("", _EMPHASIS.sub("", _MARKER.sub("", draft))).strip()
+def clean(draft: str, sources: Sequence[str] = ()) -> str:
+    """Take away what models add around an answer: markers, labels, emphasis, outer quotes.
+
+    :param sources: what they answered from; what stands there as it does here, «data[0]» or
+        «__init__», was not added.
+    """
+
+    def added(match: re.Match[str]) -> str:
+        text, (start, end) = match.string, match.span()
+        around = {text[max(start - 1, 0) : end].strip(), text[start : end + 1].strip()}
+        around.discard(match[0].strip())
+        return match[0] if any(one in source for one in around for source in sources) else ""
+
+    text = _LABEL.sub("", _EMPHASIS.sub(added, _MARKER.sub(added, draft))).strip()
     for left, right in ("«»", '""', "“”"):
         if text.startswith(left) and text.rstrip(".").endswith(right) and text.count(left) <= 2:
             inner = text.rstrip(".")[1:-1]
@@ -226,7 +244,7 @@ def _support(
     source = " ".join(citation.text for citation in cited)
     # A sentence ends with its line: «Studio pour 1» and «200 € par mois» do not say 1 200 €.
     said_numbers = numbers("\n".join(" ".join(citation.text.split()) for citation in cited))
-    if not numbers(text) <= said_numbers:
+    if not numbers(text) <= said_numbers or mismeasures(text, source):
         return None
     # «Irakienne» for «Irak»: a name may be inflected, so its first letters decide.
     words = [fold(word) for word in tokens(source) if stems(word)]
@@ -242,8 +260,8 @@ def _support(
     if contradicts(text, source) and not entailed:
         return None
     wanted = content_words(text) | numbers(text)
-    if not wanted:
-        return "partly"
+    if not wanted:  # «Non.» says nothing that could be found, «Elle.» nothing at all
+        return "partly" if entailed or (_NO.fullmatch(text) and denies(source)) else None
     coverage = len(wanted & (content_words(source) | said_numbers)) / len(wanted)
     if coverage >= (_PARTLY_COVERAGE if entailed else _SUPPORTED_COVERAGE):
         return "supported"

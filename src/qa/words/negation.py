@@ -36,6 +36,14 @@ _DENIED: Final = re.compile(
 )
 
 
+# What a «non» may rest on beside the words that deny: what excludes, refuses or limits.
+_RULES_OUT: Final = re.compile(
+    r"\b(?:seul\w*|only|sauf|except\w*|unless|exclu\w*|interdi\w*|prohibit\w*|forb[ai]d\w*"
+    r"|refus\w*|rejet\w*|reject\w*|declin\w*|repouss\w*|annul\w*|cancel\w*|impossib\w*"
+    r"|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain|plupart|most)\b"
+)
+
+
 def contradicts(statement: str, source: str) -> bool:
     """Tell whether one of the two plainly denies a word that the other says.
 
@@ -48,6 +56,12 @@ def contradicts(statement: str, source: str) -> bool:
         return False
     (affirming,) = (text for text in texts if text is not denying[0])
     return not _denied(denying[0]).isdisjoint(stems(affirming))
+
+
+def denies(text: str) -> bool:
+    """Tell whether anything in the text denies, excludes or limits, so that a «non» may follow."""
+    text = fold(plain_text(" ".join(text.split())))
+    return bool(_NEGATES.search(text) or _RULES_OUT.search(text))
 
 
 def _denied(text: str) -> set[str]:
