@@ -44,6 +44,7 @@ _DEFAULT_SYSTEM = "You are Qwen, created by Alibaba Cloud. You are a helpful ass
 _TOKEN = re.compile(r"<\|[^|<>\s]+\|>|\w{1,5}|[^\w\s]|\n")  # 788 real tokens are about 800 of these
 _WRITTEN = re.compile(r"\s*\w{1,5}|\s*[^\w\s]|\s+$")
 _CONTROL = re.compile(r"<[|｜]\w+|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>")
+_DURATION = re.compile(r"[-+]?(0|(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+)")
 _MOST_LOGPROBS = 20
 _HOLD_S = 10.0  # the longest that a held stream waits for a disconnect or a release
 
@@ -60,10 +61,12 @@ FaultKind = Literal[
     "inline_thinking",  # <think>…</think> inside the content
     "missing_model",  # 404
     "server_error",  # 500
+    "proxy_error",  # 502 with a long page of HTML
     "queue_full",  # 503
     "overflow",  # as if the prompt did not fit, however long it is
     "refuse_think",  # 400 to a request with `think`, whatever its value
     "no_logprobs",  # a server too old for them
+    "late_text",  # the end of the text on the last line, without log-probabilities
 ]
 
 
@@ -449,7 +452,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._chunk(_stream_line(body, line))
             if fault and fault.after == number and not self._misbehave(fault):
                 return
-        self._chunk(_line(body, "") | done)
+        late = " fin" if fault and fault.kind == "late_text" else ""
+        self._chunk(_line(body, late) | done)
         self._end()
 
     def _misbehave(self, fault: Fault) -> bool:
@@ -529,6 +533,7 @@ _QUEUE_FULL = (503, {"error": "server busy, please try again.  maximum pending r
 _ERRORS: dict[str, tuple[int, dict[str, Any]]] = {
     "queue_full": _QUEUE_FULL,
     "server_error": (500, {"error": "llama runner process has terminated: signal: killed"}),
+    "proxy_error": (502, {"error": f"<html>{'<style>x</style>' * 400}</html>"}),
 }
 
 
@@ -546,6 +551,9 @@ def _refusal(
         return 404, {"error": f"model '{model}' not found"}
     if body.get("top_logprobs", 0) > _MOST_LOGPROBS:
         return 400, {"error": "top_logprobs must be between 0 and 20"}
+    kept = body.get("keep_alive")
+    if isinstance(kept, str) and not _DURATION.fullmatch(kept):
+        return 400, {"error": f'time: missing unit in duration "{kept}"'}
     if think is True or (kind == "refuse_think" and think is not None):
         return 400, {"error": f'"{model}" does not support thinking'}
     return _option_refusal(body.get("options", {})) or _format_refusal(double, body.get("format"))

@@ -67,6 +67,29 @@ def test_a_new_password_takes_the_old_ones_place_and_others_stay(tmp_path):
     assert passwords.accepts("paul", "le mot de paul")
 
 
+def test_adding_someone_keeps_the_other_lines(tmp_path):
+    path = tmp_path / "users"
+    add_user(path, "marie", SECRET)
+    (marie,) = path.read_text(encoding="utf-8").splitlines()
+    path.write_text(f"# the team\n{marie}\n\n#left:{marie}\n", encoding="utf-8")
+    add_user(path, "paul", SECRET)
+    add_user(path, "marie", "un nouveau mot")
+    before, changed, *after, added = path.read_text(encoding="utf-8").splitlines()
+    assert (before, after) == ("# the team", ["", f"#left:{marie}"])
+    assert changed.startswith("marie:")
+    assert changed != marie
+    assert added.startswith("paul:")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the modes of POSIX files")
+def test_who_may_read_the_file_stays_when_someone_is_added(tmp_path):
+    path = tmp_path / "users"
+    add_user(path, "marie", SECRET)
+    path.chmod(0o640)
+    add_user(path, "paul", SECRET)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
 @pytest.mark.parametrize("name", ["", "a:b", "#a", "a b", "a\nb", "a\x00"])
 def test_a_name_that_the_file_cannot_hold_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="name"):

@@ -7,11 +7,13 @@ import json
 import threading
 from dataclasses import asdict
 
+import httpx
 import pytest
 
 from qa.api.serving import Serving
 from qa.errors import InputError, ModelUnavailable
 from qa.types import Evidence, Piece
+from qa.ui import start
 from scripted import ScriptedAssistant
 from serving import TIMEOUT_S, opened, served
 from test_pipeline import TROOPS
@@ -102,7 +104,14 @@ def test_bad_input_is_a_4xx_with_one_sentence(client, path, body, status, says):
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/api/ask"), ("POST", "/api/answer"), ("DELETE", "/api/documents")]
+    ("method", "path"),
+    [
+        ("GET", "/api/ask"),
+        ("POST", "/api/answer"),
+        ("DELETE", "/api/documents"),
+        ("OPTIONS", "/api/ask"),
+        ("GET", "/api"),
+    ],
 )
 def test_what_is_no_endpoint_says_where_they_are_described(client, method, path):
     response = client.request(method, path)
@@ -197,6 +206,38 @@ def test_closing_the_connection_stops_the_generation(path):
         assert assistant.closed.wait(TIMEOUT_S)
 
 
+def test_ending_the_server_tells_who_waits_and_complains_of_nothing(capfd):
+    writing = threading.Event()
+
+    def endless(assistant, question):
+        while True:
+            yield Piece("encore ")
+            writing.set()
+            threading.Event().wait(0.02)
+
+    page = start(ScriptedAssistant({"a.txt": "Il pleut."}, endless), port=0)
+    page.run_in_thread()
+    said = {}
+
+    def ask(path):
+        said[path] = httpx.post(page.url + path, json={"question": "Qui ?"}, timeout=TIMEOUT_S)
+
+    threads = [threading.Thread(target=ask, args=(path,)) for path in ("/api/ask", "/api/stream")]
+    # An open page of the chat holds a connection that only the server can cut off.
+    with httpx.stream("GET", f"{page.url}/gradio_api/heartbeat/a", timeout=TIMEOUT_S) as opened:
+        assert opened.status_code == 200
+        for thread in threads:
+            thread.start()
+        assert writing.wait(TIMEOUT_S)
+        page.close()
+        for thread in threads:
+            thread.join(TIMEOUT_S)
+    stopped = {"error": "the answer was stopped before its end; ask again"}
+    assert (said["/api/ask"].status_code, said["/api/ask"].json()) == (503, stopped)
+    assert lines(said["/api/stream"])[-1] == {"event": "error", "data": stopped}
+    assert capfd.readouterr().err == ""
+
+
 def test_several_programs_are_answered_at_once():
     together = threading.Barrier(4)
 
@@ -228,6 +269,7 @@ def test_several_programs_are_answered_at_once():
         ({"Origin": "http://evil.example.org"}, 403),
         ({"Origin": "http://127.0.0.1:1"}, 403),
         ({"Origin": "null"}, 403),
+        ({"Origin": "http://[evil"}, 403),
         ({"Host": "localhost:80", "Origin": "http://localhost:80"}, 200),
         ({"Host": "127.0.0.1", "X-Forwarded-Host": "a.org", "Origin": "https://a.org"}, 200),
     ],

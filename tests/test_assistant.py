@@ -1,4 +1,5 @@
 import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,31 @@ def test_a_single_file_can_be_opened_and_asked(tmp_path):
         assert assistant.ask(TROOPS).answered
 
 
+def test_one_path_and_one_document_need_no_list(tmp_path, monkeypatch):
+    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "irak.txt").write_text(FIRST, encoding="utf-8")
+    (tmp_path / "autre.txt").write_text("Il pleut.\n", encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", cache=tmp_path, backend="extractive")
+    with Assistant.open(str(folder), settings=settings) as assistant:
+        assert [info.id for info in assistant.documents()] == ["irak.txt"]
+        assert assistant.index(tmp_path / "autre.txt").added == ("autre.txt",)
+        assert assistant.ask(TROOPS, documents="irak.txt").considered
+        with pytest.raises(InputError, match=r"nope\.txt"):
+            assistant.ask(TROOPS, documents="nope.txt")
+
+
+def test_search_gives_the_nearest_sentences_without_the_model(assistant):
+    model = ScriptedModel()  # has no reply: asking it is an error
+    assistant.replace_model(model)
+    found = assistant.search("général à Bagdad")
+    assert found[0].text == "Le général parle à Bagdad."
+    assert found == assistant.search("général à Bagdad", ["irak.txt"])
+    with pytest.raises(InputError, match="empty"):
+        assistant.search(" ")
+
+
 def test_an_empty_index_is_an_error_that_says_what_to_do(tmp_path):
     settings = Settings(store=tmp_path / "store", cache=tmp_path)
     encoder = HashEncoder()
@@ -275,6 +301,85 @@ def test_a_store_inside_the_documents_folder_does_not_bring_removed_files_back(t
         assert assistant.documents() == ()
 
 
+@pytest.fixture
+def linked(tmp_path):
+    """An assistant on a folder with a link to a file and one to a folder."""
+    for name in ("documents", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "elsewhere" / "irak.txt").write_text(FIRST, encoding="utf-8")
+    (tmp_path / "other.txt").write_text("Il pleut à Brest.\n", encoding="utf-8")
+    folder = tmp_path / "documents"
+    (folder / "brest.txt").symlink_to(tmp_path / "other.txt")
+    (folder / "sub").symlink_to(tmp_path / "elsewhere")
+    settings = Settings(store=tmp_path / "store", documents=(folder,), cache=tmp_path)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with Assistant(store, encoder, Choice(scripted(), "scripted"), settings, [folder]) as opened:
+        opened.index([folder])
+        yield opened
+
+
+def test_what_links_in_a_folder_lead_to_is_asked(linked):
+    assert [info.id for info in linked.documents()] == ["brest.txt", "sub/irak.txt"]
+    assert linked.ask(TROOPS).answered
+
+
+def test_of_a_link_the_link_is_removed_and_stays_so(linked, tmp_path):
+    linked.remove("brest.txt")
+    linked.reindex()
+    assert [info.id for info in linked.documents()] == ["sub/irak.txt"]
+    assert removed(linked) == ["brest.txt.removed"]
+    assert (tmp_path / "other.txt").exists()
+
+
+def test_what_is_in_a_folder_that_a_link_leads_to_is_not_moved(linked, tmp_path):
+    with pytest.raises(InputError, match="a link leads to"):
+        linked.remove("sub/irak.txt")
+    assert (tmp_path / "elsewhere" / "irak.txt").exists()
+    assert len(linked.documents()) == 2
+
+
+def test_a_file_added_beside_one_that_was_opened_by_name_is_asked(tmp_path):
+    file, upload = tmp_path / "seul.txt", tmp_path / "brest.txt"
+    file.write_text(FIRST, encoding="utf-8")
+    upload.write_text("Le port de Brest ferme à 19 heures.\n", encoding="utf-8")
+    settings = Settings(store=tmp_path / "store", documents=(tmp_path / "docs",), cache=tmp_path)
+    encoder = HashEncoder()
+    store = Store.open(settings.store, encoder.id, encoder.dim)
+    with Assistant(store, encoder, Choice(None, "extractive"), settings, [file]) as assistant:
+        assistant.index([file])
+        assistant.add_file(upload)
+        assert [info.id for info in assistant.documents()] == ["brest.txt", "seul.txt"]
+        assert assistant.reindex().unchanged == ("brest.txt", "seul.txt")
+
+
+def test_a_document_with_a_very_long_name_can_be_removed(assistant, tmp_path):
+    name = "é" * 123 + "!.txt"
+    (tmp_path / "documents" / name).write_text("Il pleut.\n", encoding="utf-8")
+    assistant.reindex()
+    assistant.remove(name)
+    (kept,) = removed(assistant)
+    assert kept.endswith("é!.txt.removed")
+
+
+def test_a_file_that_cannot_be_moved_leaves_no_copy(assistant, tmp_path, monkeypatch):
+    def fails_in_documents(call):
+        def checked(path, *rest, **named):
+            if Path(path).parent == tmp_path / "documents":
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return call(path, *rest, **named)
+
+        return checked
+
+    with monkeypatch.context() as forbidden:
+        forbidden.setattr(os, "rename", fails_in_documents(os.rename))
+        forbidden.setattr(os, "unlink", fails_in_documents(os.unlink))
+        with pytest.raises(InputError, match="Permission denied"):
+            assistant.remove("irak.txt")
+    assert removed(assistant) == []
+    assert len(assistant.documents()) == 1
+
+
 def test_reindex_takes_what_was_added_changed_and_deleted(assistant, tmp_path):
     folder = tmp_path / "documents"
     (folder / "irak.txt").write_text("Tout a changé ici.\n", encoding="utf-8")
@@ -312,6 +417,12 @@ def test_small_talk_in_between_does_not_cut_a_follow_up_from_its_question(assist
     with_thanks = assistant.ask("Et où ?", turns)
     assert with_thanks.question == assistant.ask("Et où ?", turns[:1]).question
     assert "soldats" in with_thanks.question
+
+
+def test_a_name_that_is_also_small_talk_goes_on_from_a_question(assistant):
+    turns = [Turn("Il pleut à Paris ?", "Oui.")]
+    assert assistant.ask("Nice ?").kind == "small talk"
+    assert "Paris" in assistant.ask("Nice ?", turns).question
 
 
 def test_kinds_tell_answers_overviews_and_abstentions_apart(assistant):

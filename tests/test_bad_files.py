@@ -343,6 +343,7 @@ def test_the_child_may_write_no_file(parser, tmp_path):
 SEEDS = {
     "a.txt": TEXT.encode(),
     "a.html": b"<!doctype html><h1>a</h1><table><tr><td rowspan=2>b<td colspan=2>c<tr><td>d</table>"
+    b"<table><tr><td>k<td hidden>l<tr><td><table><tr><td><h2>m</h2></table></table>"
     b"<p>e<br>f<sup>1</sup><ol start=3><li value=5>g</ol><dl><dt>h</dt><dd>i</dd></dl><!-- j -->",
     "a.pdf": make_files.pdf([LINES, make_files.lines("Une autre page.\nFin.")]),
     "a.docx": make_files.word(),

@@ -17,7 +17,7 @@ import pytest
 
 import qa.assistant
 from qa import cli
-from qa.errors import ModelUnavailable
+from qa.errors import IndexMissing, ModelUnavailable
 from qa.settings import Settings
 from qa.types import Answer, Citation, Event, Evidence, Piece, Statement, Timings, Turn
 
@@ -401,6 +401,20 @@ def test_chat_goes_on_after_ctrl_c_and_after_an_error(
     assert cli.main(["chat"]) == 0
     assert assistant.asked[-1] == ("quatre", (Turn(ANSWER.question, ANSWER.text),))
     assert "the server died" in capsys.readouterr().err
+
+
+def test_chat_goes_on_after_a_question_that_cannot_be_put(
+    use, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assistant = use()
+
+    def refuse(question: str, history: object) -> Iterator[Event]:
+        raise IndexMissing(f"nothing to ask {question!r} of")
+
+    monkeypatch.setattr(assistant, "stream", refuse)
+    type_in(monkeypatch, "un", "deux", "/quit")
+    assert cli.main(["chat"]) == 0
+    assert "nothing to ask 'deux' of" in capsys.readouterr().err
 
 
 def test_stopping_an_answer_closes_the_stream(use, monkeypatch: pytest.MonkeyPatch) -> None:

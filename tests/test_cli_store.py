@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import shutil
 import threading
 import types
 from collections.abc import Callable
@@ -17,6 +19,7 @@ from qa import cli
 from qa.errors import QAError
 from qa.ingest import sync
 from qa.store import Store
+from qa.watch import State, watch
 
 OLD = HashEncoder()
 
@@ -67,11 +70,11 @@ def test_what_is_exported_can_be_imported(
 
 
 class Following:
-    """An assistant that indexes nothing and remembers what it was asked to."""
+    """An assistant that indexes nothing and remembers how often it was asked to."""
 
     def __init__(self, *outcomes: QAError | None) -> None:
         self.outcomes = list(outcomes)
-        self.indexed: list[object] = []
+        self.reindexed = 0
         self.report = None
 
     def open(self, paths: object = None, settings: object = None, progress: object = None) -> Self:
@@ -86,8 +89,8 @@ class Following:
     def warm(self, progress: object = None) -> int:
         return 0
 
-    def index(self, paths: list[Path], progress: object = None) -> types.SimpleNamespace:
-        self.indexed.append(paths)
+    def reindex(self, progress: object = None) -> types.SimpleNamespace:
+        self.reindexed += 1
         if outcome := self.outcomes.pop(0):
             raise outcome
         empty = dict.fromkeys(("added", "updated", "removed", "unchanged", "failed"), ())
@@ -102,7 +105,12 @@ def test_watch_indexes_what_changes_and_goes_on_after_an_error(
     outcomes: list[bool] = []
 
     def two_changes(
-        paths: list[Path], act: Callable[[], bool], *, every_s: float, stop: threading.Event
+        paths: list[Path],
+        act: Callable[[], bool],
+        *,
+        every_s: float,
+        stop: threading.Event,
+        done: State,
     ) -> None:
         assert every_s > 0
         outcomes.extend((act(), act()))
@@ -110,7 +118,61 @@ def test_watch_indexes_what_changes_and_goes_on_after_an_error(
     monkeypatch.setattr("qa.watch.watch", two_changes)
     assert cli.main(["index", "--watch", "--store", str(store), "a.txt"]) == 0
     assert outcomes == [False, True]
-    assert assistant.indexed == [[Path("a.txt")]] * 2
+    assert assistant.reindexed == 2
     shown = capsys.readouterr()
     assert "error: no space is left; tried again" in shown.err
     assert "added b.txt" in shown.out
+
+
+def test_watch_takes_what_came_while_the_model_read_and_goes_on_without_a_folder_that_is_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(qa.assistant, "load_encoder", lambda *_, **__: OLD)
+    folders = [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:
+        folder.mkdir()
+        (folder / f"{folder.name}.txt").write_text("Il pleut.", encoding="utf-8")
+
+    def warm(self: qa.assistant.Assistant, progress: object = None) -> int:
+        (folders[0] / "late.txt").write_text("Le vent souffle.", encoding="utf-8")
+        shutil.rmtree(folders[1], ignore_errors=True)
+        return 0
+
+    def quiet(
+        paths: list[Path],
+        act: Callable[[], bool],
+        *,
+        every_s: float,
+        stop: threading.Event,
+        done: State,
+    ) -> None:
+        def act_once() -> bool:
+            stop.set()
+            return act()
+
+        watch(paths, act_once, every_s=0.01, stop=stop, done=done)
+
+    monkeypatch.setattr(qa.assistant.Assistant, "warm", warm)
+    monkeypatch.setattr("qa.watch.watch", quiet)
+    named = [*map(str, folders), "--store", str(tmp_path / "store"), "--backend", "extractive"]
+    assert cli.main(["index", "--watch", *named]) == 0
+    shown = capsys.readouterr()
+    assert "added late.txt" in shown.out
+    assert shown.err.count(f"failed {folders[1]}: ") == 1
+    assert "internal error" not in shown.err
+
+
+def test_a_path_that_cannot_be_reached_is_exit_2(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    reached = Path.exists
+
+    def exists(path: Path) -> bool:
+        if path.name == "private":  # the tests may run as root, who may go everywhere
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return reached(path)
+
+    monkeypatch.setattr(Path, "exists", exists)
+    arguments = ["index", str(tmp_path / "private"), "--store", str(tmp_path / "store")]
+    assert cli.main(arguments) == 2
+    assert "cannot be reached (Permission denied)" in capsys.readouterr().err

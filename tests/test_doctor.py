@@ -54,9 +54,16 @@ def find(checks: tuple[Check, ...], name: str) -> Check:
 
 @contextmanager
 def ollama(
-    *models: str, template: str = TEMPLATE, general: dict[str, object] | None = None
+    *models: str,
+    template: str = TEMPLATE,
+    general: dict[str, object] | None = None,
+    bare: str = "",
+    capability: str = "completion",
 ) -> Iterator[str]:
-    """Serve the three look-ups that Ollama answers about itself."""
+    """Serve the three look-ups that Ollama answers about itself.
+
+    :param bare: a model whose template drops messages.
+    """
     listed = [
         {
             "name": name,
@@ -64,7 +71,7 @@ def ollama(
             "size": 2_000_000_000,
             "digest": "d1",
             "details": {"family": "llama"},
-            "capabilities": ["completion"],
+            "capabilities": [capability],
         }
         for name in models
     ]
@@ -76,8 +83,11 @@ def ollama(
 
     class Answering(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            body = json.dumps(answers[self.path]).encode()
+            asked = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            answer = answers[self.path]
+            if bare and bare.encode() in asked:
+                answer = {**answer, "template": "{{ .Prompt }}"}
+            body = json.dumps(answer).encode()
             self.send_response(200)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
@@ -208,6 +218,34 @@ def test_a_template_that_drops_the_document_is_a_problem(settings: Settings) -> 
     assert check.remedy
 
 
+def test_the_next_best_model_is_named_beside_the_fault_of_the_best(settings: Settings) -> None:
+    with ollama("ministral-3:3b", "llama3.2:3b", bare="ministral-3:3b") as url:
+        check = find(examine(settings.model_copy(update={"ollama_url": url})), "Ollama")
+    assert check.status == "warning"
+    first, second = check.detail.splitlines()
+    assert first.endswith("uses llama3.2:3b")
+    assert "'ministral-3:3b'" in second
+    assert check.remedy
+
+
+@pytest.mark.parametrize(
+    ("name", "capability", "why"),
+    [
+        ("gpt-oss:120b-cloud", "completion", "somebody else's computer"),
+        ("nomic-embed-text", "embedding", "writes no text"),
+    ],
+)
+def test_a_named_model_that_is_installed_and_cannot_answer_is_told_why(
+    settings: Settings, name: str, capability: str, why: str
+) -> None:
+    with ollama(name, capability=capability) as url:
+        named = {"ollama_url": url, "ollama_model": name, "backend": "ollama"}
+        check = find(examine(settings.model_copy(update=named)), "Ollama")
+    assert check.status == "problem"
+    assert why in check.detail
+    assert f"pull {name}" not in check.remedy
+
+
 def test_a_wrong_server_address_is_named(settings: Settings) -> None:
     check = find(examine(settings.model_copy(update={"ollama_url": "ftp://x y"})), "Ollama")
     assert check.status == "warning"
@@ -267,6 +305,13 @@ def test_the_index_is_counted_and_damage_is_a_problem(settings: Settings, folder
     check = find(examine(settings, deep=True), "Index")
     assert check.status == "problem"
     assert "--rebuild" in check.remedy
+
+
+def test_an_index_that_may_not_be_opened_is_not_to_be_made_anew(settings: Settings) -> None:
+    (settings.store / "store.sqlite").mkdir(parents=True)  # cannot be opened by anybody
+    check = find(examine(settings), "Index")
+    assert "permissions" in check.detail
+    assert "--rebuild" not in check.remedy
 
 
 def test_files_that_were_skipped_are_listed_with_the_reason(

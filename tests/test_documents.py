@@ -172,6 +172,27 @@ def test_a_link_that_leads_nowhere_and_a_folder_that_cannot_be_read_are_said(tmp
         find_sources([tmp_path / "c"])
 
 
+def test_a_link_to_itself_and_a_file_that_cannot_be_reached_are_said(tmp_path, monkeypatch):
+    _write(tmp_path, "a.txt", TEXT.encode())
+    (tmp_path / "loop.txt").symlink_to("loop.txt")
+    (tmp_path / "sub").mkdir()
+    _write(tmp_path / "sub", "private.txt", TEXT.encode())
+    looks = Path.is_dir
+
+    def is_dir(path: Path) -> bool:
+        if path.name == "private.txt":  # in a folder that may be listed but not entered
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        return looks(path)
+
+    monkeypatch.setattr(Path, "is_dir", is_dir)
+    found = find_sources([tmp_path])
+    assert [(one.id, bool(one.problem)) for one in found] == [
+        *(("a.txt", False), ("loop.txt", True), ("sub/private.txt", True))
+    ]
+    assert "leads nowhere" in found[1].problem
+    assert "cannot be reached (Permission denied)" in found[2].problem
+
+
 def test_damaged_utf8_stays_utf8_and_is_said(tmp_path):
     document = _read(_write(tmp_path, "note.txt", "été à Noël".encode() + b"\xc3"))
     assert document.text == "été à Noël\ufffd"
@@ -298,6 +319,12 @@ def test_text_without_content_is_refused(text):
         ("Une seule ligne", "rapport annuel 2024"),
         ("mot " * 40 + "\nSuite.", "rapport annuel 2024"),
         ("#\n\n# \n\nTexte.", "rapport annuel 2024"),
+        ("```pip install y```\n\n# Titre\n\nTexte.", "Titre"),
+        ("---\ntitle: 'La piscine'\ndate: 2024\n---\n\n## Tarifs\n\nTexte.", "La piscine"),
+        ("---\ndate: 2024\n---\n\nTarifs\n\nTexte.", "Tarifs"),
+        ("Le maire a dit que la loi ne serait pas\nvotée avant mai.", "rapport annuel 2024"),
+        ("Il a nommé sa fille directrice. Elle succède à\nM. Roch.", "rapport annuel 2024"),
+        ("À acheter\nfarine\nsucre", "À acheter"),
     ],
 )
 def test_title_is_a_heading_a_first_line_or_the_name(text, title):

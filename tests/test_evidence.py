@@ -254,6 +254,30 @@ def test_numbers_of_several_digits_are_put_together():
     assert set(vote("Qui ?", numbered, Meter(TwoDigits())).probability) == {12, 1}
 
 
+def spoken(*tokens):
+    """A model that votes in these pieces, whatever is asked."""
+
+    class Spoken(ScriptedModel):
+        def stream(self, prompt):
+            yield from (token if isinstance(token, Token) else Token(token) for token in tokens)
+
+    return Meter(Spoken())
+
+
+def test_a_bracket_that_the_server_held_back_does_not_part_a_number():
+    """Ollama's parser of some models keeps a «[» until it knows that no tool call begins."""
+    many = [Sentence("a.txt", n, 20 * n, 20 * n + 5, f"Mot {n}.") for n in range(30)]
+    numbered = number_document(Document("a.txt", "t", "x" * 700), many, "fr")
+    top = tuple(TokenLogprob(text, math.log(share)) for text, share in (("2", 0.6), ("1", 0.2)))
+    ask = spoken('{"ids":', "", Token("[2", top), Token("1", (TokenLogprob("1", -0.1),)), "]}")
+    assert vote("Qui ?", numbered, ask).probability == {20: pytest.approx(0.75)}
+
+
+@pytest.mark.parametrize("said", ["Phrase ① et ③", "40 m²", "٢", "[²]"])
+def test_digits_that_number_no_sentence_are_no_votes(said):
+    assert not {0, 1} & set(vote("Qui ?", NUMBERED, spoken(*said)).probability)
+
+
 def test_a_model_that_reads_is_asked_the_persons_own_question_of_each_passage():
     def reply(prompt):
         user = prompt.messages[-1].content

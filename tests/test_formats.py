@@ -10,6 +10,10 @@ from pathlib import Path
 
 import docx
 import pytest
+from docx.opc.constants import RELATIONSHIP_TYPE
+from docx.opc.packuri import PackURI
+from docx.opc.part import Part
+from docx.oxml.ns import nsdecls, qn
 
 import make_files
 from qa.documents import Parser, Source, find_sources, read_document
@@ -54,6 +58,25 @@ def test_the_main_part_of_a_page_is_read_alone_if_it_is_named(parser, tmp_path):
     assert read(parser, tmp_path, "a.html", page).text == "# Titre\n\nLe texte."
 
 
+@pytest.mark.parametrize(
+    "named",
+    ["id=content-sidebar-wrap", "class='wrapper sticky-footer'", "class='site has-cookie-notice'"],
+)
+def test_a_layout_named_after_what_is_beside_the_text_is_read(parser, tmp_path, named):
+    side = "<div class=sidebar><p>Météo : il pleut.</p></div>"
+    texts = ("<h1>Horaires</h1><p>Ouvert à 9 h.", "<p>La mairie est ouverte de 9 h à 12 h.")
+    for number, text in enumerate(texts):
+        page = f"<p>{'Un bandeau. ' * (3 - 3 * number)}</p><div {named}>{text}{side}</div>"
+        found = read(parser, tmp_path, f"{number}.html", page).text
+        assert "9 h" in found
+        assert "Météo" not in found
+
+
+def test_a_banner_with_a_linked_title_is_no_text(parser, tmp_path):
+    page = "<div class=masthead><h1><a href=/>Ville</a></h1>Bienvenue</div><p>Le budget est voté."
+    assert read(parser, tmp_path, "a.html", page).text == "Le budget est voté."
+
+
 def test_a_list_of_links_is_navigation_and_a_list_of_prose_with_links_is_not(parser, tmp_path):
     links = "".join(f"<li><a href=x>lien numéro {n}</a></li>" for n in range(6))
     prose = "".join(
@@ -91,6 +114,41 @@ def test_a_table_that_lays_out_a_page_is_read_as_its_cells(parser, tmp_path):
     assert read(parser, tmp_path, "a.html", page).text == "Un.\n\nDeux.\n\na | b"
 
 
+@pytest.mark.parametrize("depth", [2, 3, 4, 600])
+def test_tables_in_tables_in_tables_are_read(parser, tmp_path, depth):
+    page = "<table><tr><td>" * depth + "Le vol part à 10 h 35." + "</table>" * depth
+    assert read(parser, tmp_path, "a.html", page).text == "Le vol part à 10 h 35."
+
+
+def test_rows_around_an_inner_table_stay_rows(parser, tmp_path):
+    page = (
+        "<table><caption>Brest</caption><tr><th>Région<td>Bretagne<tr><td>"
+        "<table><tr><td>2020<td>139 926</table><tr><th>Maire<td></td><tr><th>Code<td>29200</table>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "Brest\n\nRégion | Bretagne\n2020 | 139 926\n\nMaire\n\nCode | 29200"
+    )
+
+
+def test_a_table_of_a_single_column_is_read_as_blocks_if_it_holds_some(parser, tmp_path):
+    box = "<h2>Tarifs</h2><p>Le timbre coûte 86 €</p><ul><li>sur place</li></ul>"
+    text = "## Tarifs\n\nLe timbre coûte 86 €\n\n- sur place"
+    page = f"<table><tr><td width=9></td><td>{box}<tr><td colspan=2>Fin<br>ici</table>"
+    assert read(parser, tmp_path, "a.html", page).text == f"{text}\n\nFin\nici"
+    page = "<table><tr><th>Jour</th></tr><tr><td><p>Lundi</p></td></tr></table>"
+    assert read(parser, tmp_path, "b.html", page).text == "Jour\nLundi"
+    page = "<table><tr><td>Prix<td><ul><li>12 €</ul></table>"
+    assert read(parser, tmp_path, "c.html", page).text == "Prix | 12 €"
+
+
+def test_what_is_hidden_in_a_table_is_not_read_and_what_follows_a_comment_is(parser, tmp_path):
+    page = (
+        "<table><tr><th>Date<th>Prix<tr><td><span style='display:none'>20240312</span>12 mars"
+        "<td hidden>brouillon<td>10<!-- --> €<tbody style='display: none'><tr><td>x<td>y</table>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == "Date | Prix\n12 mars | 10 €"
+
+
 @pytest.mark.parametrize(
     "data",
     [
@@ -122,13 +180,26 @@ def test_a_western_page_is_read_as_browsers_do(parser, tmp_path, head):
 def test_a_page_keeps_the_encoding_that_it_names_and_all_of_its_text(parser, tmp_path):
     page = "<meta charset=iso-8859-15><p>L'été coûte 5 €"
     assert read(parser, tmp_path, "a.html", page.encode("latin9")).text == "L'été coûte 5 €"
+    for charset in ("iso-8859-15", "mac-roman"):
+        page = f"<?xml version='1.0' encoding='{charset}'?><html><body><p>L'été coûte 5 €"
+        assert read(parser, tmp_path, "a.xhtml", page.encode(charset)).text == "L'été coûte 5 €"
     data = "<p>L'été\x81 coûte 5 francs".encode("latin-1")  # a byte without meaning in cp1252
     assert read(parser, tmp_path, "b.html", data).text.endswith(" coûte 5 francs")
 
 
 def test_pages_nested_as_deep_as_the_parser_goes_are_read(parser, tmp_path):
-    page = "<div>" * 200 + "<p>Au fond." + "</div>" * 200 + "<p>Dehors."
-    assert read(parser, tmp_path, "a.html", page).text == "Au fond.\n\nDehors."
+    page = "<div>" * 2000 + "<p>Au fond." + "</div>" * 2000 + "<p>Dehors."
+    document = read(parser, tmp_path, "a.html", page)
+    assert document.text == "Au fond.\n\nDehors."
+    assert document.notices == ()
+
+
+def test_a_page_nested_deeper_is_said_to_be_cut(parser, tmp_path):
+    body = "<p>Début.</p>" + "<div>" * 3000 + "Au fond."
+    notice = "nested too deep: the rest is not read"
+    assert read(parser, tmp_path, "a.html", body).notices == (notice,)
+    data = make_files.epub({"a.xhtml": body})
+    assert read(parser, tmp_path, "a.epub", data).notices == (f"chapter 'a.xhtml': {notice}",)
 
 
 def test_numbers_of_notes_and_exponents_do_not_run_into_other_numbers(parser, tmp_path):
@@ -203,6 +274,63 @@ def test_merged_cells_of_a_word_file_are_said_in_each_row(parser, tmp_path):
     )
 
 
+def test_a_box_in_a_word_file_is_read_as_its_paragraphs(parser, tmp_path):
+    document = docx.Document()
+    cell = document.add_table(rows=1, cols=1).cell(0, 0)
+    cell.text = "À retenir"
+    cell.add_paragraph("Elle est valable un an", style="List Bullet")
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == (
+        "À retenir\n\n- Elle est valable un an"
+    )
+
+
+def test_a_table_in_a_cell_of_a_word_file_is_read_once_after_its_row(parser, tmp_path):
+    document = docx.Document()
+    table = document.add_table(rows=3, cols=2)
+    for number, text in enumerate(("Poste", "Détail", "Travaux", "par lot", "Total", "200 €")):
+        table.cell(number // 2, number % 2).text = text
+    inner = table.cell(1, 1).add_table(rows=1, cols=2)
+    inner.cell(0, 0).text, inner.cell(0, 1).text = "Lot 1", "200 €"
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == (
+        "Poste | Détail\nTravaux | par lot\nLot 1 | 200 €\nTotal | 200 €"
+    )
+
+
+def test_tables_in_a_word_file_nested_deep_are_read_in_one_go(parser, tmp_path):
+    document = docx.Document()
+    cell = document.add_table(rows=1, cols=1).cell(0, 0)
+    for _ in range(40):
+        cell = cell.add_table(rows=1, cols=1).cell(0, 0)
+    cell.text = "Au fond."
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == "Au fond."
+
+
+def test_a_paragraph_whose_end_is_struck_out_goes_on_in_the_next(parser, tmp_path):
+    document = docx.Document()
+    for text in ("Le contrat est signé", " par les parties.", "Il court."):
+        mark = document.add_paragraph(text)._p.get_or_add_pPr()
+        if text != " par les parties.":
+            run = mark.makeelement(qn("w:rPr"))
+            run.append(mark.makeelement(qn("w:del")))
+            mark.append(run)
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == (
+        "Le contrat est signé par les parties.\n\nIl court."
+    )
+
+
+def test_the_paragraphs_of_a_note_in_a_word_file_stay_apart(parser, tmp_path):
+    document = docx.Document()
+    notes = "".join(f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>" for text in ("Voir ici.", "Et là."))
+    part = Part(
+        PackURI("/word/footnotes.xml"),
+        "application/vnd.openxmlformats-officedocument.wordprocessingml.footnotes+xml",
+        f"<w:footnotes {nsdecls('w')}><w:footnote>{notes}</w:footnote></w:footnotes>".encode(),
+    )
+    document.part.relate_to(part, RELATIONSHIP_TYPE.FOOTNOTES)
+    document.add_paragraph("Le texte.")
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == "Le texte.\n\nVoir ici. Et là."
+
+
 def test_hidden_text_of_a_word_file_is_not_read_and_raised_digits_stay_apart(parser, tmp_path):
     document = docx.Document()
     paragraph = document.add_paragraph("À 17 h 30")
@@ -249,6 +377,22 @@ def test_an_e_book_is_its_chapters_in_reading_order_without_the_contents(parser,
     document = read(parser, tmp_path, "a.epub", data)
     assert document.text == "# Un\n\nIl neige.\n\n# Deux\n\nIl pleut."
     assert document.title == "Le livre"
+
+
+def test_the_contents_that_the_guide_of_a_book_names_are_not_read_unless_they_hold_text(
+    parser, tmp_path
+):
+    links = "".join(f"<li><a href=a.xhtml>Chapitre {number}</a></li>" for number in range(9))
+    text = "<p>Il neige sur la ville depuis ce matin, et les enfants jouent dehors.</p>" * 9
+    for name, body, found in (("a", "", False), ("b", text, True)):
+        data = make_files.epub({"toc.xhtml": f"<ul>{links}</ul>{body}", "a.xhtml": "<p>Fin.</p>"})
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            files = {one: packed.read(one) for one in packed.namelist()}
+        guide = b"</spine><guide><reference type='toc' href='toc.xhtml#top'/></guide>"
+        files["OPS/book.opf"] = files["OPS/book.opf"].replace(b"</spine>", guide)
+        read_text = read(parser, tmp_path, f"{name}.epub", make_files.zipped(files)).text
+        assert ("Chapitre 3" in read_text) is found
+        assert read_text.endswith("Fin.")
 
 
 def test_a_chapter_that_is_missing_is_said_and_the_others_are_read(parser, tmp_path):
@@ -334,6 +478,70 @@ def test_what_a_mail_carries_is_named_and_all_of_its_text_read(parser, tmp_path)
     assert document.notices == (f"attachments are not read: {names}",)
 
 
+def _attached(kind: str, *parts: EmailMessage | str) -> EmailMessage:
+    """Return a mail of parts; a text that begins with < is HTML."""
+    message = EmailMessage()
+    message["Content-Type"] = f"multipart/{kind}"
+    for part in parts:
+        if isinstance(part, str):
+            text, part = part, EmailMessage()
+            part.set_content(text, subtype="html" if text.startswith("<") else "plain")
+        message.attach(part)
+    return message
+
+
+def _plan() -> EmailMessage:
+    part = EmailMessage()
+    part.set_content(b"%PDF", maintype="application", subtype="pdf", filename="plan.pdf")
+    return part
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        _attached("mixed", "<p>Avant.</p>", _plan(), "<p>Après.</p>"),
+        _attached("signed", _attached("mixed", "Avant.", _plan(), "Après.")),
+        _attached(
+            "mixed",
+            _attached("alternative", "Avant.", _attached("related", "<p>Avant !</p>")),
+            _plan(),
+            "<p>Après.</p>",
+        ),
+        _attached(
+            "alternative",
+            "Voir www.a.fr",
+            _attached("mixed", f"<p>{'Avant. ' * 9}", _plan(), "<p>Après.</p>"),
+        ),
+    ],
+    ids=["html", "signed", "alternative", "stub"],
+)
+def test_text_after_an_attachment_or_beside_a_stub_is_read(parser, tmp_path, parts):
+    text = read(parser, tmp_path, "a.eml", b"Subject: a\n" + parts.as_bytes()).text
+    assert list(dict.fromkeys(text.split())) == [
+        *("Subject:", "a", "Avant.", "Après.", "Attachments:", "plan.pdf"),
+    ]
+
+
+def test_an_html_part_without_a_word_harms_no_mail(parser, tmp_path):
+    message = _attached("alternative", "Il est clos.", "<!-- rien -->")
+    text = read(parser, tmp_path, "a.eml", b"Subject: a\n" + message.as_bytes()).text
+    assert text.split() == ["Subject:", "a", "Il", "est", "clos."]
+
+
+@pytest.mark.parametrize("kind", ["plain", "html"])
+def test_a_mail_that_says_ascii_and_is_in_utf8_is_read(parser, tmp_path, kind):
+    data = f"Subject: a\nContent-Type: text/{kind}; charset=us-ascii\n\nL’été coûte 5 €"
+    assert read(parser, tmp_path, "a.eml", data).text == "Subject: a\n\nL’été coûte 5 €"
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "latin-1"])
+def test_headers_that_are_not_encoded_are_read(parser, tmp_path, charset):
+    data = "From: Zoé <z@a.fr>\nSubject: Réunion\n\nElle est jeudi."
+    document = read(parser, tmp_path, "a.eml", data.encode(charset))
+    assert document.title == "Réunion"
+    assert document.text == data
+
+
 @pytest.mark.parametrize(
     ("more", "text"),
     [
@@ -344,9 +552,11 @@ def test_what_a_mail_carries_is_named_and_all_of_its_text_read(parser, tmp_path)
 )
 def test_lines_that_a_mail_says_are_broken_are_joined(parser, tmp_path, more, text):
     head = f"Subject: a\nContent-Type: text/plain; charset=utf-8{more}\n\n"
-    data = f"{head}Elle est\ndéplacée \nà jeudi.\n-- \nZoé\n> cité \n> encore\n"
+    quoted = text.replace("\n", "\n> ")
+    broken = "Elle est\ndéplacée \nà jeudi."
+    data = f"{head}{broken}\n-- \nZoé\n> {broken.replace(chr(10), chr(10) + '> ')} \n>> Non.\n"
     assert read(parser, tmp_path, "a.eml", data).text.strip() == (
-        f"Subject: a\n\n{text}\n-- \nZoé\n> cité \n> encore"
+        f"Subject: a\n\n{text}\n-- \nZoé\n> {quoted} \n>> Non."
     )
 
 
@@ -361,6 +571,16 @@ def test_members_with_colons_or_backslashes_in_their_names_are_read(parser, tmp_
     sources = find_sources([tmp_path / "a.zip"], parser)
     assert [source.id for source in sources] == ["a.zip/Note: budget.txt", "a.zip/notes/été.txt"]
     assert [read_document(one, parser=parser).text for one in sources] == list(files.values())
+
+
+def test_a_members_name_in_utf8_is_read_though_the_archive_does_not_say_so(parser, tmp_path):
+    for number, encoding in enumerate(("utf-8", "cp437")):
+        name = "Réunion été.txt".encode(encoding)
+        data = make_files.zipped({"x" * len(name): "Elle est jeudi."})
+        (tmp_path / f"{number}.zip").write_bytes(data.replace(b"x" * len(name), name))
+        [source] = find_sources([tmp_path / f"{number}.zip"], parser)
+        assert source.id == f"{number}.zip/Réunion été.txt"
+        assert read_document(source, parser=parser).text == "Elle est jeudi."
 
 
 def test_the_members_of_an_archive_are_documents_named_after_it(parser, tmp_path):

@@ -52,6 +52,7 @@ def _between(line: str) -> str:
         "Pouvez-vous m'envoyer le contrat ?",
         "Venez-vous demain ?",
         "Léa : Qui vient ?",
+        "M. Martin, qui part à la retraite. Son salaire sera de",
     ],
 )
 def test_a_line_that_states_something_is_no_heading(line):
@@ -94,6 +95,11 @@ def test_a_heading_stays_one(line):
 def test_a_first_line_is_a_headline_though_it_has_a_verb():
     for line in ("Budget 2024 : un exercice difficile", "La crue est partie, la colère reste"):
         assert _headings(f"{line}\n\n{PROSE}") == [line]
+
+
+def test_a_first_line_in_which_a_sentence_ends_is_no_headline():
+    line = "Le directeur a nommé Mme Leroy à la tête du service. Elle succède à"
+    assert _headings(f"{line}\nM. Martin, qui a pris sa retraite au mois de mai. {PROSE}") == []
 
 
 def test_a_question_of_a_letter_is_no_heading():

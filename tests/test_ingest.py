@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from fakes import HashEncoder
 from make_files import zipped
-from qa.documents import Limits
+from qa import ingest
+from qa.documents import Limits, Parser, Source
 from qa.errors import InputError
 from qa.ingest import Report, sync
 from qa.retrieve import retrieve
@@ -264,6 +265,64 @@ def test_two_archives_of_one_name_do_not_overwrite_each_other(
     report = run(store, encoder, tmp_path / "other")
     assert "rename" in report.failed[0][1]
     assert store.document("a.zip/irak.txt").text == IRAK
+
+
+def test_a_document_of_a_folder_inside_goes_when_its_file_does(
+    store: Store, encoder: HashEncoder, docs: Path
+) -> None:
+    write(docs / "sub" / "a.txt", "Il pleut.")
+    write(docs / ".hidden" / "b.txt", "Il neige.")
+    run(store, encoder, docs)
+    run(store, encoder, docs / "sub")
+    run(store, encoder, docs / ".hidden")
+    (docs / "sub" / "a.txt").unlink()
+    assert run(store, encoder, docs).removed == ("a.txt",)
+    (docs / ".hidden" / "b.txt").unlink()
+    assert run(store, encoder, docs).removed == ("b.txt",)
+
+
+def test_a_file_that_cannot_be_read_is_kept_under_the_id_it_had(
+    store: Store, encoder: HashEncoder, docs: Path
+) -> None:
+    write(docs / "sub" / "a.txt", "Il pleut.")
+    run(store, encoder, docs / "sub")
+    write(docs / "sub" / "a.txt", "")
+    report = run(store, encoder, docs)
+    assert (len(report.failed), report.removed) == (1, ())
+    assert store.document("a.txt").text == "Il pleut."
+
+
+def test_what_is_indexed_while_the_files_are_listed_is_not_taken_for_deleted(
+    store: Store, encoder: HashEncoder, docs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = ingest.find_sources
+
+    def another_indexes(paths: Sequence[Path], parser: Parser) -> tuple[Source, ...]:
+        sources = listed(paths, parser)
+        monkeypatch.undo()
+        write(docs / "neuf.txt", "Il pleut.")
+        run(store, encoder, docs)
+        return sources
+
+    monkeypatch.setattr(ingest, "find_sources", another_indexes)
+    assert run(store, encoder, docs).removed == ()
+    assert ids(store) == ["cuisine.txt", "irak.txt", "neuf.txt"]
+
+
+@pytest.mark.parametrize("odd", [b"caf\xe9.txt", b"caf\xe9/a.txt"])
+def test_a_name_that_is_not_utf8_is_reported_and_the_others_go_on(
+    store: Store, encoder: HashEncoder, docs: Path, odd: bytes
+) -> None:
+    try:
+        write(docs / os.fsdecode(odd), "Il pleut.")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    report = run(store, encoder, docs)
+    assert report.added == ("cuisine.txt", "irak.txt")
+    [(path, message)] = report.failed
+    assert "caf\ufffd" in path
+    assert "is not UTF-8; rename it" in message
+    assert run(store, encoder, docs / os.fsdecode(odd)).failed[0][0] == path
 
 
 class InterruptedEncoder(HashEncoder):

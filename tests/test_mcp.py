@@ -126,9 +126,11 @@ def test_an_abstention_shows_the_nearest_sentences():
     assert text == "Rien.\n\nNearest sentences:\n[1] a (a.txt:0-9): Il pleut."
 
 
-def test_a_search_for_small_talk_finds_nothing(assistant):
-    result = call(tool_server(lambda: assistant), "search", query="Bonjour")
-    assert result.structured_content == {"citations": []}
+@pytest.mark.parametrize("query", ["top", "aide", "Bonjour"])
+def test_a_search_for_a_word_that_is_also_small_talk_is_a_search(tmp_path, query):
+    with opened(tmp_path, text="Une aide du top départ.\nElle a dit bonjour.\n") as assistant:
+        result = call(tool_server(lambda: assistant), "search", query=query)
+    assert query.lower() in result.structured_content["citations"][0]["text"]
 
 
 def test_cancelling_a_call_stops_the_generation():

@@ -1,11 +1,14 @@
 """The models offered to choose between, on machines that hold different things."""
 
+from dataclasses import replace
+
 import pytest
 
 from qa.errors import InputError, ModelUnavailable
 from qa.llm import choose, offers
 from qa.llm.choose import ModelOptions
 from qa.llm.offers import choose_offered, offered_models
+from qa.llm.ollama_server import ModelInfo
 from test_choose import Machine, server_with
 
 
@@ -69,6 +72,16 @@ def test_a_configured_model_that_is_not_installed_is_listed_as_missing(on, tmp_p
     assert found["ollama:smollm2:1.7b"].state == "ready"
     with pytest.raises(ModelUnavailable, match="ollama pull ministral-3:3b"):
         choose_offered("ollama:ministral-3:3b", options)
+
+
+def test_a_configured_model_that_cannot_be_used_is_listed_with_the_reason(on, tmp_path):
+    server = server_with("smollm2:1.7b")
+    cloud = ModelInfo("kimi:1t-cloud", remote=True)
+    on(Machine(replace(server, models=(*server.models, cloud))))
+    found = by_id(ModelOptions(cache=tmp_path, ollama_model="kimi:1t-cloud"))
+    assert found["ollama:kimi:1t-cloud"].state == "missing"
+    assert "somebody else's computer" in found["ollama:kimi:1t-cloud"].detail
+    assert found["ollama:smollm2:1.7b"].state == "ready"
 
 
 @pytest.mark.parametrize("id", ["gpt", "", "ollama:", "embedded:x"])

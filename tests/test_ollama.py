@@ -1,16 +1,21 @@
 """Ollama models against the double: what is sent, what is checked, and each fault's clear error."""
 
+import contextlib
 import json
+import socket
+import sys
 import threading
+import time
 
 import pytest
 
 from ollama_double import BARE_TEMPLATE, Fault, OllamaDouble, Reply, recorded
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
+from qa.llm import ollama_server
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_errors import overflow_of
 from qa.llm.ollama_measure import Verdict
-from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_models import best_model, suggest_pull, usable_model
 from qa.llm.ollama_server import ModelInfo, ServerInfo, find_model, probe_server, server_url
 from qa.types import Message, Prompt
 
@@ -113,6 +118,13 @@ def test_logprobs_reach_the_token_best_first(server):
     assert [c.logprob for c in tokens[0].top] == [-0.3, -1.5, -4.0]
 
 
+@pytest.mark.parametrize(("setting", "sent"), [("-1", -1), ("3600", 3600), ("1h", "1h")])
+def test_a_number_of_seconds_is_sent_as_a_number(server, setting, sent):
+    model = open_model(server, keep_alive=setting)
+    still_works(model)
+    assert server.chats[-1]["keep_alive"] == sent
+
+
 def test_a_window_larger_than_the_model_was_trained_for_is_cut_to_it(server):
     assert open_model(server, context_tokens=1_000_000).context_tokens == 32768
 
@@ -131,6 +143,7 @@ def test_a_window_larger_than_the_model_was_trained_for_is_cut_to_it(server):
         (Fault("not_an_object"), "not Ollama's.*ask again"),
         (Fault("missing_model"), "ollama pull qwen2.5-coder:1.5b"),
         (Fault("server_error"), "500.*signal: killed.*another model"),
+        (Fault("proxy_error"), "^.{,300}502.{,300}$"),
         (Fault("queue_full", times=2), "queue.*full.*OLLAMA_MAX_QUEUE"),
         (Fault("slow_first_token", delay_s=3), "within 0.3 s.*ollama_timeout_s"),
         (Fault("hold"), "within 0.3 s.*ollama_timeout_s"),
@@ -184,6 +197,14 @@ def test_a_server_without_logprobs_is_found_out(server):
     assert not model.has_logprobs
     ask(model, top_logprobs=20)
     assert "logprobs" not in server.chats[-1]
+
+
+def test_text_that_was_held_back_to_the_end_does_not_mean_no_logprobs(server):
+    model = open_model(server)
+    server.faults.append(Fault("late_text"))
+    text, _ = ask(model, top_logprobs=20)
+    assert text.endswith(" fin")
+    assert model.has_logprobs
 
 
 @pytest.mark.parametrize(
@@ -392,6 +413,52 @@ def test_the_first_warm_up_measures_whether_prefixes_are_kept(version, kept):
         assert model.has_prefix(DOCUMENT) is kept
 
 
+@pytest.mark.parametrize(
+    ("keep_alive", "held"),
+    [
+        *((short, False) for short in ("5m", "300", "30s", "0")),
+        *((long, True) for long in ("30m", "0h13m", "1.5h", "3600", "-1")),
+    ],
+)
+def test_what_the_server_has_unloaded_since_is_not_believed_to_be_held(
+    monkeypatch, keep_alive, held
+):
+    with OllamaDouble() as server:
+        model = open_model(server, keep_alive=keep_alive)
+        model.warm(DOCUMENT)
+        in_ten_minutes = time.monotonic() + 600
+        monkeypatch.setattr(time, "monotonic", lambda: in_ten_minutes)
+        assert model.has_prefix(DOCUMENT) is held
+
+
+def test_threads_that_use_one_prefix_do_not_meet():
+    with OllamaDouble() as server:
+        model = open_model(server)
+        model.warm(DOCUMENT)
+        calls, errors = len(server.chats), []
+
+        def use():
+            try:
+                for _ in range(3000):
+                    assert model.has_prefix(DOCUMENT)
+                    model.warm(DOCUMENT)
+            except Exception as error:
+                errors.append(error)
+
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(1e-6)
+        try:
+            threads = [threading.Thread(target=use) for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(30)
+        finally:
+            sys.setswitchinterval(before)
+        assert errors == []
+        assert len(server.chats) == calls
+
+
 def test_the_measurement_and_not_the_version_decides():
     with OllamaDouble("0.24.0") as server:
         server.version = "0.0.0"
@@ -451,6 +518,8 @@ def test_the_first_reading_may_be_slow_from_the_disk_without_looking_kept():
         ("http://0.0.0.0:1234/", "http://127.0.0.1:1234"),
         (":1234", "http://127.0.0.1:1234"),
         ("[::]:1234", "http://[::1]:1234"),
+        ("::1", "http://[::1]:11434"),
+        ('"1.2.3.4:99"', "http://1.2.3.4:99"),
         ("gpu.local", "http://gpu.local:11434"),
         ("HTTPS://gpu.local/ollama/", "https://gpu.local:443/ollama"),
     ],
@@ -463,6 +532,12 @@ def test_the_server_address_is_read_as_ollama_reads_it(setting, url):
 def test_what_is_no_address_is_refused_with_an_example(setting):
     with pytest.raises(InputError, match="11434"):
         server_url(setting)
+
+
+def test_a_password_in_the_address_is_refused_and_not_repeated():
+    with pytest.raises(InputError, match="password") as caught:
+        server_url("http://me:secret@gpu.local:8080")
+    assert "secret" not in str(caught.value)
 
 
 def test_a_server_tells_what_it_holds(server):
@@ -480,8 +555,36 @@ def test_no_server_and_another_server_are_both_none(server):
     server.tag_list = lambda: {"hello": "world"}
     assert probe_server(server.url) is None
     server.__exit__()
-    assert probe_server(f"127.0.0.1:{port}", timeout_s=0.5) is None
+    assert probe_server(f"127.0.0.1:{port}") is None
     server.__enter__()
+
+
+def test_a_server_that_is_slow_to_list_its_models_is_there(server, monkeypatch):
+    monkeypatch.setattr(ollama_server, "_CONNECT_TIMEOUT_S", 0.1)
+    listed = server.tag_list
+
+    def slowly():
+        time.sleep(0.3)
+        return listed()
+
+    server.tag_list = slowly
+    assert probe_server(server.url) is not None
+
+
+def test_a_machine_that_does_not_answer_costs_no_more_than_connecting_may(monkeypatch):
+    assert ollama_server._CONNECT_TIMEOUT_S <= 1
+    monkeypatch.setattr(ollama_server, "_CONNECT_TIMEOUT_S", 0.1)
+    with contextlib.ExitStack() as opened:
+        silent = opened.enter_context(socket.socket())
+        silent.bind(("127.0.0.1", 0))
+        silent.listen(0)
+        for _ in range(3):  # its queue is full: nobody is let in any more
+            waiting = opened.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(silent.getsockname())
+        started = time.monotonic()
+        assert probe_server(f"127.0.0.1:{silent.getsockname()[1]}") is None
+        assert time.monotonic() - started < 1
 
 
 def info_of(*models):
@@ -508,6 +611,9 @@ def test_the_named_model_is_taken_with_or_without_its_tag():
         ({"llama3.1:70b": 40, "phi4-mini": 2.5}, 64, "phi4-mini"),
         ({"llama3.1:70b": 40, "mixtral:8x22b": 80}, 8, "llama3.1:70b"),
         ({"qwen3:0.6b": 0.5, "llama3.2:3b": 2}, 8, "llama3.2:3b"),
+        ({"qwen3:4b-thinking-2507": 2.6, "llama3.2:3b": 2}, 16, "llama3.2:3b"),
+        ({"deepseek-r1:8b": 5, "gpt-oss:20b": 13.8, "phi3": 2.2}, 32, "phi3"),
+        ({"gpt-oss:20b": 13.8}, 32, "gpt-oss:20b"),
         ({"llava:7b": 4.7, "bge-m3": 1.2}, 16, None),
         ({"ministral-3:8b-cloud": 0, "gpt-oss:120b-cloud": 0}, 16, None),
         ({}, 16, None),
@@ -527,7 +633,11 @@ def test_a_model_without_the_completion_capability_is_not_for_chat():
         ModelInfo("arctic", size_bytes=GB, capabilities=("embedding",)),
         ModelInfo("mini", size_bytes=2 * GB, capabilities=("completion", "tools")),
     )
-    assert best_model(info_of(*models), free_bytes=8 * GB).name == "mini"
+    info = info_of(*models)
+    assert best_model(info, free_bytes=8 * GB).name == "mini"
+    assert best_model(info, "arctic") is None
+    with pytest.raises(ModelUnavailable, match=r"'arctic' writes no text \(embedding\)"):
+        usable_model(info, "arctic")
 
 
 def test_a_model_that_runs_elsewhere_is_never_used():

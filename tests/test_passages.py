@@ -45,6 +45,13 @@ def test_the_title_leads_nothing_in_and_a_heading_does():
     assert read(text, "Il s’élève à 685 €.") == "Loyer : Il s’élève à 685 €."
 
 
+def test_the_edge_of_a_code_block_leads_nothing_in():
+    for mark in ("", "> "):
+        code = f"{mark}```sh\n{mark}run\n{mark}```"
+        text = f"Un guide.\n\n{mark}## Port\n\n{code}\n\nIl écoute sur le 80."
+        assert read(text, "Il écoute sur le 80.").startswith("Port : Il écoute")
+
+
 def test_a_long_sentence_before_is_cut_at_its_beginning():
     long = "Le conseil " + "examine longuement " * 30 + "la toiture."
     text = read(f"{long} Elle fuit.", "Elle fuit.")
@@ -56,3 +63,8 @@ def test_a_long_sentence_before_is_cut_at_its_beginning():
 def test_a_list_of_questions_needs_no_title():
     text = "Combien coûte la carte ?\nRien avant 18 ans.\n\nEt après ?\nDouze euros par an."
     assert read(text, "Rien avant 18 ans.") == "Combien coûte la carte ? Rien avant 18 ans."
+
+
+def test_a_sentence_whose_neighbours_are_not_known_is_read_alone():
+    sentence = split_sentences(Document("d", "d", FAQ))[-1]
+    assert passage(sentence, ()) == "Oui, une fois."

@@ -9,6 +9,7 @@ from qa.assistant import Assistant
 from qa.calibration import Logistic, calibration_for, load_calibrations
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.llm.choose import Choice
+from qa.prompt import ANSWER_TOKENS
 from qa.settings import Settings
 from qa.store import Store
 from qa.types import Answer, Evidence, Piece, Statement, TokenLogprob, Turn
@@ -98,6 +99,57 @@ def test_every_pointer_slices_back_to_the_document(opened):
         for citation in pointers:
             text = assistant.document(citation.document).text
             assert text[citation.start : citation.end] == citation.text
+
+
+LEANING = (
+    "Le maire parle.\nIl pleut à Brest.\nIl neige à Caen.\nElle déploie 2500 soldats en Irak.\n"
+)
+
+
+@pytest.mark.parametrize("after", ["Une ligne de plus.\n" + LEANING, "Court.\n", None])
+@pytest.mark.parametrize("reads", [None, False, True])
+def test_a_document_that_changes_while_it_is_asked_is_cited_as_it_was_found(
+    opened, tmp_path, after, reads
+):
+    file = tmp_path / "documents" / "irak.txt"
+    model = scripted()
+    model.reads = bool(reads)
+    assistant = opened(None if reads is None else model, {"irak.txt": LEANING, "b.txt": "Non.\n"})
+    assistant.warm()
+    events = assistant.stream("Combien de soldats déploie-t-elle en Irak ?")
+    next(events)
+    if after is None:
+        file.unlink()
+    else:
+        file.write_text(after, encoding="utf-8")
+    assistant.reindex()
+    *_, answer = events
+    cited = [*answer.citations, *(c for c in answer.considered if c.document == "irak.txt")]
+    assert "Elle déploie 2500 soldats en Irak." in {citation.text for citation in cited}
+    for citation in cited:
+        assert LEANING[citation.start : citation.end] == citation.text
+
+
+def test_a_document_that_goes_while_its_whole_is_asked_for_loses_no_question(opened, tmp_path):
+    assistant = opened(None, {"b.txt": "Il pleut à Brest."})
+    events = assistant.stream("De quoi parlent ces documents ?", documents=["irak.txt"])
+    next(events)
+    (tmp_path / "documents" / "irak.txt").unlink()
+    assistant.reindex()
+    *_, answer = events
+    assert {citation.document for citation in answer.considered} == {"irak.txt"}
+
+
+def test_a_document_that_changes_while_its_whole_is_asked_for_is_told_as_it_is_now(
+    opened, tmp_path
+):
+    assistant = opened(None)
+    events = assistant.stream("De quoi parle ce document ?")
+    next(events)
+    (tmp_path / "documents" / "irak.txt").write_text("Il pleut à Brest.", encoding="utf-8")
+    assistant.reindex()
+    *_, answer = events
+    assert [citation.text for citation in answer.citations] == ["Il pleut à Brest."]
 
 
 def test_headings_are_never_cited(opened):
@@ -210,6 +262,45 @@ def test_an_answer_that_was_written_to_its_end_has_nothing_unfinished(opened):
     assert opened(scripted()).ask(TROOPS).unfinished == ""
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_a_model_that_writes_nothing_leaves_the_quotation_and_a_notice(opened, nothing):
+    answer = opened(scripted(nothing)).ask(TROOPS)
+    assert answer.answered
+    assert [one.support for one in answer.statements] == ["quoted"]
+    assert "the model wrote nothing, so the sentences are quoted" in answer.notices
+
+
+ON_AND_ON = "Le texte donné parle de 2500 soldats en Irak " * 20
+
+
+def test_an_answer_that_the_limit_cut_is_shown_up_to_its_last_whole_sentence(opened):
+    answer = opened(scripted(f"Environ 2500 soldats en Irak. {ON_AND_ON}")).ask(TROOPS)
+    assert answer.text == "Environ 2500 soldats en Irak."
+    assert answer.statements[0].support == "supported"
+    assert answer.unfinished.startswith("Le texte donné")
+    assert "the answer was not written to its end: it grew too long" in answer.notices
+
+
+def test_an_answer_that_the_limit_cut_in_its_first_sentence_is_quoted(opened):
+    answer = opened(scripted(ON_AND_ON)).ask(TROOPS)
+    assert answer.answered
+    assert [one.support for one in answer.statements] == ["quoted"]
+    assert answer.unfinished in ON_AND_ON
+
+
+def test_an_answer_that_ends_where_the_limit_is_has_nothing_unfinished(opened):
+    said = "Environ 2500 soldats en Irak. " * 12 + "Environ 2500 soldats déployés."
+    assert len(said.split()) == ANSWER_TOKENS
+    answer = opened(scripted(f"{said} Et plus encore")).ask(TROOPS)
+    assert "Environ 2500 soldats en Irak." in answer.text
+    assert (answer.unfinished, answer.notices) == ("", ())
+
+
+def test_a_refusal_that_the_limit_cut_is_a_refusal(opened):
+    answer = opened(scripted("Le texte ne contient pas la réponse et donc " * 20)).ask(TROOPS)
+    assert (answer.answered, answer.unfinished) == (False, "")
+
+
 def test_a_follow_up_is_rewritten_and_the_rewriting_is_shown(opened):
     said = "Combien de soldats américains sont déployés en Syrie ?"
 
@@ -300,6 +391,24 @@ def test_a_document_that_does_not_fit_the_window_is_never_sent_whole(opened):
     assert len(model.warmed) == 0 or all(
         sum(len(m.content.split()) for m in prefix) < 660 for prefix in model.warmed
     )
+
+
+def test_a_document_that_does_not_fit_after_all_keeps_no_other_from_being_read(opened):
+    class Careless(ScriptedModel):
+        def warm(self, prefix, progress=None, *, owner=""):
+            if "Bagdad" in prefix[0].content:
+                tried.append(prefix)
+                raise PromptTooLong("the prompt has 6120 tokens and the model takes 4096")
+            return super().warm(prefix, progress, owner=owner)
+
+    tried = []
+    model = Careless(default=scripted().default)
+    texts = {"autre.txt": "Le Japon déploie 77 soldats.\n", "zone.txt": "La zone est calme.\n"}
+    assistant = opened(model, texts)
+    assert (assistant.warm(), assistant.warm()) == (2, 2)
+    assert len(model.warmed) == 4
+    assert len(tried) == 1
+    assert assistant.ask(TROOPS).answered
 
 
 def test_a_server_that_keeps_one_prefix_is_probed_after_the_document(opened):

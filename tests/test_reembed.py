@@ -146,3 +146,23 @@ def test_damaged_sentences_vectors_and_terms_are_mended_from_the_text(
         assert len(store.check(deep=True)) >= 3
     reembed(folder, OLD)
     assert found(folder, OLD) == before
+
+
+def test_a_process_that_was_open_does_not_add_vectors_of_the_encoder_before(
+    folder: Path, docs: Path
+) -> None:
+    new = HashEncoder("new-64")
+    with Store.open(folder, OLD.id, OLD.dim) as before:
+        reembed(folder, new)
+        (docs / "new.txt").write_text("Une phrase nouvelle.", encoding="utf-8")
+        with pytest.raises(IndexMismatch, match=r"'new-64'.*'hash-64'"):
+            sync([docs], before, OLD)
+    with Store.open(folder, new.id, new.dim) as store:
+        assert "new.txt" not in store
+
+
+def test_a_file_of_another_program_s_does_not_matter(folder: Path) -> None:
+    (folder / "reembed").mkdir()
+    (folder / "reembed" / ".DS_Store").write_text("x")
+    assert reembed(folder, OtherEncoder()) == 6
+    assert not (folder / "reembed").exists()

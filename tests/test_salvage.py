@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 import sqlite3
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ import pytest
 import qa.embed
 from fakes import HashEncoder
 from qa import cli
+from qa.errors import ModelUnavailable
+from qa.ingest import sync
 from qa.rescue import rescue
 from qa.store import Store, salvage
 from test_store import ENCODER, lexical, made, put
@@ -42,7 +45,6 @@ def harm(folder: Path, place: int, count: int) -> None:
 
 def texts(folder: Path) -> dict[str, str]:
     salvaged = salvage(folder)
-    assert salvaged is not None
     return {document.id: document.text for document, _ in salvaged.documents}
 
 
@@ -61,9 +63,9 @@ def page_of_document_7(folder: Path) -> tuple[int, set[str]]:
     return place, {one for one, page in page_of.items() if page == place}
 
 
-def test_a_whole_index_and_none_have_nothing_to_salvage(folder: Path, tmp_path: Path) -> None:
-    assert salvage(folder) is None
-    assert salvage(tmp_path / "none") is None
+def test_a_whole_index_and_none_are_not_damaged(folder: Path, tmp_path: Path) -> None:
+    assert not salvage(folder).damaged
+    assert not salvage(tmp_path / "none").damaged
 
 
 def test_a_destroyed_page_costs_the_documents_on_it_alone(folder: Path) -> None:
@@ -88,7 +90,7 @@ def test_flipped_bits_anywhere_cost_few_documents_and_never_give_a_wrong_text(
             harmed[rng.randrange(PAGE, len(content))] ^= 1 << rng.randrange(8)
         path.write_bytes(harmed)
         found = salvage(folder)
-        if found is None:  # only vectors or words are harmed, which verifying finds
+        if not found.damaged:  # only vectors or words are harmed, which verifying finds
             continue
         salvaged += 1
         for document, _ in found.documents:
@@ -103,7 +105,7 @@ def test_a_file_that_is_no_database_has_nothing_to_take_over(folder: Path, conte
     for suffix in ("-wal", "-shm"):
         (folder / f"store.sqlite{suffix}").unlink(missing_ok=True)
     found = salvage(folder)
-    assert found is not None
+    assert found.damaged
     assert found.documents == ()
 
 
@@ -121,8 +123,8 @@ def test_what_no_file_gives_is_taken_over_and_the_old_file_is_kept(
     harm(folder, page_of_document_7(folder)[0], PAGE)
     damaged = (folder / "store.sqlite").read_bytes()
     salvaged = salvage(folder)
-    assert salvaged is not None
     done = rescue(folder, salvaged, [tmp_path], ENCODER)
+    assert done.aside is not None
     assert (done.aside / "store.sqlite").read_bytes() == damaged
     with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
         assert store.check(deep=True) == []
@@ -134,11 +136,16 @@ def texts_of(salvaged: object) -> list[str]:
     return [document.id for document, _ in salvaged.documents]
 
 
+@pytest.fixture
+def encoder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("qa.embed.load_encoder", "qa.assistant.load_encoder"):
+        monkeypatch.setattr(name, lambda *_, **__: HashEncoder())
+
+
+@pytest.mark.usefixtures("encoder")
 def test_rebuilding_reads_the_files_again_and_keeps_what_has_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(qa.embed, "load_encoder", lambda *_, **__: HashEncoder())
-    monkeypatch.setattr("qa.assistant.load_encoder", lambda *_, **__: HashEncoder())
     docs, usb = tmp_path / "docs", tmp_path / "usb"
     for number in range(20):
         place = usb if number % 2 else docs
@@ -161,3 +168,86 @@ def test_rebuilding_reads_the_files_again_and_keeps_what_has_none(
     assert cli.main(command) == cli.ANSWERED  # and they stay
     with Store.open(tmp_path / "store") as store:
         assert {info.id for info in store.documents()} == ids
+
+
+@pytest.fixture
+def mixed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of an index of a file, a member of an archive and a text without a file."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("QA_DOCUMENTS", '["docs"]')
+    folder = tmp_path / "store"
+    for place in ("docs", "other"):
+        (tmp_path / place).mkdir()
+    (tmp_path / "docs" / "a.txt").write_text("Il pleut.", "utf-8")
+    with zipfile.ZipFile(tmp_path / "other" / "old.zip", "w") as archive:
+        archive.writestr("b.txt", "Le vent souffle.")
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
+        sync([tmp_path / "docs"], store, ENCODER)
+        sync([tmp_path / "other"], store, ENCODER)
+        put(store, "only.txt", ["Un texte sans fichier."])
+    return folder
+
+
+ALL = ["a.txt", "old.zip/b.txt", "only.txt"]
+REBUILD = ["index", "--rebuild", "--store", "store", "--backend", "extractive"]
+
+
+def ids(folder: Path) -> list[str]:
+    with Store.open(folder, ENCODER.id, ENCODER.dim) as store:
+        assert store.check(deep=True) == []
+        return [info.id for info in store.documents()]
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_a_whole_index_keeps_what_has_no_file_however_often(mixed: Path) -> None:
+    for _ in range(2):
+        assert cli.main(REBUILD) == cli.ANSWERED
+        assert ids(mixed) == ALL
+    assert not (mixed / "damaged").exists()
+    (mixed.parent / "docs" / "a.txt").unlink()
+    assert cli.main([*REBUILD, "docs"]) == cli.ANSWERED
+    assert ids(mixed) == ["only.txt"]
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_keeps_an_index_of_a_newer_version_aside(mixed: Path) -> None:
+    with sqlite3.connect(mixed / "store.sqlite") as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'format'")
+    db.close()
+    newer = (mixed / "store.sqlite").read_bytes()
+    assert cli.main(REBUILD) == cli.ANSWERED
+    assert [file.read_bytes() for file in mixed.glob("damaged/*/store.sqlite")] == [newer]
+    assert ids(mixed) == ALL
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_keeps_a_log_without_its_database_aside(mixed: Path) -> None:
+    (mixed / "store.sqlite").unlink()
+    (mixed / "store.sqlite-wal").write_bytes(b"precious")
+    assert cli.main(REBUILD) == cli.ANSWERED
+    assert [file.read_bytes() for file in mixed.glob("damaged/*/*-wal")] == [b"precious"]
+    assert ids(mixed) == ["a.txt"]
+
+
+def test_rebuilding_without_an_encoder_leaves_the_index_as_it_is(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def missing(*_: object, **__: object) -> None:
+        raise ModelUnavailable("there is no such encoder")
+
+    monkeypatch.setattr(qa.embed, "load_encoder", missing)
+    assert cli.main(REBUILD) == cli.BAD_INPUT
+    assert ids(mixed) == ALL
+
+
+def test_a_program_that_is_open_sees_the_index_that_was_made_anew(mixed: Path) -> None:
+    with Store.open(mixed, ENCODER.id, ENCODER.dim) as open_before:
+        assert [text for text, _ in lexical(open_before, "pleut")] == ["Il pleut."]
+        (mixed.parent / "docs" / "a.txt").write_text("Il neige, il ne pleut plus.", "utf-8")
+        docs = [mixed.parent / "docs"]
+        rescue(mixed, salvage(mixed), docs, ENCODER)
+        with Store.open(mixed, ENCODER.id, ENCODER.dim) as anew:
+            sync(docs, anew, ENCODER)
+        assert lexical(open_before, "pleut")[0][0] == "Il neige, il ne pleut plus."
+        put(open_before, "upload.txt", ["Un texte de plus."])
+    assert ids(mixed) == ["a.txt", "only.txt", "upload.txt"]

@@ -33,7 +33,7 @@ PIECES = [
     "L.", "J.", "A", "1.", "a)", "I.", "etc.", "le", "Le", "The", "il", "Il", "mot", "Mot", "MOT",
     "https://a.b/?q=1", "3,5", "你好", "كتاب", "😀", "¹", "[1]", "é", "e\u0301", "```",
     "===", "---", "U.S.", "av.", "J.-C.", "\u200b", "\ufeff", "\u00a0", "\u202f", "\f", "\u2028",
-    "\x85", "\r", "\x00", "\x1c", " ", " ", " ", " ", "\u0301",
+    "\x85", "\r", "\x00", "\x1c", " ", " ", " ", " ", "\u0301", "> ", "\n> ", ">", "a:",
 ]
 # fmt: on
 
@@ -200,6 +200,52 @@ def test_rules_and_fences_are_not_cited():
     text = "Première partie.\n\n* * *\n\n```python\nprint(1)\n```\n\nFin du texte."
     headings = [s.text for s in split_sentences(_document(text)) if s.heading]
     assert headings == ["* * *", "```python", "```"]
+
+
+def _units(text: str) -> list[str]:
+    return [s.text for s in split_sentences(_document(text))]
+
+
+def test_wrapped_lines_of_a_quotation_are_joined():
+    text = (
+        "> Le bailleur doit être prévenu trois mois avant le départ, par\n> lettre.\n>\n"
+        "> Ce délai est réduit à un mois dans une commune dans\n> laquelle on en manque. Il y\n"
+        "> est affiché.\n"
+        "> > Et ceci est une réponse plus ancienne, qui n'est pas de\n> la même personne."
+    )
+    assert _units(text) == [
+        "> Le bailleur doit être prévenu trois mois avant le départ, par\n> lettre.",
+        ">",
+        "> Ce délai est réduit à un mois dans une commune dans\n> laquelle on en manque.",
+        "Il y\n> est affiché.",
+        "> > Et ceci est une réponse plus ancienne, qui n'est pas de",
+        "> la même personne.",
+    ]
+
+
+def test_a_sentence_of_a_quotation_may_begin_with_its_line():
+    text = (
+        "> Le départ est annoncé trois mois avant, par une\n"
+        "> lettre recommandée. Elle est à envoyer au bureau.\n> Il répond vite."
+    )
+    assert _units(text)[1:] == ["Elle est à envoyer au bureau.", "> Il répond vite."]
+
+
+def test_front_matter_is_lines_of_its_own():
+    text = "---\ntitle: Piscine\nauthor: Mairie\ntags:\n  - eau\n---\n\nElle ouvre à 9 h."
+    sentences = split_sentences(_document(text))
+    assert [s.text for s in sentences if s.heading] == ["---", "---"]
+    lines = ["title: Piscine", "author: Mairie", "tags:", "- eau", "Elle ouvre à 9 h."]
+    assert [s.text for s in sentences if not s.heading] == lines
+    assert len(_units("---\nUne phrase plutôt longue, que la ligne\nsuivante finit.\n---")) == 3
+
+
+def test_code_fenced_on_one_line_opens_no_block():
+    text = "# Guide\n\n```pip install y```\n\n## Étape\n\nFin du texte."
+    assert [s.text for s in split_sentences(_document(text)) if s.heading] == [
+        "# Guide",
+        "## Étape",
+    ]
 
 
 def test_a_document_of_headings_alone_is_cited():

@@ -52,6 +52,26 @@ def test_the_file_can_name_several_document_folders() -> None:
     assert load_settings().documents == (Path("a"), Path("b"))
 
 
+def test_one_document_folder_needs_no_list(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QA_DOCUMENTS", "../docs")
+    assert load_settings().documents == (Path("../docs"),)
+    monkeypatch.setenv("QA_DOCUMENTS", '["a", "b"]')
+    assert load_settings().documents == (Path("a"), Path("b"))
+    assert load_settings(documents="c").documents == (Path("c"),)
+    assert load_settings(documents=Path("c")).documents == (Path("c"),)
+
+
+def test_an_empty_variable_counts_as_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("QA_STORE", "QA_PORT", "QA_DOCUMENTS", "QA_NLI"):
+        monkeypatch.setenv(name, "")
+    assert load_settings() == Settings.model_construct(cache=load_settings().cache)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark() -> None:
+    Path("qa.toml").write_text("seed = 9\n", encoding="utf-8-sig")
+    assert load_settings().seed == 9
+
+
 def test_settings_cannot_be_changed() -> None:
     settings = load_settings()
     with pytest.raises(ValidationError, match="frozen"):
@@ -64,9 +84,13 @@ def test_settings_cannot_be_changed() -> None:
         ("QA_BACKEND", "gpt", "backend"),
         ("QA_PORT", "70000", "port"),
         ("QA_PORT", "seven", "port"),
+        ("QA_DOCUMENTS", "[docs]", "documents"),
         ("QA_CONTEXT_TOKENS", "12", "context_tokens"),
         ("QA_OLLAMA_TIMEOUT_S", "0", "ollama_timeout_s"),
         ("QA_THREADS", "0", "threads"),
+        ("QA_OLLAMA_KEEP_ALIVE", "half an hour", "ollama_keep_alive"),
+        ("QA_OLLAMA_KEEP_ALIVE", "30 m", "ollama_keep_alive"),
+        ("QA_OLLAMA_KEEP_ALIVE", "1d", "ollama_keep_alive"),
     ],
 )
 def test_a_wrong_value_is_named_with_its_field(
@@ -77,6 +101,25 @@ def test_a_wrong_value_is_named_with_its_field(
         load_settings()
     assert field in str(caught.value)
     assert value in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", ["30m", "1h30m", "1.5h", "0", "3600", "-1", "-1m", "500ms"])
+def test_ollamas_durations_and_numbers_of_seconds_are_taken(
+    value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("QA_OLLAMA_KEEP_ALIVE", value)
+    assert load_settings().ollama_keep_alive == value
+
+
+def test_a_number_of_seconds_may_be_a_number_in_the_file() -> None:
+    write_toml("ollama_keep_alive = -1\n")
+    assert load_settings().ollama_keep_alive == "-1"
+
+
+def test_what_is_no_duration_is_refused_with_what_is_one() -> None:
+    with pytest.raises(InputError, match=r"'soon'.*'1h30m', seconds, or -1"):
+        load_settings(ollama_keep_alive="soon")
 
 
 def test_a_name_that_does_not_exist_in_the_file_is_named() -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from qa.smalltalk import reply, small_talk
+from qa.smalltalk import reply, small_talk, without_small_talk
+from qa.types import Turn
 
 
 @pytest.mark.parametrize(
@@ -18,7 +19,21 @@ from qa.smalltalk import reply, small_talk
         ("Super, merci 🙏", "thanks"),
         ("thanks a lot", "thanks"),
         ("Thank you so much!", "thanks"),
+        ("Merci pour la réponse !", "thanks"),
+        ("merci pour les infos", "thanks"),
+        ("Merci pour ces informations", "thanks"),
+        ("merci bcp pour l’explication", "thanks"),
+        ("merci de votre réponse", "thanks"),
+        ("merci pour tout", "thanks"),
+        ("Thanks for your answers", "thanks"),
+        ("thanks for that", "thanks"),
+        ("thank you for all the information", "thanks"),
         ("ok", "thanks"),
+        ("Nice ?", "thanks"),
+        ("Oui.", "yes or no"),
+        ("non", "yes or no"),
+        ("yes", "yes or no"),
+        ("Oui, merci", "thanks"),
         ("Merci et bonne journée", "goodbye"),
         ("au revoir", "goodbye"),
         ("À bientôt !", "goodbye"),
@@ -43,6 +58,9 @@ def test_an_utterance_that_is_only_small_talk_is_known(utterance, kind):
     [
         "Bonjour, combien coûte le pain ?",
         "Merci, et en Syrie ?",
+        "Merci pour la réponse, et en Syrie ?",
+        "Oui, mais combien ?",
+        "non-lieu",
         "Et Nice ?",
         "Hello, how many soldiers are in Iraq?",
         "Qui est le porte-parole ?",
@@ -75,6 +93,8 @@ def test_anything_else_is_a_question(utterance):
         ("ok, what can you do?", ["assistant", "exact sentence", "Irak"]),
         ("thanks", ["welcome"]),
         ("merci", ["plaisir"]),
+        ("oui", ["Quelle est votre question"]),
+        ("no", ["What is your question"]),
     ],
 )
 def test_the_reply_is_in_the_persons_language_and_names_the_documents(utterance, says):
@@ -84,6 +104,19 @@ def test_the_reply_is_in_the_persons_language_and_names_the_documents(utterance,
     assert (answer.kind, answer.answered, answer.confidence) == ("small talk", False, 1.0)
     assert answer.statements == answer.citations == answer.nearest == ()
     assert (answer.question, answer.backend) == (utterance, "scripted")
+
+
+def test_a_name_with_a_question_mark_goes_on_from_a_question():
+    assert small_talk("Nice ?", goes_on=True) is None
+    assert reply("Nice ?", ["Ports"], goes_on=True) is None
+    for utterance in ("Nice !", "nice", "Merci.", "Aide ?", "Bonjour ?"):
+        assert small_talk(utterance, goes_on=True)
+
+
+def test_turns_of_small_talk_are_left_out_of_the_conversation():
+    said = ["Bonjour", "Nice ?", "Où est Brest ?", "Merci !", "Nice ?"]
+    turns = [Turn(question, "") for question in said]
+    assert without_small_talk(turns) == [turns[2], turns[4]]
 
 
 def test_many_documents_are_counted_and_long_titles_cut():

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sqlite3
 import tempfile
 import threading
 import zlib
 from collections.abc import Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
 
 import numpy as np
@@ -637,6 +639,38 @@ def test_erasing_deletes_the_index_and_nothing_else(filled: Store, folder: Path)
         assert anew.documents() == ()
 
 
+def test_a_store_that_is_closed_waits_for_a_statement_of_another_thread(filled: Store) -> None:
+    inside, go = threading.Event(), threading.Event()
+
+    def slowly(value: int) -> int:
+        inside.set()
+        assert go.wait(30)
+        return value
+
+    failures: list[QAError] = []
+
+    def read() -> None:
+        database = filled._db
+        database._connection().create_function("slowly", 1, slowly)
+        assert database.run("SELECT slowly(7)") == [(7,)]
+        try:
+            database.run("SELECT 1")
+        except QAError as error:
+            failures.append(error)
+
+    reader = threading.Thread(target=read)
+    closer = threading.Thread(target=filled.close)
+    reader.start()
+    assert inside.wait(30)
+    closer.start()
+    closer.join(0.2)
+    assert closer.is_alive()
+    go.set()
+    for thread in (reader, closer):
+        thread.join(30)
+    assert "is closed" in str(failures[0])
+
+
 def test_a_closed_store_says_so(filled: Store) -> None:
     filled.close()
     filled.close()
@@ -692,6 +726,70 @@ def test_an_index_that_is_being_made_anew_is_not_called_damaged(folder: Path) ->
         translated(folder),
     ):
         sqlite3.connect(":memory:").execute("SELECT id FROM documents")
+
+
+def test_nothing_is_read_from_or_added_to_an_index_that_was_replaced(
+    filled: Store, folder: Path
+) -> None:
+    def replaced() -> AbstractContextManager[object]:
+        return pytest.raises(QAError, match=r"replaced or removed.*start this one again")
+
+    os.rename(folder, folder.with_name("aside"))
+    with replaced():
+        filled.documents()
+    with reopened(folder) as anew:
+        put(anew, "irak.txt", CUISINE)
+        with replaced():
+            put(filled, "c.txt", ["Une phrase."])
+        with replaced(), ThreadPoolExecutor() as pool:
+            pool.submit(filled.document, "irak.txt").result()
+
+
+def test_what_is_being_added_while_the_index_is_replaced_is_an_error(
+    filled: Store, folder: Path
+) -> None:
+    def add() -> None:
+        with filled.writing():
+            put(filled, "c.txt", ["Une phrase."])
+            os.rename(folder, folder.with_name("aside"))
+
+    with pytest.raises(QAError, match="replaced or removed"):
+        add()
+
+
+def test_an_index_that_can_only_be_read_is_followed(
+    filled: Store, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled.close()
+    monkeypatch.setattr("qa.store.database._is_read_only", lambda _: True)
+    with Store.open(folder) as reader:
+        monkeypatch.undo()
+        assert lexical(reader, "drone") == []
+        with reopened(folder) as writer:
+            put(writer, "c.txt", ["Un drone a survolé la base."] * 2000)
+            assert len(lexical(reader, "drone", 1)) == 1
+            writer.remove(["c.txt", "irak.txt"])
+        assert [info.id for info in reader.documents()] == ["cuisine.txt"]
+        assert lexical(reader, "drone") == []
+        assert reader.check(deep=True) == []
+
+
+def test_clearing_makes_it_an_empty_index_of_another_encoder_that_goes_on_counting(
+    filled: Store, folder: Path
+) -> None:
+    rows, before = filled.rows(["irak.txt", "cuisine.txt"]), filled.generation
+    with sqlite3.connect(folder / "store.sqlite") as raw:
+        raw.execute("UPDATE spans SET words = zeroblob(9), places = zeroblob(9)")
+    raw.close()
+    filled.clear("other", 32)
+    assert (filled.documents(), filled.generation) == ((), before + 1)
+    with Store.open(folder, "other", 32) as other:
+        document, sentences = made("irak.txt", IRAK)
+        chunks = [Chunk(one, "") for one in sentences]
+        vectors = np.eye(len(chunks), 32, dtype=np.float32)
+        other.put(document, Origin(), sentences, chunks, vectors)
+        assert other.check(deep=True) == []
+        assert min(other.rows(["irak.txt"])) > max(rows)
 
 
 def test_threads_read_and_write_one_store(store: Store) -> None:
@@ -770,11 +868,11 @@ def test_of_words_that_stand_in_too_many_sentences_the_rarest_are_searched_for(
 
 def test_where_documents_are_is_read_without_their_texts(filled: Store) -> None:
     queries: list[str] = []
-    filled._db.connection.set_trace_callback(queries.append)
+    filled._db._connection().set_trace_callback(queries.append)
     put(filled, "irak.txt", CUISINE)
     lexical(filled, "beurre")
     dense(filled, "beurre")
-    filled._db.connection.set_trace_callback(None)
+    filled._db._connection().set_trace_callback(None)
     scans = [sql for sql in queries if "FROM documents" in sql]
     assert scans
     assert all("WHERE id =" in sql for sql in scans)

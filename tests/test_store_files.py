@@ -470,6 +470,17 @@ def test_a_process_killed_in_a_commit_leaves_the_state_before_it(
         assert len(files(folder)) == 1
 
 
+def test_few_documents_of_one_file_do_not_hide_the_best_of_another(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("qa.store.vectors._FEWEST_PROPOSED", 1)
+    put(store, "few.txt", lines(50, 2))
+    fill(store, 6)
+    asked = ["few.txt", "d3.txt", "d4.txt", "d5.txt"]
+    for text in lines(4, 7):
+        assert dense(store, text, 1, asked)[0][0] == text
+
+
 # Lost files and a damaged log
 
 

@@ -111,3 +111,47 @@ def test_a_place_that_cannot_be_written_is_an_error_and_leaves_nothing(
     with pytest.raises(InputError, match="another place"):
         export_store(store, tmp_path / "nowhere" / "index.parquet")
     assert not (tmp_path / "nowhere").exists()
+
+
+def test_a_document_whose_file_is_not_here_stays_when_files_are_read(
+    store: Store, tmp_path: Path
+) -> None:
+    export_store(store, tmp_path / "index.parquet")
+    (tmp_path / "docs" / "irak.txt").unlink()
+    import_store(tmp_path / "index.parquet", tmp_path / "other")
+    with Store.open(tmp_path / "other", ENCODER.id, ENCODER.dim) as other:
+        assert sync([tmp_path / "docs"], other, ENCODER).removed == ()
+        assert [info.id for info in other.documents()] == ["cuisine.md", "irak.txt"]
+        assert other.document("irak.txt").text == TEXTS["irak.txt"]
+
+
+def test_an_import_that_fails_leaves_no_index_of_another_encoder(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "index.parquet"
+    monkeypatch.setattr("qa.transfer._canonical", lambda row: b"changed on the way")
+    export_store(store, file)
+    monkeypatch.undo()
+    with pytest.raises(InputError, match="not what was exported"):
+        import_store(file, tmp_path / "other")
+    with Store.open(tmp_path / "other", "another", 32) as other:
+        assert other.documents() == ()
+
+
+@pytest.mark.parametrize("place", [".", "/", "docs", "store/store.sqlite", "a" * 300, "file/x"])
+def test_a_place_where_no_export_can_be_is_an_error(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("x")
+    before = {path.name for path in tmp_path.iterdir()}
+    with pytest.raises(InputError, match="choose another place"):
+        export_store(store, Path(place))
+    assert {path.name for path in tmp_path.iterdir()} == before
+    assert store.check(deep=True) == []
+
+
+def test_a_file_of_the_person_s_beside_the_export_stays(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "index.parquet.part").write_text("precious")
+    export_store(store, tmp_path / "index.parquet")
+    assert (tmp_path / "index.parquet.part").read_text() == "precious"

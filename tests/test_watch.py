@@ -94,3 +94,21 @@ def test_a_folder_that_goes_away_has_no_files(folder: Path) -> None:
     (folder / "a.txt").unlink()
     folder.rmdir()
     assert state_of([folder]) == frozenset()
+
+
+def test_what_changed_since_the_state_that_was_acted_on_is_acted_on(folder: Path) -> None:
+    done = state_of([folder])
+    (folder / "b.txt").write_text("Deux.")
+    stop = threading.Event()
+    acts: list[State] = []
+
+    def act() -> bool:
+        acts.append(state_of([folder]))
+        stop.set()
+        return True
+
+    end = threading.Timer(PATIENCE_S, stop.set)
+    end.start()
+    watch([folder], act, every_s=0.01, stop=stop, done=done)
+    end.cancel()
+    assert names(acts[0]) == {"a.txt", "b.txt"}

@@ -15,9 +15,11 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from qa.consider import Search, cite
 from qa.documents import Box, Parser
 from qa.embed import Encoder, load_encoder
 from qa.errors import IndexMissing, InputError, QAError
+from qa.evidence import CONSIDERED
 from qa.exchange import Resources
 from qa.ingest import Report
 from qa.library import Library
@@ -26,11 +28,11 @@ from qa.llm.choose import Choice, choose_model
 from qa.llm.offers import choose_offered, offered_models
 from qa.models import ModelInUse, Reading, load_meanwhile
 from qa.options import cross_encoders, document_limits, model_options
-from qa.pipeline import answer_events
+from qa.pipeline import answer_events, valid_question
 from qa.settings import Settings, load_settings
-from qa.smalltalk import reply, small_talk
+from qa.smalltalk import reply, without_small_talk
 from qa.store import DocumentInfo, Store
-from qa.types import Answer, Document, Event, ModelInfo, Sentence, Turn
+from qa.types import Answer, Citation, Document, Event, ModelInfo, Sentence, Turn
 
 if TYPE_CHECKING:
     from llama_index.core.base.base_query_engine import BaseQueryEngine
@@ -67,20 +69,20 @@ class Assistant:
     @classmethod
     def open(
         cls,
-        paths: Iterable[str | Path] | None = None,
+        paths: str | Path | Iterable[str | Path] | None = None,
         settings: Settings | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Bring the index in step with ``paths``, load the models, and return the assistant.
 
-        :param paths: files and folders to answer from; None answers from everything in the store,
-            after the settings' document folders that exist were brought in step.
+        :param paths: files and folders to answer from, or one; None answers from everything in the
+            store, after the settings' document folders that exist were brought in step.
         :raises InputError: a path is missing or cannot be read.
         :raises IndexMismatch: the store was made with another encoder or format.
         :raises ModelUnavailable: a model that was asked for by name is not there.
         """
         settings = settings or load_settings()
-        given = None if paths is None else [Path(path) for path in paths]
+        given = None if paths is None else _listed(paths)
         encoder = load_encoder(
             settings.encoder, settings.cache, settings.threads, progress=progress
         )
@@ -120,9 +122,11 @@ class Assistant:
         """What the last synchronisation of the documents did."""
         return self._library.report
 
-    def index(self, paths: Iterable[str | Path], progress: Progress | None = None) -> Report:
-        """Bring the store in step with ``paths`` and return what was done."""
-        return self._library.index([Path(path) for path in paths], progress)
+    def index(
+        self, paths: str | Path | Iterable[str | Path], progress: Progress | None = None
+    ) -> Report:
+        """Bring the store in step with ``paths``, or one, and return what was done."""
+        return self._library.index(_listed(paths), progress)
 
     def reindex(self, progress: Progress | None = None) -> Report:
         """Bring what the assistant was opened on in step: files added, changed and deleted.
@@ -171,7 +175,7 @@ class Assistant:
         """Answer ``question``, or abstain honestly.
 
         :param history: the conversation so far, oldest first.
-        :param documents: ids to answer from; None is all that this assistant was opened on.
+        :param documents: ids to answer from, or one; None is all that this assistant was opened on.
         :raises InputError: an empty or over-long question, or an unknown document.
         """
         *_, last = self.stream(question, history, documents)
@@ -191,10 +195,11 @@ class Assistant:
 
         Closing the iterator stops the generation.
         """
-        said = reply(question, [info.title for info in self.documents()], self.backend)
+        turns = without_small_talk(history)
+        titles = [info.title for info in self.documents()]
+        said = reply(question, titles, self.backend, goes_on=bool(turns))
         if said is not None:
             return (event for event in (said,))
-        turns = [turn for turn in history if not small_talk(turn.question)]
         return self._events(question, turns, self._scope(documents))
 
     async def aask(
@@ -205,6 +210,15 @@ class Assistant:
     ) -> Answer:
         """Answer without blocking the event loop."""
         return await asyncio.to_thread(self.ask, question, history, documents)
+
+    def search(self, query: str, documents: Collection[str] | None = None) -> tuple[Citation, ...]:
+        """Return the sentences nearest to a question or to words, best first; no model is asked.
+
+        :param documents: ids to search in, or one; None is all that this assistant was opened on.
+        :raises InputError: an empty or over-long query, or an unknown document.
+        """
+        search = Search(self.resources(), self._scope(documents), None)
+        return cite(search(valid_question(query))[:CONSIDERED], self._store)
 
     def documents(self) -> tuple[DocumentInfo, ...]:
         """Return the documents that this assistant answers from."""
@@ -230,8 +244,9 @@ class Assistant:
 
         :raises InputError: no such span, or the file is gone or changed since it was indexed.
         """
-        document = self._store.document(document_id)
-        return self._parser.boxes(self._path(document_id), document, start, end)
+        with self._store.reading():
+            document, path = self._store.document(document_id), self._path(document_id)
+        return self._parser.boxes(path, document, start, end)
 
     def add_file(self, path: str | Path, progress: Progress | None = None) -> str:
         """Copy a file into the documents folder, index it, and return its document id.
@@ -296,8 +311,9 @@ class Assistant:
 
     def _path(self, document_id: str) -> Path:
         """Return where a document was read from; an unknown id is an error that names it."""
-        self._store.document(document_id)
-        return next(Path(one.path) for one in self._store.documents() if one.id == document_id)
+        with self._store.reading():
+            self._store.document(document_id)
+            return next(Path(one.path) for one in self._store.documents() if one.id == document_id)
 
     def _scope(self, documents: Collection[str] | None) -> Collection[str] | None:
         if not self.documents():
@@ -305,8 +321,14 @@ class Assistant:
             raise IndexMissing(
                 f"no document is indexed: put files into {folders}, or run `qa index PATH`"
             )
+        if isinstance(documents, str):
+            documents = [documents]
         if documents is not None:
             for document_id in documents:
                 self._store.document(document_id)  # an unknown id is an error that names it
             return documents
         return self._library.scope()
+
+
+def _listed(paths: str | Path | Iterable[str | Path]) -> list[Path]:
+    return [Path(paths)] if isinstance(paths, str | Path) else [Path(path) for path in paths]

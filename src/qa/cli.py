@@ -30,7 +30,8 @@ from qa.types import Answer
 if TYPE_CHECKING:
     from qa.assistant import Assistant
     from qa.settings import Settings
-    from qa.store import Origin, Salvaged
+    from qa.store import Salvaged
+    from qa.watch import State
 
 # How often --watch looks at the files.
 _LOOK_S = 2.0
@@ -85,7 +86,7 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Start from an empty index; a damaged one is kept aside, and its text used.",
+            help="Read all files anew; what has none stays, and a damaged index is kept aside.",
         ),
     ] = False,
     again: Annotated[
@@ -104,16 +105,17 @@ def index(
         if not paths and not watching:
             return ANSWERED
     salvaged = _salvaged(settings) if rebuild else None
-    chosen = _existing(paths or _known_paths(settings, salvaged, rebuild=rebuild))
-    if rebuild:
+    chosen = _existing(paths or _known_paths(settings, salvaged))
+    if salvaged is not None:
         _empty(settings, salvaged, chosen)
+    before = _state(chosen) if watching else frozenset()
     with _assistant(settings, chosen) as assistant:
         report = assistant.report
         if report is not None:
             print_report(report)
         assistant.warm(note)
         if watching:
-            _watch(assistant, chosen)
+            _watch(assistant, chosen, before)
     return BAD_INPUT if report is not None and report.failed else ANSWERED
 
 
@@ -352,43 +354,47 @@ def _reembed(settings: Settings) -> None:
     out(f"{reembed(settings.store, encoder, note)} sentences have new vectors")
 
 
-def _salvaged(settings: Settings) -> Salvaged | None:
-    """Return what is whole of the index if it is damaged."""
+def _salvaged(settings: Settings) -> Salvaged:
     from qa.store import salvage
 
     return salvage(settings.store)
 
 
-def _empty(settings: Settings, salvaged: Salvaged | None, chosen: list[Path]) -> None:
-    """Empty the index; of a damaged one, keep the documents that no chosen file will give."""
+def _empty(settings: Settings, salvaged: Salvaged, chosen: list[Path]) -> None:
+    """Empty the index, but for the documents that no file gives."""
     from qa.embed import load_encoder
     from qa.rescue import rescue
-    from qa.store import erase
 
-    if salvaged is None:
-        erase(settings.store)
-        return
     encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=note)
     rescued = rescue(settings.store, salvaged, chosen, encoder, note)
-    note(
-        f"the damaged index is kept in {str(rescued.aside)!r}; {len(rescued.ids)} documents have "
-        f"no file here and are taken over from it{_listed(rescued.ids)}; {salvaged.lost} documents "
-        f"cannot be read in it"
-    )
+    stay = f"{len(rescued.ids)} documents have no file here and are taken over"
+    if rescued.aside:
+        note(
+            f"the old index is kept in {str(rescued.aside)!r}; {stay} from it"
+            f"{_listed(rescued.ids)}; {salvaged.lost} documents cannot be read in it"
+        )
+    elif rescued.ids:
+        note(f"{stay}{_listed(rescued.ids)}")
 
 
 def _listed(ids: Sequence[str]) -> str:
     return f" ({', '.join(map(repr, ids))})" if ids else ""
 
 
-def _watch(assistant: Assistant, paths: list[Path]) -> None:
+def _state(paths: list[Path]) -> State:
+    from qa.watch import state_of
+
+    return state_of(paths)
+
+
+def _watch(assistant: Assistant, paths: list[Path], done: State) -> None:
     from threading import Event
 
     from qa.watch import watch
 
     def follow() -> bool:
         try:
-            print_report(assistant.index(paths, note))
+            print_report(assistant.reindex(note))
             assistant.warm(note)
         except QAError as error:
             note(f"error: {error}; tried again at the next look")
@@ -396,30 +402,31 @@ def _watch(assistant: Assistant, paths: list[Path]) -> None:
         return True
 
     note("watching; Ctrl-C ends")
-    watch(paths, follow, every_s=_LOOK_S, stop=Event())
+    watch(paths, follow, every_s=_LOOK_S, stop=Event(), done=done)
 
 
 def _existing(paths: list[Path]) -> list[Path]:
     for path in paths:
-        if not path.exists():
+        try:
+            exists = path.exists()
+        except OSError as error:
+            raise InputError(
+                f"{str(path)!r} cannot be reached ({error.strerror}); check the path"
+            ) from error
+        if not exists:
             raise InputError(f"there is no file or folder {str(path)!r}: check the path")
     return paths
 
 
-def _known_paths(settings: Settings, salvaged: Salvaged | None, *, rebuild: bool) -> list[Path]:
+def _known_paths(settings: Settings, salvaged: Salvaged | None) -> list[Path]:
     """Return the documents folders, and when rebuilding also what else the index was made from."""
     folders = [path for path in settings.documents if path.exists()] or list(settings.documents)
-    if not rebuild:
+    if salvaged is None:
         return folders
-    from qa.store import Store
+    from qa.documents import split_member
 
-    origins: list[Origin] = []
-    if salvaged is not None:
-        origins = [origin for _, origin in salvaged.documents]
-    else:
-        with contextlib.suppress(QAError), Store.open(settings.store) as store:
-            origins = [info.origin for info in store.documents()]
-    files = [Path(origin.path) for origin in origins if origin.path]
+    places = [Path(origin.path) for _, origin in salvaged.documents if origin.path]
+    files = dict.fromkeys(split_member(place)[0] for place in places)
     known = [folder.resolve() for folder in folders]
     others = [file for file in files if not any(file.is_relative_to(folder) for folder in known)]
     return folders + [file for file in others if file.exists()]

@@ -23,7 +23,7 @@ from qa.prompt import Language
 from qa.retrieve import rerank, retrieve
 from qa.store import Store
 from qa.translation import translated
-from qa.types import Citation, Event, Evidence, Hit, Sentence, Turn
+from qa.types import Citation, Document, Event, Evidence, Hit, Sentence, Turn
 from qa.words import told_language
 
 # Sentences handed to the evidence step; the best of them are shown at once.
@@ -127,7 +127,9 @@ def _spoken_in(hits: Sequence[Hit], store: Store) -> Language | None:
     """Return the language of the best hit's document, if how it begins tells."""
     if not hits:
         return None
-    return told_language(store.document(hits[0].sentence.document).text[:_TELLING_CHARS])
+    best = hits[0].sentence
+    document = document_as_found(best, store)
+    return told_language(document.text[:_TELLING_CHARS] if document else best.text)
 
 
 def _standalone(exchange: Exchange, history: Sequence[Turn]) -> str:
@@ -141,21 +143,34 @@ def _standalone(exchange: Exchange, history: Sequence[Turn]) -> str:
 def cite(
     hits: Sequence[Hit], store: Store, score_of: Mapping[Sentence, float] | None = None
 ) -> tuple[Citation, ...]:
-    """Make citations of retrieved sentences; the text is sliced from the stored document."""
-    documents = {name: store.document(name) for name in {hit.sentence.document for hit in hits}}
+    """Make citations of retrieved sentences.
+
+    Of a document that has changed since it was searched, or is gone, what was found there is cited,
+    under its id and without a page.
+    """
     citations = []
-    for hit in hits:
-        sentence = hit.sentence
-        document = documents[sentence.document]
-        citations.append(
-            Citation(
-                document=document.id,
-                title=document.title,
-                page=document.page_at(sentence.start),
-                start=sentence.start,
-                end=sentence.end,
-                text=document.text[sentence.start : sentence.end],
-                score=round((score_of or {}).get(sentence, hit.score), 4),
+    with store.reading():
+        for hit in hits:
+            sentence = hit.sentence
+            document = document_as_found(sentence, store)
+            citations.append(
+                Citation(
+                    document=sentence.document,
+                    title=document.title if document else sentence.document,
+                    page=document.page_at(sentence.start) if document else None,
+                    start=sentence.start,
+                    end=sentence.end,
+                    text=sentence.text,
+                    score=round((score_of or {}).get(sentence, hit.score), 4),
+                )
             )
-        )
     return tuple(citations)
+
+
+def document_as_found(sentence: Sentence, store: Store) -> Document | None:
+    """Return the document of a sentence that was found; None, if it has changed since."""
+    with store.reading():
+        if sentence.document not in store:
+            return None
+        document = store.document(sentence.document)
+    return document if document.text[sentence.start : sentence.end] == sentence.text else None

@@ -47,7 +47,7 @@ class Resources:
 
     def passage(self, sentence: Sentence, shown: Collection[Sentence] = ()) -> str:
         """Return what the model reads of a sentence: with its heading, and what it leans on."""
-        return passage(sentence, self.store.sentences(sentence.document), shown)
+        return passage(sentence, self._around(sentence), shown)
 
     def passages(self, shown: Sequence[Sentence]) -> list[str]:
         """Return the same of sentences that are read together."""
@@ -55,8 +55,15 @@ class Resources:
 
     def read_beside(self, shown: Collection[Sentence]) -> list[Sentence]:
         """Return the sentences that the model reads because those that are shown lean on them."""
-        before = [leans_on(one, self.store.sentences(one.document)) for one in shown]
+        before = [leans_on(one, self._around(one)) for one in shown]
         return [one for one in dict.fromkeys(before) if one is not None and one not in shown]
+
+    def _around(self, sentence: Sentence) -> tuple[Sentence, ...]:
+        """Return its document's sentences; none, if that has changed since it was found."""
+        with self.store.reading():
+            known = sentence.document in self.store
+            sentences = self.store.sentences(sentence.document) if known else ()
+        return sentences if sentences[sentence.index : sentence.index + 1] == (sentence,) else ()
 
 
 @dataclass(slots=True)
@@ -65,7 +72,7 @@ class Exchange:
 
     ``sought`` and ``spoken``: the question in the document's language, where that is another one.
     ``least_likely``: the log-probability of the least likely word of what was written;
-    ``unfinished``: the draft of a model that died while it wrote.
+    ``unfinished``: the draft of a model that died while it wrote, or what the limit cut of it.
     """
 
     question: str

@@ -7,6 +7,7 @@ Example: ``put_file(Path("index/documents"), Path("upload/ports.txt"))``.
 
 from __future__ import annotations
 
+import os
 import secrets
 import shutil
 from collections.abc import Sequence
@@ -16,6 +17,8 @@ from pathlib import Path
 from qa.documents import SUFFIXES
 from qa.errors import InputError
 
+# Of a name, bytes: with the ending, file systems take it.
+_MOST_NAME_BYTES = 240
 # Keeps a file that was set aside from being read, even where the store lies in a documents folder.
 _SET_ASIDE = ".removed"
 
@@ -69,7 +72,7 @@ def set_aside(path: Path, folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         target = _unused(folder, path.name)
-        shutil.move(path, target)
+        _move(path, target)
     except OSError as error:
         raise InputError(
             f"{str(path)!r} cannot be moved to {str(folder)!r} ({error.strerror}); check the "
@@ -78,10 +81,21 @@ def set_aside(path: Path, folder: Path) -> Path:
     return target
 
 
+def _move(path: Path, target: Path) -> None:
+    """Move a file, or leave no copy of it."""
+    try:
+        shutil.move(path, target)
+    except OSError:
+        if os.path.lexists(path):
+            target.unlink(missing_ok=True)
+        raise
+
+
 def is_inside(path: Path, folders: Sequence[Path]) -> bool:
     """Tell whether a file lies in one of the folders."""
-    place = path.resolve()
-    return any(folder.is_dir() and place.is_relative_to(folder.resolve()) for folder in folders)
+    place = Path(os.path.realpath(path))
+    real = (os.path.realpath(folder) for folder in folders if os.path.isdir(folder))
+    return any(map(place.is_relative_to, real))
 
 
 def _free_name(folder: Path, source: Path) -> Path:
@@ -97,6 +111,9 @@ def _free_name(folder: Path, source: Path) -> Path:
 
 def _unused(folder: Path, name: str) -> Path:
     number = 1
-    while (target := folder / f"{name}{_SET_ASIDE}{number if number > 1 else ''}").exists():
+    kept = os.fsencode(name)[-_MOST_NAME_BYTES:].decode("utf-8", "ignore")
+    while True:
+        target = folder / f"{kept}{_SET_ASIDE}{number if number > 1 else ''}"
+        if not os.path.lexists(target):
+            return target
         number += 1
-    return target

@@ -7,6 +7,7 @@ Example: ``sync([Path("index/documents")], store, encoder, limits=Limits()).adde
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -114,8 +115,9 @@ def sync(
     :raises QAError: the store cannot be written.
     """
     with Parser(limits) as parser:
-        sources = find_sources(paths, parser)
+        # In this order: what another program indexes in between is not taken for deleted.
         known = {info.id: info for info in store.documents()}
+        sources = find_sources(paths, parser)
         places = frozenset(_place(source.path) for source in sources)
         work = _Work(store, encoder, parser, known, places)
         for number, source in enumerate(sources, start=1):
@@ -123,7 +125,7 @@ def sync(
                 _take(source, work)
             except InputError as error:
                 kept = " (its earlier version stays in the index)" if _indexed(source, work) else ""
-                work.failed.append((str(source.path), f"{error}{kept}"))
+                work.failed.append((_shown(source.path), f"{error}{kept}"))
             if work.waiting_chunks >= _COMMIT_SENTENCES:
                 _commit(work, progress, (number, len(sources)))
     gone = _gone(paths, {source.id for source in sources}, work)
@@ -146,7 +148,7 @@ def document_of(file: Path, report: Report, documents: Sequence[DocumentInfo]) -
     :param documents: those of the store.
     :raises InputError: it could not be read; of an archive, nothing in it.
     """
-    place = Path(_place(file))
+    place = Path(_shown(Path(_place(file))))
     failed = {Path(_place(Path(path))): message for path, message in report.failed}
     if place in failed:
         raise InputError(failed[place])
@@ -172,6 +174,7 @@ def _take(source: Source, work: _Work) -> None:
         origin, same = _look(source, known, work.parser)
     except OSError as error:
         raise InputError(f"{source.path.name!r} cannot be read ({error.strerror})") from error
+    _refuse_odd_name(origin)
     if known is not None:
         _refuse_namesake(known, origin, work.paths)
         if same:
@@ -218,8 +221,14 @@ def _look(source: Source, known: DocumentInfo | None, parser: Parser) -> tuple[O
     return replace(origin, sha256=digest), (digest, _RECIPE) == (before.sha256, before.recipe)
 
 
+def _refuse_odd_name(origin: Origin) -> None:
+    for path in (origin.root, origin.path):
+        if path != _shown(Path(path)):
+            raise InputError(f"the name {path!r} is not UTF-8; rename it")
+
+
 def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str]) -> None:
-    if known.path not in (given | {origin.path, ""}) and is_there(Path(known.path)):
+    if known.path not in (given | {origin.path, ""}) and _may_be_there(known.path):
         raise InputError(
             f"{origin.path!r} would have the id {known.id!r}, which {known.path!r} has "
             f"already: index both paths in one command, or rename one"
@@ -229,18 +238,34 @@ def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str])
 def _gone(paths: Sequence[Path], present: set[str], work: _Work) -> list[str]:
     """Return the known documents whose files are gone from the paths, or have another id now."""
     roots = {_place(path) for path in paths}
-    broken = {Path(path).resolve() for path, _ in work.failed}
-    return sorted(
-        info.id
-        for info in work.known.values()
-        if info.id not in present
-        and (info.root in roots or info.path in work.paths)
-        and broken.isdisjoint(Path(info.path).parents)  # an archive that cannot be opened now
-    )
+    broken = {_place(Path(path)) for path, _ in work.failed}
+
+    def is_gone(info: DocumentInfo) -> bool:
+        places = {info.path, *map(str, Path(info.path).parents)}
+        if places & broken:  # it, or the archive or folder that it is in
+            return False
+        # Of a folder inside that was given by itself: what is hidden here may be there still.
+        inside = bool(places & roots) and not _may_be_there(info.path)
+        return inside or info.root in roots or info.path in work.paths
+
+    missing = (info for name, info in work.known.items() if name not in present)
+    return sorted(info.id for info in missing if is_gone(info))
+
+
+def _may_be_there(path: str) -> bool:
+    try:
+        return is_there(Path(path))
+    except OSError:  # nobody may look
+        return True
 
 
 def _place(path: Path) -> str:
-    return str(path.resolve())
+    return os.path.realpath(path)
+
+
+def _shown(path: Path) -> str:
+    """Return a path as text that can be shown: file systems have names that are not UTF-8."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _commit(

@@ -7,12 +7,13 @@ Example: ``Library(store, encoder, folders, given, limits=Limits()).add(Path("po
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from qa.documents import Limits
+from qa.documents import Limits, find_sources
 from qa.documents.files import split_member
 from qa.embed import Encoder
 from qa.errors import InputError
@@ -65,15 +66,21 @@ class Library:
         """The paths that were given, or the documents folders that exist."""
         if self._given is not None:
             return list(self._given)
-        return [path for path in self._folders if path.exists()]
+        return [path for path in self._folders if os.path.exists(path)]
 
     def documents(self) -> tuple[DocumentInfo, ...]:
         """Return the documents that are asked, by id."""
         infos = self._store.documents()
         if self._given is None:
             return infos
-        given = {root.resolve() for root in self._given}
-        return tuple(info for info in infos if given & {Path(info.path), *Path(info.path).parents})
+        given = {os.path.realpath(root) for root in self._given}
+
+        def is_asked(info: DocumentInfo) -> bool:
+            # A link in a folder leads out of it: the root is where it was found.
+            places = (info.path, *map(str, Path(info.path).parents), info.root)
+            return not given.isdisjoint(places)
+
+        return tuple(filter(is_asked, infos))
 
     def scope(self) -> list[str] | None:
         """Return the ids of the documents that are asked; None where that is all in the store."""
@@ -98,9 +105,9 @@ class Library:
         """Bring the store in step with :attr:`paths`; a path that is gone counts as failed."""
         with self._changing:
             paths = self.paths
-            report = self.index([path for path in paths if path.exists()], progress)
+            report = self.index([path for path in paths if os.path.exists(path)], progress)
             missing = "there is no file or folder at this path any more; its documents stay"
-            gone = tuple((str(path), missing) for path in paths if not path.exists())
+            gone = tuple((str(path), missing) for path in paths if not os.path.exists(path))
             self.report = replace(report, failed=(*report.failed, *gone))
             return self.report
 
@@ -112,35 +119,62 @@ class Library:
         :raises InputError: the file cannot be read or is of an unknown type.
         """
         roots = self._given or self._folders
-        folder = next((root for root in roots if not root.is_file()), self._folders[0])
+        folder = next((root for root in roots if not os.path.isfile(root)), self._folders[0])
         with self._changing:
             put = put_file(folder, source)
             report = self.index([folder], progress)
             try:
-                return document_of(put.path, report, self._store.documents())
+                added = document_of(put.path, report, self._store.documents())
             except InputError:
                 if put.copied:
                     put.path.unlink(missing_ok=True)
                 raise
+            if self._given is not None and not is_inside(put.path, self._given):
+                self._given = [*self._given, put.path]
+            return added
 
     def remove(self, document_id: str) -> None:
         """Forget a document; its file, if in a documents folder, moves to ``removed`` in the store.
 
-        :raises InputError: no document has this id, it is part of an archive, or its file cannot be
-            moved.
+        Of a link in a documents folder, the link does.
+
+        :raises InputError: no document has this id, it is part of an archive or of a folder that a
+            link leads to, or its file cannot be moved.
         """
         with self._changing:
-            self._store.document(document_id)  # an unknown id is an error that names it
-            (info,) = [one for one in self._store.documents() if one.id == document_id]
+            with self._store.reading():
+                self._store.document(document_id)  # an unknown id is an error that names it
+                (info,) = [one for one in self._store.documents() if one.id == document_id]
             file, member = split_member(Path(info.path))
             if member:
                 raise InputError(
                     f"{document_id!r} is part of the archive {file.name!r}; take it out of the "
                     "archive, or move the archive out of its folder, and index again"
                 )
-            if file.is_file() and is_inside(file, self._given or self._folders):
-                set_aside(file, self._store.folder / _REMOVED)
+            found = _found(file, self._given or self._folders)
+            if found is not None:
+                set_aside(found, self._store.folder / _REMOVED)
             elif self._given is not None:
-                self._given = [root for root in self._given if root.resolve() != file]
+                self._given = [one for one in self._given if os.path.realpath(one) != str(file)]
             self._store.remove([document_id])
             self._changed()
+
+
+def _found(file: Path, folders: Sequence[Path]) -> Path | None:
+    """Return a file that lies in one of the folders, or the link there that leads to it.
+
+    :raises InputError: it lies in a folder that a link there leads to.
+    """
+    if not os.path.isfile(file):
+        return None
+    if is_inside(file, folders):
+        return file
+    sources = find_sources(folder for folder in folders if os.path.isdir(folder))
+    links = (one.path for one in sources if os.path.realpath(one.path) == str(file))
+    link = next(links, None)
+    if link is not None and not link.is_symlink():
+        raise InputError(
+            f"{str(link)!r} is in a folder that a link leads to; take it out of that folder, or "
+            "the link out of its own, and index again"
+        )
+    return link

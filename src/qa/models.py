@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
-from qa.errors import QAError
+from qa.errors import PromptTooLong, QAError
 from qa.llm.base import ChatModel
 from qa.llm.choose import Choice
 from qa.prompt import NumberedDocument, number_document
@@ -47,15 +47,21 @@ class Reading:
         return numbered
 
     def warm(self, documents: Sequence[DocumentInfo], progress: Progress | None = None) -> int:
-        """Let the model read the documents that fit, and return how many it now holds."""
+        """Let the model read the documents that fit, and return how many it now holds.
+
+        One that was thought to fit, and does not, is not tried again until it changes.
+        """
         model, held = self.choice.model, 0
         for info in documents:
             numbered = self._number(info.id)
             if model is not None and numbered is not None:
                 if progress and not model.has_prefix(numbered.prefix):
                     progress(f"the model reads {info.title!r}, once")
-                model.warm(numbered.prefix, progress, owner=self._owner(info.id))
-                held += 1
+                try:
+                    model.warm(numbered.prefix, progress, owner=self._owner(info.id))
+                    held += 1
+                except PromptTooLong:
+                    self._numbered[info.id] = None
         return held
 
     def forget(self) -> None:

@@ -36,7 +36,8 @@ def passage(
     """Return the text to read a sentence by, on one line.
 
     :param sentence: one of ``sentences``.
-    :param sentences: all of its document's, in order; ``sentences[i].index == i``.
+    :param sentences: all of its document's, in order; ``sentences[i].index == i``. None where they
+        are not known: the sentence is read alone.
     :param shown: those that are read beside it anyway.
     :return: its heading, the sentence before if it points back, and the sentence.
     """
@@ -50,20 +51,26 @@ def passage(
 
 def leans_on(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | None:
     """Return the sentence before, if this one points back to it."""
-    before = sentences[sentence.index - 1] if sentence.index else None
+    before = sentences[sentence.index - 1] if sentence.index and sentences else None
     return before if before is not None and not before.heading and _leans(sentence) else None
 
 
 def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
     """Return the nearest heading above as a lead-in; a first line that asks nothing is a title."""
-    above = (sentences[index] for index in range(sentence.index - 1, -1, -1))
-    heading = next((one for one in above if one.heading and any(map(str.isalnum, one.text))), None)
+    last = min(sentence.index, len(sentences)) - 1
+    above = (sentences[index] for index in range(last, -1, -1))
+    heading = next((one for one in above if one.heading and _names(one.text)), None)
     if heading is None:
         return ""
-    text = _shortened(heading.text).strip("#*_ ")
+    text = _shortened(heading.text).strip("#*_> ")
     if heading.index == 0 and not text.endswith("?"):
         return ""
     return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
+
+
+def _names(heading: str) -> bool:
+    """Return whether a heading has words and is not the edge of a code block."""
+    return any(map(str.isalnum, heading)) and not heading.lstrip("> ").startswith(("```", "~~~"))
 
 
 def _leans(sentence: Sentence) -> bool:

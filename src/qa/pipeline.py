@@ -16,15 +16,15 @@ from typing import Final
 from qa.calibration import calibration_for
 from qa.certainty import certainty
 from qa.check import Checked, quotation
-from qa.consider import Search, by_parts, cite, consider, cross, leant_on
+from qa.consider import Search, by_parts, cite, consider, cross, document_as_found, leant_on
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
 from qa.llm.meter import Meter
 from qa.overview import MOST, covering
 from qa.parts import question_parts
-from qa.prompt import Language
-from qa.types import Answer, Citation, Event, Evidence, Hit, Statement, Turn, Usage
+from qa.prompt import Language, NumberedDocument
+from qa.types import Answer, Citation, Event, Evidence, Hit, Sentence, Statement, Turn, Usage
 from qa.whole import asks_when_or_how_much, foreignness, is_overview, sounds_whole
 from qa.words import fold, language, names, stems, tokens
 from qa.writing import written
@@ -53,8 +53,8 @@ def answer_events(
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
     search = Search(resources, documents, leant_on(question, history), exchange.notices)
     hits = yield from consider(exchange, history, search)
-    if hits and _for_the_whole(question, hits[0], search):
-        yield from _overview(exchange, _meant(question, hits, search), resources)
+    if whole := _whole(question, hits, search):
+        yield from _overview(exchange, whole, resources)
         return
     hits = cross(exchange, hits, search)
     parts = question_parts(exchange.sought)
@@ -77,10 +77,10 @@ def answer_events(
     checked = Checked(())
     if chosen:
         selection, checked = yield from written(exchange, selection, chosen, resources)
-    if not checked.statements and hits and _for_the_whole(question, hits[0], search, refused=True):
-        yield from _overview(exchange, _meant(question, hits, search), resources)
-        return
     if not checked.statements:
+        if whole := _whole(question, hits, search, refused=True):
+            yield from _overview(exchange, whole, resources)
+            return
         yield Evidence((), chosen=True, confidence=selection.confidence)
         yield _abstention(exchange, selection, considered, resources)
         return
@@ -89,12 +89,28 @@ def answer_events(
     yield _answer(exchange, selection, checked, considered, resources)
 
 
-def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool = False) -> bool:
-    """Tell whether the question asks for the whole of the document that was found.
+def _whole(
+    question: str, hits: Sequence[Hit], search: Search, *, refused: bool = False
+) -> list[tuple[Citation, ...]]:
+    """Return what covers the documents, a statement each, if the question asks for the whole.
 
     :param refused: the documents do not answer it as a question.
     """
-    document = search.resources.store.document(best.sentence.document)
+    store = search.resources.store
+    with store.reading():
+        if not hits or not _for_the_whole(question, hits[0], search, refused=refused):
+            return []
+        meant = _meant(question, hits, search)
+        parts = covering([(store.sentences(one), store.document(one).text) for one in meant])
+        return [cite(part, store) for part in parts]
+
+
+def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool) -> bool:
+    """Tell whether the question asks for the whole of the document that was found."""
+    store = search.resources.store
+    if best.sentence.document not in store:  # gone since
+        return False
+    document = store.document(best.sentence.document)
     if is_overview(question, document.title):
         return True
     # «Et en Syrie ?» says too little by itself, «jusqu'à quelle date» says what is wanted.
@@ -129,12 +145,9 @@ def _meant(question: str, hits: Sequence[Hit], search: Search) -> tuple[str, ...
 
 
 def _overview(
-    exchange: Exchange, documents: Sequence[str], resources: Resources
+    exchange: Exchange, cited: Sequence[Sequence[Citation]], resources: Resources
 ) -> Iterator[Event]:
     """Quote the sentences that cover documents; nothing is written, so nothing can be wrong."""
-    store = resources.store
-    parts = covering([(store.sentences(one), store.document(one).text) for one in documents])
-    cited = [cite(part, store) for part in parts]
     chosen = tuple(citation for part in cited for citation in part)
     exchange.mark("chosen")
     yield Evidence(chosen, chosen=True, confidence=1.0)
@@ -174,7 +187,7 @@ def _select(
     model = resources.model
     if exchange.ask is not None and model is not None:
         try:
-            numbered = resources.held(hits[0].sentence.document) if hits else None
+            numbered = _numbered(hits[0].sentence, resources) if hits else None
             inside = numbered is not None and not model.keeps_prefixes
             # Fitted on stand-alone probes with log-probabilities: other probes have other odds.
             label = model.label if model.has_logprobs and not inside else ""
@@ -202,6 +215,15 @@ def _select(
     exchange.calibration = calibration_for(None, resources.encoder.id)
     foreign = _foreign(exchange.question, resources)
     return select(question, hits, exchange.calibration, None, foreign=foreign)
+
+
+def _numbered(best: Sentence, resources: Resources) -> NumberedDocument | None:
+    """Return the best hit's document as the model holds it, unless it has changed since."""
+    with resources.store.reading():
+        if document_as_found(best, resources.store) is None:
+            return None
+        numbered = resources.held(best.document)
+    return numbered if numbered is not None and best in numbered.sentences else None
 
 
 def _foreign(question: str, resources: Resources) -> float:

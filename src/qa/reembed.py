@@ -9,6 +9,7 @@ Example: ``reembed(Path("index/store"), load_encoder("bundled", cache), print)``
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -57,8 +58,7 @@ def reembed(folder: Path, encoder: Encoder, progress: Progress | None = None) ->
             made += _catch_up(old, new, encoder, progress)
             if old.replace_by(new):
                 break  # else documents changed meanwhile
-    erase(folder / FOLDER)
-    (folder / FOLDER).rmdir()
+    shutil.rmtree(folder / FOLDER, ignore_errors=True)  # what is left is used again
     return made
 
 

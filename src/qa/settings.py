@@ -7,13 +7,18 @@ Example: ``QA_BACKEND=extractive qa ask "…"``, or a line ``backend = "extracti
 
 from __future__ import annotations
 
+import json
+import re
+import tomllib
+from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Any, Literal
 
 from platformdirs import user_cache_path
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
+    NoDecode,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -23,15 +28,27 @@ from qa.errors import InputError
 
 Backend = Literal["auto", "ollama", "embedded", "extractive"]
 
+# Seconds, or a duration as Go writes it, which is what Ollama reads.
+_KEEP_ALIVE = re.compile(
+    r"[-+]?(?:[0-9]+|(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:ns|us|µs|μs|ms|s|m|h))+)"
+)
+
+
+class _TomlFile(TomlConfigSettingsSource):
+    """A TOML file, which may begin with the mark that some editors put there."""
+
+    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
+        return tomllib.loads(file_path.read_text(encoding="utf-8-sig"))
+
 
 class Settings(BaseSettings):
     """Every setting with its default; the README documents them."""
 
     model_config = SettingsConfigDict(
-        env_prefix="QA_", toml_file="qa.toml", frozen=True, extra="forbid"
+        env_prefix="QA_", env_ignore_empty=True, toml_file="qa.toml", frozen=True, extra="forbid"
     )
 
-    documents: tuple[Path, ...] = (Path("index/documents"),)
+    documents: Annotated[tuple[Path, ...], NoDecode] = (Path("index/documents"),)
     store: Path = Path("index/store")
     cache: Path = Field(default_factory=lambda: user_cache_path("qa-sentence-citations"))
     backend: Backend = "auto"
@@ -41,7 +58,7 @@ class Settings(BaseSettings):
     gguf: Path | None = None
     ollama_url: str = "http://127.0.0.1:11434"
     ollama_model: str | None = None
-    ollama_keep_alive: str = "30m"
+    ollama_keep_alive: str = Field(default="30m", coerce_numbers_to_str=True)
     ollama_timeout_s: float = Field(default=300.0, gt=0)
     context_tokens: int = Field(default=4096, ge=512)
     threads: int | None = Field(default=None, ge=1)
@@ -58,6 +75,27 @@ class Settings(BaseSettings):
     parse_seconds: int = Field(default=120, ge=1)
     parse_memory_mb: int = Field(default=2048, ge=512)
 
+    @field_validator("documents", mode="before")
+    @classmethod
+    def _is_one_or_several(cls, value: object) -> object:
+        if not isinstance(value, str | Path):
+            return value
+        if not str(value).startswith("["):
+            return [value]
+        try:
+            return json.loads(str(value))
+        except ValueError as error:
+            raise ValueError("""write one path, or a JSON list such as '["a", "b"]'""") from error
+
+    @field_validator("ollama_keep_alive")
+    @classmethod
+    def _is_a_duration(cls, value: str) -> str:
+        if not _KEEP_ALIVE.fullmatch(value):
+            raise ValueError(
+                f"{value!r} is no duration; write '30m', '1h30m', seconds, or -1 for ever"
+            )
+        return value
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -68,7 +106,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Read, strongest first: arguments, ``QA_*`` variables, ``qa.toml``."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls)
+        return init_settings, env_settings, _TomlFile(settings_cls)
 
 
 def load_settings(**overrides: object) -> Settings:
@@ -79,5 +117,14 @@ def load_settings(**overrides: object) -> Settings:
     given = {name: value for name, value in overrides.items() if value is not None}
     try:
         return Settings(**given)  # type: ignore[arg-type]
-    except (ValidationError, ValueError) as error:
-        raise InputError(f"settings (qa.toml and QA_* variables): {error}") from error
+    except ValueError as error:
+        wrong = _in_one_line(error) if isinstance(error, ValidationError) else str(error)
+        raise InputError(f"settings (qa.toml and QA_* variables): {wrong}") from error
+
+
+def _in_one_line(error: ValidationError) -> str:
+    return "; ".join(
+        f"{'.'.join(map(str, one['loc']))} = {one['input']!r}: "
+        + one["msg"].removeprefix("Value error, ")
+        for one in error.errors()
+    )

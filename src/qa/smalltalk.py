@@ -13,10 +13,10 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from qa.prompt import Language
-from qa.types import Answer
+from qa.types import Answer, Turn
 from qa.words import fold
 
-Kind = Literal["greeting", "thanks", "goodbye", "help"]
+Kind = Literal["greeting", "thanks", "goodbye", "help", "yes or no"]
 
 # Folded: without case and accents. In the order in which one outweighs another.
 _PHRASES: Final[tuple[tuple[Kind, Language, str], ...]] = (
@@ -60,16 +60,20 @@ _PHRASES: Final[tuple[tuple[Kind, Language, str], ...]] = (
     (
         "thanks",
         "fr",
-        r"(?:un grand |mille |grand )?mercis?(?: (?:beaucoup|bien|infiniment|a toi|a vous"
-        r"|(?:pour|de) (?:ton|votre|ta|cette|l')? ?(?:aide|reponse|precision|temps)))*"
+        r"(?:un grand |mille |grand )?mercis?(?: (?:beaucoup|bcp|bien|infiniment|a toi|a vous"
+        r"|(?:pour|de) (?:(?:ton|ta|tes|votre|vos|le|la|les|l'|cet|cette|ces|toutes ces) ?)?"
+        r"(?:aide|reponse|precision|temps|info|information|explication|renseignement|detail)s?"
+        r"|pour (?:ca|cela|tout)))*"
         r"|(?:c'est |tres )?(?:parfait|genial|super|excellent|bien|impeccable|formidable)"
         r"|bravo|d'accord|entendu|compris|bien recu|je vois|oui merci|non merci",
     ),
     (
         "thanks",
         "en",
-        r"(?:many )?thanks(?: (?:a lot|so much|again|for (?:your|the) (?:help|answer|time)))*"
-        r"|thank you(?: (?:so much|very much|again|for (?:your|the) (?:help|answer|time)))*"
+        r"(?:(?:many )?thanks|thank you)(?: (?:a lot|so much|very much|again"
+        r"|for (?:(?:all )?(?:your|the|this|that|these) )?"
+        r"(?:help|answer|time|info|information|explanation|clarification|detail)s?"
+        r"|for (?:that|this|it|everything)))*"
         r"|cheers|thx|ty|(?:that's |that is |very )?(?:great|perfect|awesome|nice|good)|well done"
         r"|got it|i see|alright|all right|no thanks|ok(?:ay)? thanks",
     ),
@@ -86,6 +90,8 @@ _PHRASES: Final[tuple[tuple[Kind, Language, str], ...]] = (
         r"hello|hi|hey|greetings|good (?:morning|afternoon|evening|day)|howdy|yo"
         r"|how (?:are you(?: doing)?(?: today)?|do you do|is it going)|what'?s up|nice to meet you",
     ),
+    ("yes or no", "fr", r"oui|ouais|non"),
+    ("yes or no", "en", r"yes|yeah|yep|no|nope"),
     # Said in both languages: the utterance's other words tell which.
     ("thanks", "fr", r"ok(?:ay)?|cool|top"),
 )
@@ -100,6 +106,8 @@ _SINGLE: Final = tuple(
 _BREAKS: Final = re.compile(r"[,;:.!?…\n]+|(?<!\w)(?:et|and|mais|but)(?!\w)(?! (?:toi|vous|you)\b)")
 # «Et Nice ?» goes on from a question, whatever else the word says; «et toi ?» does not.
 _AND_WHAT_OF: Final = re.compile(r"\s*(?:[Ee]t|[Aa]nd)\s+[A-ZÀ-Ý]\w*\s*\?\s*")
+# So does «Nice ?» after a question: nobody thanks with a question mark.
+_WHAT_OF: Final = re.compile(r"\s*[A-ZÀ-Ý]\w*\s*\?\s*")
 _PLEASANTRIES: Final = re.compile(r"[^\w\s'’,;:.!?…-]")  # emoji and other signs
 _MOST_CHARS: Final = 120
 _MOST_TITLES: Final = 5
@@ -111,12 +119,14 @@ _OPENING: Final[dict[Language, dict[Kind, str]]] = {
         "thanks": "Avec plaisir !",
         "goodbye": "Au revoir, et à bientôt !",
         "help": "Je suis un assistant qui fonctionne entièrement sur votre machine.",
+        "yes or no": "D’accord. Quelle est votre question sur vos documents ?",
     },
     "en": {
         "greeting": "Hello!",
         "thanks": "You are welcome!",
         "goodbye": "Goodbye, see you soon!",
         "help": "I am an assistant that runs entirely on your machine.",
+        "yes or no": "All right. What is your question about your documents?",
     },
 }
 _WHAT_I_DO: Final[dict[Language, str]] = {
@@ -133,20 +143,35 @@ _NO_DOCUMENT: Final[dict[Language, str]] = {
 }
 
 
-def small_talk(utterance: str) -> Kind | None:
-    """Return what kind of small talk the whole utterance is, or None for anything else."""
-    found = _found(utterance)
+def small_talk(utterance: str, *, goes_on: bool = False) -> Kind | None:
+    """Return what kind of small talk the whole utterance is, or None for anything else.
+
+    :param goes_on: there was a question before it.
+    """
+    found = _found(utterance, goes_on)
     return found[0] if found else None
 
 
-def reply(utterance: str, titles: Sequence[str], backend: str = "") -> Answer | None:
+def without_small_talk(history: Sequence[Turn]) -> list[Turn]:
+    """Return the turns that asked the documents something."""
+    turns: list[Turn] = []
+    for turn in history:
+        if not small_talk(turn.question, goes_on=bool(turns)):
+            turns.append(turn)
+    return turns
+
+
+def reply(
+    utterance: str, titles: Sequence[str], backend: str = "", *, goes_on: bool = False
+) -> Answer | None:
     """Return a short reply in the utterance's language, or None where it is no small talk.
 
     :param utterance: what the person said.
     :param titles: of the documents that can be asked.
     :param backend: the name of the model in use, which is not asked.
+    :param goes_on: there was a question before it.
     """
-    found = _found(utterance)
+    found = _found(utterance, goes_on)
     if found is None:
         return None
     kind, language = found
@@ -166,7 +191,7 @@ def reply(utterance: str, titles: Sequence[str], backend: str = "") -> Answer | 
     )
 
 
-def _found(utterance: str) -> tuple[Kind, Language] | None:
+def _found(utterance: str, goes_on: bool) -> tuple[Kind, Language] | None:
     """Return the weightiest phrase's kind, and the language of the first unambiguous one."""
     if len(utterance) > _MOST_CHARS or _AND_WHAT_OF.fullmatch(utterance):
         return None
@@ -176,9 +201,12 @@ def _found(utterance: str) -> tuple[Kind, Language] | None:
     places = [place for part in matched for place in part]
     if not places or not all(matched):
         return None
+    kind = _SINGLE[min(places)][0]
+    if goes_on and kind == "thanks" and _WHAT_OF.fullmatch(utterance):
+        return None
     shared = len(_SINGLE) - 1
     spoken = next((place for place in places if place != shared), shared)
-    return _SINGLE[min(places)][0], _SINGLE[spoken][1]
+    return kind, _SINGLE[spoken][1]
 
 
 def _matched(part: str) -> list[int]:

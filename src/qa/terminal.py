@@ -109,9 +109,8 @@ def converse(assistant: Assistant) -> None:
 
 
 def _turn(assistant: Assistant, question: str, history: list[Turn]) -> Answer | None:
-    events = assistant.stream(question, history=tuple(history))
     try:
-        return show(events)
+        return show(assistant.stream(question, history=tuple(history)))
     except KeyboardInterrupt:
         note("\nstopped; the conversation goes on")
     except QAError as error:

@@ -9,10 +9,13 @@ Example: ``export_store(store, Path("index.parquet"))``.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
+import secrets
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from types import ModuleType
@@ -20,8 +23,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from qa.documents import is_there
 from qa.errors import IndexMismatch, InputError
-from qa.store import DocumentInfo, Label, Origin, Store
+from qa.store import DocumentInfo, Label, Origin, Store, erase
+from qa.store.database import DATABASE
 from qa.types import Chunk, Document, Page, Sentence
 
 if TYPE_CHECKING:
@@ -46,8 +51,9 @@ def export_store(store: Store, path: Path, progress: Progress | None = None) -> 
     :raises InputError: pyarrow is missing, or the file cannot be written.
     """
     arrow, parquet = _pyarrow()
-    temporary = path.with_name(f"{path.name}.part")
+    temporary = path.parent / f".{secrets.token_hex(8)}.part"
     try:
+        _check_place(path, store.folder)
         with store.reading():
             made = store.manifest
             about = {"format": FORMAT, "encoder_id": made.encoder_id, "dim": made.dim}
@@ -71,7 +77,8 @@ def export_store(store: Store, path: Path, progress: Progress | None = None) -> 
             f"{str(path)!r} cannot be written ({error.strerror or error}): choose another place"
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with suppress(OSError):
+            temporary.unlink()
     return len(infos)
 
 
@@ -89,7 +96,7 @@ def import_store(path: Path, folder: Path, progress: Progress | None = None) -> 
     try:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             about = _about(path, file.schema_arrow.metadata or {})
-            with _empty_store(folder, about) as store, store.writing():
+            with _filling(folder, about) as store:
                 done, digest = 0, hashlib.sha256()
                 for group in range(file.num_row_groups):
                     for row in file.read_row_group(group).to_pylist():
@@ -106,6 +113,13 @@ def import_store(path: Path, folder: Path, progress: Progress | None = None) -> 
             f"`qa export`"
         ) from error
     return done
+
+
+def _check_place(path: Path, folder: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
+    if path.resolve().is_relative_to(folder.resolve()):
+        raise PermissionError(errno.EPERM, f"it is inside the index {str(folder)!r}")
 
 
 def _canonical(row: dict[str, Any]) -> bytes:
@@ -196,15 +210,25 @@ def _about(path: Path, metadata: dict[bytes, bytes]) -> dict[str, Any]:
     return about
 
 
-def _empty_store(folder: Path, about: dict[str, Any]) -> Store:
+@contextmanager
+def _filling(folder: Path, about: dict[str, Any]) -> Iterator[Store]:
+    """Open an empty index and make one commit; one that was made for it goes when that fails."""
+    is_new = not (folder / DATABASE).exists()
     try:
         store = Store.open(folder, about["encoder_id"], about["dim"])
     except IndexMismatch as error:
         raise InputError(f"there is an index in {str(folder)!r}: choose another --store") from error
-    if store.documents():
-        store.close()
-        raise InputError(f"there is an index in {str(folder)!r}: choose another --store")
-    return store
+    with store:
+        if store.documents():
+            raise InputError(f"there is an index in {str(folder)!r}: choose another --store")
+        try:
+            with store.writing():
+                yield store
+        except BaseException:
+            if is_new:
+                store.close()
+                erase(folder)
+            raise
 
 
 def _put_row(store: Store, row: dict[str, Any], dim: int) -> None:
@@ -222,5 +246,8 @@ def _put_row(store: Store, row: dict[str, Any], dim: int) -> None:
         if one["label"] is not None:
             labels[index] = Label(one["label"], one["metadata"])
     matrix = np.array(vectors, dtype=np.float32).reshape(len(vectors), dim)
-    store.put(document, Origin(**row["origin"]), sentences, chunks, matrix)
+    origin = Origin(**row["origin"])
+    if not is_there(Path(origin.path)):
+        origin = Origin()  # else the first synchronisation would take the document for deleted
+    store.put(document, origin, sentences, chunks, matrix)
     store.label(document.id, labels)

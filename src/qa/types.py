@@ -226,8 +226,8 @@ class Answer:
     ``considered`` the candidates with their scores; ``notices`` what the user should know:
     fallbacks, truncation, repairs. ``kind``: an overview quotes sentences that cover a document;
     small talk is the reply to a greeting, with ``answered`` False and nothing cited.
-    ``unfinished``: what a model that died in mid-answer had written; nobody checked it, and it is
-    no part of the answer.
+    ``unfinished``: what a model that died in mid-answer had written, or the sentence that the
+    longest answer's end cut; nobody checked it, and it is no part of the answer.
     """
 
     text: str

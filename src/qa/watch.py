@@ -18,7 +18,14 @@ from qa.errors import InputError
 State = frozenset[tuple[str, int, int]]
 
 
-def watch(paths: Sequence[Path], act: Callable[[], bool], *, every_s: float, stop: Event) -> None:
+def watch(
+    paths: Sequence[Path],
+    act: Callable[[], bool],
+    *,
+    every_s: float,
+    stop: Event,
+    done: State | None = None,
+) -> None:
     """Call ``act`` after each change of the files under ``paths``, until ``stop`` is set.
 
     A change is acted on when it has been quiet for one look, so that a file being copied is read
@@ -28,8 +35,10 @@ def watch(paths: Sequence[Path], act: Callable[[], bool], *, every_s: float, sto
     :param act: does what a change calls for, and returns whether it succeeded.
     :param every_s: seconds from one look to the next.
     :param stop: ends the watch.
+    :param done: the state that was acted on already; without it, the present one.
     """
-    done = before = state_of(paths)
+    before = state_of(paths)
+    done = before if done is None else done
     while not stop.wait(every_s):
         now = state_of(paths)
         if now == before != done and act():

@@ -33,7 +33,7 @@ _MAX_LOGIT = 8.0
 # What a plain Yes or No counts where the server gives no log-probabilities.
 _PLAIN_LOGIT = 2.0
 _TINY = 1e-6
-_ID = re.compile(r"\d+")
+_ID = re.compile(r"[0-9]+")
 
 
 def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
@@ -80,12 +80,13 @@ class Drafted(NamedTuple):
     """A piece of what the writer writes.
 
     ``odds``: log P(it answers)/P(it refuses), of the first one; ``logprob``: how likely the writer
-    held this one, 0 where the server does not tell.
+    held this one, 0 where the server does not tell; ``cut``: the limit ended the text here.
     """
 
     text: str
     odds: float
     logprob: float
+    cut: bool
 
 
 def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[Drafted]:
@@ -99,7 +100,7 @@ def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[Drafted
         first = next((token for token in tokens if token.text), Token(""))
         odds = answer_odds(first.top, first.text, language)
         begun = _otherwise(first, language) if odds >= 0 and prompt.slot == "read" else ""
-        yield _piece(Token(begun or first.text, first.top), odds)
+        yield _piece(replace(first, text=begun or first.text), odds)
         if not begun:
             yield from (_piece(token, odds) for token in tokens)
             return
@@ -109,7 +110,7 @@ def drafted(ask: Meter, prompt: Prompt, language: Language) -> Generator[Drafted
 
 def _piece(token: Token, odds: float) -> Drafted:
     said = (option.logprob for option in token.top if option.token == token.text)
-    return Drafted(token.text, odds, next(said, 0.0))
+    return Drafted(token.text, odds, next(said, 0.0), token.finish == "length")
 
 
 def _otherwise(first: Token, language: Language) -> str:
@@ -131,37 +132,32 @@ class Votes:
 def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
     """Ask the model which sentences hold the answer.
 
-    Numbers out of range are dropped (the schema forbids them; not every server enforces it).
+    Numbers are read from the whole text: where its pieces begin and end is the server's affair.
+    Those out of range are dropped (the schema forbids them; not every server enforces it).
     """
-    ids: list[list[Token]] = []
-    inside = False
+    text = ""
+    tops: list[Sequence[TokenLogprob]] = []  # the alternatives to each character's token
     for token in ask.stream(vote_prompt(numbered, question)):
-        is_digit = token.text.strip().isdigit()
-        if is_digit and inside:
-            ids[-1].append(token)
-        elif is_digit:
-            ids.append([token])
-        elif _ID.search(token.text):  # a server that sends several tokens at once
-            ids.extend([Token(number)] for number in _ID.findall(token.text))
-        inside = is_digit
-    numbers_said = [int("".join(token.text.strip() for token in tokens)) for tokens in ids]
+        text += token.text
+        tops += [token.top] * len(token.text)
     found: dict[int, float] = {}
-    for number, tokens in zip(numbers_said, ids, strict=True):
+    for said in _ID.finditer(text):
+        number = int(said[0])
         if 1 <= number <= len(numbered.sentences):
             index = numbered.sentences[number - 1].index
-            found.setdefault(index, _share(tokens[0], tokens[0].text.strip()))
+            found.setdefault(index, _share(tops[said.start()], said[0][0]))
     return Votes(found)
 
 
-def _share(token: Token, start: str) -> float:
-    """Return the probability of ``start`` among digits and the closing bracket; 1 if unknown."""
+def _share(top: Sequence[TokenLogprob], digit: str) -> float:
+    """Return the probability of ``digit`` among digits and the closing bracket; 1 if unknown."""
     mass = {"]": 0.0}
-    for option in token.top:
+    for option in top:
         said = option.token.strip()
         if said[:1] == "]" or said[:1].isdigit():
             mass[said[:1]] = mass.get(said[:1], 0.0) + math.exp(option.logprob)
     total = sum(mass.values())
-    return mass.get(start[:1], 0.0) / total if total else 1.0
+    return mass.get(digit, 0.0) / total if total else 1.0
 
 
 def probe(

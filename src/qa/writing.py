@@ -1,8 +1,9 @@
 """Writes the answer from the chosen sentences, or from all that was read together, and checks it.
 
-Where that fails, the chosen sentences are quoted. Before a word is shown, the writer's own wish to
-refuse has its say in the confidence. Not so for a model that was trained to read, which was heard
-before: its first word of refusal only makes the chosen sentences be quoted.
+Where that fails, or no whole sentence was written, the chosen sentences are quoted. Before a word
+is shown, the writer's own wish to refuse has its say in the confidence. Not so for a model that was
+trained to read, which was heard before: its first word of refusal only makes the chosen sentences
+be quoted.
 
 Example: ``selection, checked = yield from written(exchange, selection, chosen, resources)``.
 """
@@ -14,7 +15,7 @@ import itertools
 from collections.abc import Generator, Sequence
 from dataclasses import replace
 
-from qa.check import Checked, Needed, fewest, quotations
+from qa.check import Checked, Needed, fewest, quotations, statements
 from qa.consider import cite
 from qa.errors import ModelUnavailable, PromptTooLong
 from qa.evidence import Selection, heard, settled
@@ -22,6 +23,7 @@ from qa.exchange import Exchange, Resources
 from qa.llm.base import ChatModel
 from qa.pointing import pointing
 from qa.prompt import read_prompt, write_prompt
+from qa.sentences import split_text
 from qa.types import Citation, Event, Evidence, Hit, Piece, Prompt, Sentence
 from qa.witnesses import drafted
 
@@ -46,7 +48,7 @@ def written(
     shown = [hit.sentence for hit in selection.sources or selection.chosen]
     given, needed = _given(exchange, selection, chosen, resources)
     prompt = _prompt(exchange, resources.passages(shown), model)
-    draft = ""
+    draft, cut = "", False
     try:
         with contextlib.closing(drafted(exchange.ask, prompt, exchange.language)) as pieces:
             first = next(pieces)
@@ -59,7 +61,7 @@ def written(
                 exchange.mark("written")
                 return selection, quoted if selection.chosen else Checked(())
             for piece in itertools.chain([first], pieces):
-                draft += piece.text
+                draft, cut = draft + piece.text, piece.cut
                 exchange.least_likely = min(exchange.least_likely, piece.logprob)
                 if piece.text:
                     yield Piece(piece.text)
@@ -69,13 +71,33 @@ def written(
         exchange.unfinished = draft.strip()
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
+    said = _said(exchange, draft, given, cut=cut)
     read = [Hit(one, 0.0, 1) for one in resources.read_beside(shown)]
     beside = cite(read, resources.store, _scores(selection))
-    checked = resources.check(draft, given, resources.encoder, resources.entailment, beside, needed)
+    checked = resources.check(said, given, resources.encoder, resources.entailment, beside, needed)
     exchange.notices.extend(checked.notices)
-    if not checked.statements and settled(exchange.calibration):
+    if not checked.statements and (not said or settled(exchange.calibration)):
         return selection, quoted  # as above: its first token did not say so
     return selection, _whole(checked, selection, chosen)
+
+
+def _said(exchange: Exchange, draft: str, given: Sequence[Citation], *, cut: bool) -> str:
+    """Return a draft up to its last whole sentence; the account notes why that is not all of it.
+
+    :param cut: the limit of an answer's length ended it; a refusal is one however it ends.
+    """
+    if not draft.strip():
+        exchange.notices.append("the model wrote nothing, so the sentences are quoted")
+        return ""
+    if not cut or not statements(draft, given):
+        return draft
+    # Where its last sentence has no end, the added word belongs to that sentence.
+    ends = [end for _, end in split_text(f"{draft} Et")][:-1]
+    said = draft[: ends[-1]] if ends else ""
+    exchange.unfinished = draft[len(said) :].strip()
+    if exchange.unfinished:
+        exchange.notices.append("the answer was not written to its end: it grew too long")
+    return said
 
 
 def _given(

@@ -16,8 +16,9 @@ import hashlib
 import hmac
 import os
 import secrets
+import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -87,7 +88,7 @@ class Passwords:
 
         :raises InputError: it is not there, others may read it, or a line is wrong.
         """
-        hashes = _read(path)
+        hashes = _parsed(_lines(path), path)
         if not hashes:
             raise InputError(f"the auth file {str(path)!r} holds no user; {_how_to_add(path)}")
         return cls(hashes)
@@ -145,28 +146,44 @@ class Access:
 def add_user(path: Path, name: str, password: str) -> None:
     """Add a person to an auth file, made if it is not there, or give them a new password.
 
+    The other lines stay as they are, and so does who may read the file.
+
     :raises InputError: a name or a password that cannot be used, or a file that is not one of ours.
     """
     if not name or ":" in name or name.startswith("#") or not name.isprintable() or " " in name:
         raise InputError(f"the name {name!r} cannot be used; take one without spaces and colons")
     if len(password) < _FEWEST_CHARS:
         raise InputError(f"the password is too short; take at least {_FEWEST_CHARS} characters")
-    hashes = _read(path) if path.exists() else {}
-    hashes[name] = Hash.of(password)
-    lines = "".join(f"{who}:{made}\n" for who, made in hashes.items())
+    lines = _lines(path) if path.exists() else []
+    _parsed(lines, path)
+    new = f"{name}:{Hash.of(password)}"
+    lines = [new if line.partition(":")[0] == name else line for line in lines]
+    if new not in lines:
+        lines.append(new)
     try:
-        # Readable by its owner alone from the start, and whole or not there.
-        handle, written = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(lines)
-        Path(written).replace(path)
+        _write(path, lines)
     except OSError as error:
         raise InputError(
             f"the auth file {str(path)!r} cannot be written ({error.strerror}); check the folder"
         ) from error
 
 
-def _read(path: Path) -> dict[str, Hash]:
+def _write(path: Path, lines: Sequence[str]) -> None:
+    # Readable by its owner alone from the start, and whole or not there.
+    handle, written = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.writelines(f"{line}\n" for line in lines)
+        if os.name == "posix" and path.exists():
+            os.chown(written, path.stat().st_uid, path.stat().st_gid)
+            shutil.copymode(path, written)
+        Path(written).replace(path)
+    except OSError:
+        Path(written).unlink()
+        raise
+
+
+def _lines(path: Path) -> list[str]:
     try:
         open_to_all = os.name == "posix" and path.stat().st_mode & 0o007
         text = path.read_text(encoding="utf-8")
@@ -179,8 +196,12 @@ def _read(path: Path) -> dict[str, Hash]:
             f"every user of this machine may use the auth file {str(path)!r}; "
             f"run `chmod 600 {path}`"
         )
+    return text.splitlines()
+
+
+def _parsed(lines: Sequence[str], path: Path) -> dict[str, Hash]:
     hashes = {}
-    for number, line in enumerate(text.splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip() and not line.startswith("#"):
             name, _, rest = line.partition(":")
             try:

@@ -35,6 +35,7 @@ def application(assistant: Answering, serving: Serving) -> FastAPI:
         redoc_url=None,
         openapi_url="/api/openapi.json",
     )
+    app.state.runs = set()
     app.include_router(router(assistant))
     reference(app)
     explain_errors(app)

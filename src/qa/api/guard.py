@@ -177,4 +177,7 @@ def _own_name() -> str:
 
 def _is_foreign(origin: str | None, hosts: set[str]) -> bool:
     """Tell whether a browser sent the request for a page of another origin."""
-    return origin is not None and urlsplit(origin).netloc not in hosts
+    try:
+        return origin is not None and urlsplit(origin).netloc not in hosts
+    except ValueError:
+        return True

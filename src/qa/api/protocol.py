@@ -53,7 +53,14 @@ class Answering(Protocol):
         history: Sequence[Turn] = (),
         documents: Collection[str] | None = None,
     ) -> Iterator[Event]:
-        """Yield the evidence, pieces of text, checked statements, and last the answer."""
+        """Yield the evidence, pieces of text, checked statements, and last the answer.
+
+        Closing the iterator, where it is a generator, stops the generation.
+        """
+        ...
+
+    def search(self, query: str, documents: Collection[str] | None = None) -> tuple[Citation, ...]:
+        """Return the sentences nearest to a question or to words, best first, without a model."""
         ...
 
     def documents(self) -> Sequence[Listed]:

@@ -27,6 +27,7 @@ from qa.types import Answer, Event, Turn
 
 # More answers than this wait in line; each holds a thread, and the model serves them in turn.
 _ANSWERS_AT_ONCE = 8
+_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]
 _EXAMPLE: dict[str, Any] = {
     "question": "Et en Syrie ?",
     "history": [
@@ -81,8 +82,6 @@ def router(assistant: Answering) -> APIRouter:
         The fields are those of ``qa ask --json``. Closing the connection stops the generation.
         """
         events = [event async for event in _events(run(asked), request)]
-        if not events or not isinstance(events[-1], Answer):
-            raise QAError("the answer was stopped before its end")
         return JSONResponse(asdict(events[-1]))
 
     @routes.post(
@@ -98,7 +97,7 @@ def router(assistant: Answering) -> APIRouter:
         citations), and last ``answer`` with the fields of ``/api/ask``, or ``error``.
         """
         events = _events(run(asked), request)
-        first = await anext(events, None)  # what is wrong with the question shows here
+        first = await anext(events)  # what is wrong with the question shows here
         return StreamingResponse(
             _lines(first, events),
             media_type="application/x-ndjson",
@@ -114,16 +113,20 @@ def router(assistant: Answering) -> APIRouter:
     return routes
 
 
+def stop_answers(app: FastAPI) -> None:
+    """Stop every answer under way; call it in the server's event loop."""
+    for run in app.state.runs:
+        run.stop()
+
+
 def nothing_else(app: FastAPI) -> None:
     """Answer what is no endpoint of ``/api`` here; call it after every other route was added."""
 
-    @app.api_route(
-        "/api/{path:path}",
-        methods=["GET", "POST", "PUT", "PATCH", "DELETE"],
-        include_in_schema=False,
-    )
-    async def unknown(request: Request, path: str) -> JSONResponse:
-        return refusal(404, f"there is no {request.method} /api/{path}; see /api/docs")
+    @app.api_route("/api", methods=_METHODS, include_in_schema=False)
+    @app.api_route("/api/{path:path}", methods=_METHODS, include_in_schema=False)
+    async def unknown(request: Request, path: str = "") -> JSONResponse:
+        called = f"/api/{path}".rstrip("/")
+        return refusal(404, f"there is no {request.method} {called}; see /api/docs")
 
 
 def explain_errors(app: FastAPI) -> None:
@@ -164,10 +167,12 @@ def _sentenced(message: str) -> str:
 
 
 async def _events(run: Run, request: Request) -> AsyncGenerator[Event]:
-    """Yield a run's events; the run is stopped when the client leaves.
+    """Yield a run's events, last the answer; the run is stopped when the client leaves.
 
-    :raises QAError: the assistant's own error, or that the answer failed.
+    :raises QAError: the assistant's own error, or that the answer failed or was stopped.
     """
+    last: Event | None = None
+    runs: set[Run] = request.app.state.runs
 
     async def stop_when_left() -> None:
         while (await request.receive())["type"] != "http.disconnect":
@@ -175,25 +180,28 @@ async def _events(run: Run, request: Request) -> AsyncGenerator[Event]:
         run.stop()
 
     leaving = asyncio.create_task(stop_when_left())
+    runs.add(run)
     try:
         async for batch in run.batches():
-            for event in batch:
-                yield event
+            for last in batch:
+                yield last
     except QAError:
         raise
     except Exception as error:  # logged where it happened
         raise _FailedError("the answer failed unexpectedly; the server's log says why") from error
     finally:
+        runs.discard(run)
         run.stop()
         leaving.cancel()
+    if not isinstance(last, Answer):
+        raise QAError("the answer was stopped before its end; ask again")
 
 
-async def _lines(first: Event | None, rest: AsyncGenerator[Event]) -> AsyncIterator[str]:
+async def _lines(first: Event, rest: AsyncGenerator[Event]) -> AsyncIterator[str]:
     """Yield a line for each event, and last one for an error if there was one."""
     async with contextlib.aclosing(rest):
         try:
-            if first is not None:
-                yield _line(first)
+            yield _line(first)
             async for event in rest:
                 yield _line(event)
         except QAError as error:

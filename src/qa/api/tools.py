@@ -9,7 +9,6 @@ Example: ``tool_server(lambda: assistant).run("stdio")``.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from importlib.metadata import version
@@ -23,7 +22,7 @@ from pydantic import Field
 from qa.api.protocol import Answering, DocumentSummary, Found
 from qa.errors import QAError
 from qa.stream import Run
-from qa.types import Answer, Citation, Event, Evidence, Turn
+from qa.types import Answer, Citation, Event, Turn
 
 _ABOUT = (
     "Answers questions from the person's own documents, on this machine. Every statement of an"
@@ -72,12 +71,12 @@ def tool_server(opened: Callable[[], Answering]) -> MCPServer[object]:
     async def search(query: str, documents: _Documents = None) -> Annotated[CallToolResult, Found]:
         """Find the sentences nearest to a question or to words, best first; no model is asked."""
         try:
-            citations = await asyncio.to_thread(_search, opened, query, documents)
+            citations = await asyncio.to_thread(lambda: opened().search(query, documents or None))
         except QAError as error:
             raise ToolError(str(error)) from error
         return CallToolResult(
             content=[TextContent(type="text", text=_sources(citations) or "Nothing was found.")],
-            structured_content=asdict(Found(tuple(citations))),
+            structured_content=asdict(Found(citations)),
         )
 
     @server.tool(annotations=_READS)
@@ -110,17 +109,6 @@ def _sources(citations: Sequence[Citation]) -> str:
         f" ({one.document}:{one.start}-{one.end}): {' '.join(one.text.split())}"
         for place, one in enumerate(citations, start=1)
     )
-
-
-def _search(
-    opened: Callable[[], Answering], query: str, documents: list[str] | None
-) -> tuple[Citation, ...]:
-    """Return what an answer would be sought in: a stream's first event, before any model call."""
-    events = opened().stream(query, (), documents or None)
-    first = next(events)
-    with contextlib.suppress(AttributeError):  # an iterator that has nothing to close
-        events.close()  # type: ignore[attr-defined]
-    return first.citations if isinstance(first, Evidence) else ()
 
 
 async def _events(run: Run) -> list[Event]:

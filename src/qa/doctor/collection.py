@@ -10,7 +10,7 @@ from pathlib import Path
 from qa.doctor.checks import Check
 from qa.doctor.encoder import encoder_id
 from qa.documents import Parser, find_sources, read_document
-from qa.errors import IndexMissing, InputError, QAError
+from qa.errors import IndexMismatch, IndexMissing, InputError, QAError
 from qa.options import document_limits
 from qa.settings import Settings
 from qa.store import Store
@@ -43,8 +43,10 @@ def index(settings: Settings, *, deep: bool) -> Check:
     except IndexMissing:
         remedy = "qa index PATH, or qa serve, which indexes the documents folder"
         return Check(name, "warning", f"nothing in {folder!r} yet", remedy)
-    except QAError as error:
+    except IndexMismatch as error:
         return Check(name, "problem", str(error), "qa index --rebuild PATH")
+    except QAError as error:
+        return Check(name, "problem", str(error), "check the folder, or choose another: --store")
     sentences = sum(info.sentences for info in infos)
     detail = (
         f"{folder!r}: documents {len(infos)}, sentences {sentences}, "

@@ -5,23 +5,23 @@ Example: ``check(settings, probe(settings))``.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qa.doctor.checks import Check, gb
-from qa.errors import InputError, QAError
+from qa.errors import InputError, ModelUnavailable, QAError
 from qa.llm.ollama import OllamaModel
-from qa.llm.ollama_models import best_model, suggest_pull
-from qa.llm.ollama_server import ServerInfo, probe_server
+from qa.llm.ollama_models import suggest_pull, usable_models
+from qa.llm.ollama_server import ModelInfo, ServerInfo, find_model, probe_server
 from qa.settings import Settings
 
 Server = ServerInfo | InputError | None
 """What was found at the address: a server, no address at all, or nobody."""
 
-_PROBE_TIMEOUT_S = 2.0
-
 
 def probe(settings: Settings) -> Server:
     """Look once whether a server answers; several checks need to know."""
     try:
-        return probe_server(settings.ollama_url, _PROBE_TIMEOUT_S)
+        return probe_server(settings.ollama_url)
     except InputError as error:
         return error
 
@@ -39,18 +39,31 @@ def check(settings: Settings, server: Server) -> Check:
         return Check("Ollama", "ok", f"{detail}; it is not needed")
     names = ", ".join(f"{model.name} ({gb(model.size_bytes)})" for model in server.models)
     detail = f"{server.version} at {server.url}; models: {names or 'none'}"
-    model = best_model(server, settings.ollama_model)
-    if model is None:
-        name = settings.ollama_model
-        remedy = f"ollama pull {name}" if name else suggest_pull()
-        what = f"{name!r} is not installed" if name else "no model that can answer"
-        return Check("Ollama", "problem" if wanted else "warning", f"{detail}; {what}", remedy)
-    detail = f"{detail}; uses {model.name}"
+    name, another = settings.ollama_model, f"{suggest_pull()}, or set ollama_model to another one"
     try:
-        faults = OllamaModel(settings.ollama_url, model.name).problems
-    except QAError as error:
-        faults = (str(error),)
-    if faults:
-        remedy = f"{suggest_pull()}, or set ollama_model (QA_OLLAMA_MODEL) to another one"
-        return Check("Ollama", "problem", "\n".join([detail, *faults]), remedy)
-    return Check("Ollama", "ok", detail)
+        models = usable_models(server, name)
+    except ModelUnavailable as error:
+        absent = name and find_model(server, name) is None
+        remedy = f"ollama pull {name}" if absent else another
+        return Check("Ollama", "problem" if wanted else "warning", f"{detail}; {error}", remedy)
+    used, faults = _first_that_works(settings, models)
+    lines = "\n".join([f"{detail}; uses {used.name}" if used else detail, *faults])
+    if not faults:
+        return Check("Ollama", "ok", lines)
+    return Check("Ollama", "warning" if used else "problem", lines, another)
+
+
+def _first_that_works(
+    settings: Settings, models: Sequence[ModelInfo]
+) -> tuple[ModelInfo | None, list[str]]:
+    """Return the model that is used, and what is wrong with better ones."""
+    faults: list[str] = []
+    for model in models:
+        try:
+            found = OllamaModel(settings.ollama_url, model.name).problems
+        except QAError as error:
+            found = (str(error),)
+        if not found:
+            return model, faults
+        faults += found
+    return None, faults

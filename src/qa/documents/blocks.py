@@ -9,13 +9,13 @@ Example: ``to_text(parse_html(b"<h1>Titre</h1><p>Une phrase."))`` is "# Titre", 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from qa.documents.boilerplate import is_left_out, main_part
+from qa.documents.boilerplate import is_left_out, main_part, text_holders
 from qa.documents.markup import exponent, flat, tag_name
-from qa.documents.tables import BLOCK, rows
+from qa.documents.tables import BLOCK, lays_out, rows
 
 if TYPE_CHECKING:
     from lxml.etree import _Element
@@ -70,6 +70,7 @@ class _Walk:
     """A walk through a page that has written ``pieces``; ``words`` are not a block yet."""
 
     whole: bool
+    kept: Set[_Element]  # although it is named like navigation
     pieces: list[Piece] = field(default_factory=list)
     words: list[str] = field(default_factory=list)
     prefix: str = ""
@@ -79,15 +80,6 @@ class _Walk:
     def say(self, text: str | None) -> None:
         """Take in text as it stands in the page."""
         self.words.append((text or "").replace("\n", "\0") if self.preformatted else text or "")
-
-    def take_table(self, table: _Element) -> None:
-        """Take in the rows of a table; one that only lays out a page is read as blocks."""
-        if any(True for _ in table.iterdescendants("table", "{*}table")):
-            for cell in table.iter("td", "th", "{*}td", "{*}th"):
-                if not any(tag_name(one) in ("td", "th") for one in cell.iterancestors()):
-                    self.pieces += _blocks(cell, whole=self.whole)
-        else:
-            self.pieces += (("| ", row) for row in rows(table))
 
     def end_block(self) -> None:
         """Make a block of the words so far."""
@@ -102,11 +94,11 @@ class _Walk:
             self.words.append("\0")
         elif (name == "sup" or _is_note_mark(element)) and (number := exponent(element)):
             self.words.append(number)
-        elif is_left_out(element, whole=self.whole):
+        elif is_left_out(element, whole=self.whole, kept=self.kept):
             self.words.append(" ")
-        elif name == "table":
+        elif name in ("table", "tr") and not lays_out(element):
             self.end_block()
-            self.take_table(element)
+            self.pieces += (("| ", row) for row in rows(element))
         else:
             if BLOCK.fullmatch(name) and not _explains(element):
                 self.end_block()
@@ -136,7 +128,7 @@ class _Walk:
             self.lists.pop()
         if name == "dt" and after is not None and _explains(after):
             self.words.append(" : ")
-        elif BLOCK.fullmatch(name) and name != "table":
+        elif BLOCK.fullmatch(name):
             self.end_block()
             self.prefix = ""
 
@@ -169,7 +161,7 @@ def _explains(element: _Element) -> bool:
 
 def _blocks(root: _Element, *, whole: bool) -> list[Piece]:
     """Return the blocks below an element; text outside of any is one too."""
-    walk = _Walk(whole, words=[root.text or ""])
+    walk = _Walk(whole, set() if whole else text_holders(root), words=[root.text or ""])
     inside = [(root, iter(root))]
     while inside:  # a loop, not a recursion: hostile pages are nested deeper than Python goes
         element, children = inside[-1]

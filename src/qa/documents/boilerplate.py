@@ -6,6 +6,7 @@ Example: ``is_left_out(element, whole=False)`` is True for ``<nav>`` and ``<div 
 from __future__ import annotations
 
 import re
+from collections.abc import Set
 from typing import TYPE_CHECKING
 
 from qa.documents.markup import flat, tag_name
@@ -55,10 +56,37 @@ def _said(element: _Element) -> str:
     return "".join(map(str, element.itertext())).strip()
 
 
-def is_left_out(element: _Element, *, whole: bool) -> bool:
+def text_holders(root: _Element) -> set[_Element]:
+    """Return the elements named like parts of a page that hold its title or most of its text.
+
+    Layouts say what is beside the text: ``class="content has-sidebar"``. Links are not counted.
+    """
+    from lxml import etree
+
+    chars: dict[_Element, int] = {}  # before an element; once it has ended, in it
+    count = 0
+    walk = etree.iterwalk(root, events=("start", "end"))
+    for event, one in walk:
+        if event == "end":
+            if one in chars:
+                chars[one] = count - chars[one]
+            count += len(flat(one.tail or "")) * (one is not root)
+        elif tag_name(one) == "a" or is_left_out(one, whole=True):
+            walk.skip_subtree()
+        else:
+            if tag_name(one) == "h1" or _is_named_part(one):
+                chars[one] = count
+            count += len(flat(one.text or ""))
+    title = next((one for one, inside in chars.items() if tag_name(one) == "h1" and inside), None)
+    around = set(title.iterancestors()) if title is not None else set()
+    return {one for one, inside in chars.items() if one in around or 2 * inside > count}
+
+
+def is_left_out(element: _Element, *, whole: bool, kept: Set[_Element] = frozenset()) -> bool:
     """Return whether an element is passed over with all that is in it.
 
     :param whole: only what is never read or hidden; navigation stays.
+    :param kept: what stays although it is named like navigation: `text_holders`.
     """
     name = tag_name(element)
     hidden = element.get("hidden") is not None or element.get("aria-hidden") == "true"
@@ -72,14 +100,20 @@ def is_left_out(element: _Element, *, whole: bool) -> bool:
         return not any(
             tag_name(one) in ("article", "main", "section") for one in element.iterancestors()
         )
+    if _is_named_part(element):
+        return element not in kept
+    return name in ("ul", "ol") and is_navigation(element)
+
+
+def _is_named_part(element: _Element) -> bool:
+    if tag_name(element) not in ("div", "section", "ul", "ol", "table"):
+        return False
     named = f"{element.get('class', '')} {element.get('id', '')}"
-    if name in ("div", "section", "ul", "ol", "table") and _PAGE_PARTS.search(named):
-        return True
-    return name in ("ul", "ol") and _is_navigation(element)
+    return _PAGE_PARTS.search(named) is not None
 
 
-def _is_navigation(element: _Element) -> bool:
-    """Return whether a list is nearly nothing but links."""
+def is_navigation(element: _Element) -> bool:
+    """Return whether a list, or a page of contents, is nearly nothing but links."""
     links = list(element.iter("a", "{*}a"))
     letters = len(flat("".join(element.itertext())))
     linked = sum(len(flat("".join(one.itertext()))) for one in links)

@@ -11,8 +11,9 @@ import zipfile
 from typing import TYPE_CHECKING
 
 from qa.documents.blocks import to_text
+from qa.documents.boilerplate import is_navigation
 from qa.documents.limits import Limits
-from qa.documents.markup import parse_html, parse_xml
+from qa.documents.markup import cut_notices, parse_html, parse_xml
 from qa.documents.packed import open_zip, read_member
 from qa.documents.reading import Reading
 from qa.errors import InputError
@@ -50,13 +51,19 @@ def _read(packed: zipfile.ZipFile, name: str, limits: Limits) -> Reading:
     if not path:
         raise InputError("is not an e-book: its container names no content")
     content = parse_xml(part(path))
+    contents = _contents(content)
     chapters, notices = [], []
     for reference in _chapters(content):
         member = posixpath.normpath(posixpath.join(posixpath.dirname(path), reference))
         try:
-            chapters.append(to_text(parse_html(part(member)), whole=True))
+            root = parse_html(part(member))
         except InputError as error:
             notices.append(f"chapter {reference!r} is left out: {error}")
+            continue
+        notices += (f"chapter {reference!r}: {notice}" for notice in cut_notices(root))
+        body = next(root.iter("body"), root)
+        if reference not in contents or not is_navigation(body):  # it may be in a chapter
+            chapters.append(to_text(root, whole=True))
     if notices and not chapters:
         raise InputError(f"has no chapter that can be read: {notices[0]}")
     title = content.findtext(".//{http://purl.org/dc/elements/1.1/}title") or ""
@@ -74,6 +81,12 @@ def _chapters(content: _Element) -> list[str]:
         and item.get("media-type") in _PAGES
         and "nav" not in (item.get("properties") or "").split()
     ]
+
+
+def _contents(content: _Element) -> set[str]:
+    """Return the files in which the guide of an e-book (EPUB 2) says that the contents are."""
+    guide = content.iterfind(".//{*}guide/{*}reference[@type='toc']")
+    return {urllib.parse.unquote(one.get("href", "").partition("#")[0]) for one in guide}
 
 
 def _is_protected(encryption: _Element) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import email
 import email.policy
 import re
+from contextlib import suppress
 from email.message import EmailMessage, MIMEPart
 
 from qa.documents.blocks import to_text
@@ -20,14 +21,14 @@ from qa.errors import InputError
 _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _ENVELOPE = re.compile(rb"\AFrom [^\r\n]{0,200}\r?\n")  # of a mail saved from a mailbox
 _HEADER_LINE = re.compile(rb"^[!-9;-~]{1,80}:", re.MULTILINE)
-# RFC 3676: a line that ends with a space goes on in the next one; "-- " is above a signature.
-_FLOWING = re.compile(r"(?<!^--)(?<=\S) \r?\n(?=[^\s>])", re.MULTILINE)
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_STUB = 3  # times that an HTML part is longer than a text part that only points to it
 _HEAD = 4096
 _MAX_PARTS = 1000
 
 
 def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
-    """Read a mail: its text part, else its HTML part; attachments are named, not read.
+    """Read a mail: its text parts, or the HTML that says more; attachments are named, not read.
 
     :raises InputError: it is not a mail, or damaged.
     """
@@ -35,7 +36,7 @@ def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
     if kind_of(data) or not _HEADER_LINE.match(data[:_HEAD].lstrip(b"\xef\xbb\xbf\r\n")):
         refuse_other_type(data, name, "a mail (eml)")
     try:
-        message = email.message_from_bytes(data, policy=email.policy.default)
+        message = email.message_from_bytes(_readable(data), policy=email.policy.default)
         text, notices = _written(message)
     except InputError as error:
         raise InputError(f"{name!r} {error}") from error
@@ -54,36 +55,58 @@ def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
     return Reading(text, notices, _header(message, "Subject") or None)
 
 
+def _readable(data: bytes) -> bytes:
+    """Return a mail with its headers in UTF-8; some programs write them in Latin-1."""
+    end = match.start() if (match := _HEADER_END.search(data)) else len(data)
+    try:
+        data[:end].decode()
+    except UnicodeDecodeError:
+        return data[:end].decode("cp1252", errors="replace").encode() + data[end:]
+    return data
+
+
 def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
     """Return the headers, the body and the names of the attachments, as text."""
     headers = [f"{name}: {value}" for name in _HEADERS if (value := _header(message, name))]
-    body, written = _main_part(message)
-    parts = ["\n".join(headers), written]
-    if message.get_content_type() == "multipart/mixed":  # text before and after an attachment
-        parts += [
-            _body(one)
-            for one in message.iter_parts()
-            if one is not body and _name(one) is None and one.get_content_type() == "text/plain"
-        ]
+    body = message.get_body(preferencelist=("plain", "html"))
     names = []
     for number, part in enumerate(message.walk()):
         if number > _MAX_PARTS:
             raise InputError(f"has more than {_MAX_PARTS} parts; it is not read")
         if (name := _name(part)) and part is not body:
             names.append(name)
+    parts = ["\n".join(headers), _text(message, body)]
     if names:
         parts.append(f"Attachments: {', '.join(names)}")
     notices = (f"attachments are not read: {', '.join(names)}",) if names else ()
     return "\n\n".join(filter(None, parts)), notices
 
 
-def _main_part(message: EmailMessage) -> tuple[MIMEPart | None, str]:
-    """Return the text part and what it says; the HTML part where that one is blank or missing."""
-    for kind in ("plain", "html"):
-        part = message.get_body(preferencelist=(kind,))
-        if part is not None and (text := _body(part)).strip():
-            return part, text
-    return None, ""
+def _text(part: MIMEPart, body: MIMEPart | None) -> str:
+    """Return what a part says: all of its parts, of alternatives the first that is no stub.
+
+    :param part: the mail, or a part of it.
+    :param body: its first text, which is read even if it has a name.
+    :return: the text without attachments, which stand between its parts.
+    """
+    kind = part.get_content_type()
+    if kind in ("text/plain", "text/html"):
+        return _body(part) if part is body or _name(part) is None else ""
+    if part.get_content_maintype() != "multipart":
+        return ""
+    texts = [_text(one, body) for one in part.iter_parts()]
+    if kind == "multipart/alternative":
+        return _most_telling(texts)
+    return "\n\n".join(text for text in texts if text.strip())
+
+
+def _most_telling(texts: list[str]) -> str:
+    """Return the first text, unless another one is so much longer that it only stands in for it."""
+    told = ""
+    for text in texts:
+        if len(text.strip()) > _STUB * len(told.strip()):
+            told = text
+    return told
 
 
 def _name(part: MIMEPart) -> str | None:
@@ -104,17 +127,47 @@ def _header(message: email.message.Message, name: str) -> str:
 def _body(part: MIMEPart) -> str:
     content = part.get_payload(decode=True)
     data = content if isinstance(content, bytes) else b""
-    charset = part.get_content_charset() or "utf-8"
+    charset = _charset(part, data)
     if part.get_content_type() == "text/html":
-        return to_text(parse_html(data, _known(charset)), whole=True) if data.strip() else ""
+        with suppress(InputError):  # there is nothing in it
+            return to_text(parse_html(data, _known(charset)), whole=True)
+        return ""
     try:
         text = data.decode(western(data, charset) or charset)
     except (UnicodeDecodeError, LookupError):
         text = data.decode("cp1252", errors="replace")
     if str(part.get_param("format", "")).lower() == "flowed":
         keeps = str(part.get_param("delsp", "")).lower() != "yes"
-        text = _FLOWING.sub(" " if keeps else "", text)
+        text = _unbroken(text, " " if keeps else "")
     return text
+
+
+def _charset(part: MIMEPart, data: bytes) -> str:
+    """Return the encoding that a part names; many that say ASCII are in UTF-8."""
+    charset = part.get_content_charset() or "utf-8"
+    if charset in ("us-ascii", "ascii"):
+        with suppress(UnicodeDecodeError):
+            data.decode()
+            return "utf-8"
+    return charset
+
+
+def _unbroken(text: str, glue: str) -> str:
+    """Join a line that ends with a space and the next one, if they are quoted alike (RFC 3676).
+
+    "-- " stands above a signature and is no such line.
+    """
+    lines: list[str] = []
+    quote, flows = "", False
+    for line in text.replace("\r\n", "\n").split("\n"):
+        words = line.lstrip(">")
+        marks, words = line[: len(line) - len(words)], words.removeprefix(" ")
+        if flows and marks == quote and words.strip():
+            lines[-1] = lines[-1][:-1] + glue + words
+        else:
+            lines.append(line)
+        quote, flows = marks, words.endswith(" ") and words.strip() not in ("", "--")
+    return "\n".join(lines)
 
 
 def _known(charset: str) -> str | None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _RAISED = re.compile(r"[-+−\d,\s]+")
 _EXPONENTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DEEP = "nested too deep: the rest is not read"
 WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 """What begins a page where NUL is half of a letter."""
 
@@ -37,16 +38,27 @@ def parse_html(data: bytes, encoding: str | None = None) -> _Element:
     """
     from lxml import etree
 
-    parser = etree.HTMLParser(
-        encoding=_encoding(data, encoding), no_network=True, huge_tree=False, remove_pis=True
-    )
     try:
+        found = _encoding(data, encoding)
+        if found not in (None, "utf-8"):  # Python knows more of them than lxml
+            data, found = data.decode(found, errors="replace").encode(errors="replace"), "utf-8"
+        # The size of the file and the child process bound a tree, however deep it is.
+        parser = etree.HTMLParser(
+            encoding=found, no_network=True, huge_tree=True, remove_comments=True, remove_pis=True
+        )
         root = etree.fromstring(data, parser)
     except (etree.LxmlError, ValueError, LookupError) as error:
         raise InputError(f"cannot be read as HTML ({error})") from error
     if root is None:
         raise InputError("cannot be read as HTML: there is no text in it")
     return root
+
+
+def cut_notices(root: _Element) -> tuple[str, ...]:
+    """Return what to say of a page that is nested deeper than the parser goes, if it is."""
+    log = root.getroottree().parser.error_log
+    cut = any(one.type_name == "ERR_RESOURCE_LIMIT" for one in log)
+    return (_DEEP,) if cut else ()
 
 
 def parse_xml(data: bytes) -> _Element:
@@ -117,5 +129,14 @@ def _encoding(data: bytes, told: str | None) -> str | None:
         if data.startswith(WIDE):
             return None
         found = _DECLARED.search(data)
-        return western(data, found[1].decode("ascii") if found else "ascii")
+        charset = found[1].decode("ascii") if found else "ascii"
+        return western(data, charset) or _known(charset)
     return "utf-8"
+
+
+def _known(charset: str) -> str | None:
+    """Return an encoding that a page names, if it has one in which the name could be read."""
+    try:
+        return charset if "<".encode(charset) == b"<" else None
+    except LookupError:
+        return None

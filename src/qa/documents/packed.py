@@ -16,6 +16,7 @@ import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -25,6 +26,7 @@ from qa.errors import InputError
 
 _RATIO_FROM = 1 << 20  # bytes: less unpacked harms nobody, however well it was packed
 _DRIVE = re.compile("[A-Za-z]:")
+_UTF8 = 0x800  # the flag of a name in UTF-8; Python reads others as cp437
 _RESOURCES = "__MACOSX"  # what macOS adds beside the files
 
 
@@ -95,8 +97,12 @@ def members(packed: zipfile.ZipFile) -> Iterator[Member]:
 
 
 def _path(info: zipfile.ZipInfo) -> PurePosixPath:
-    """Return a member's path; some programs write it with backslashes."""
-    return PurePosixPath(info.filename.replace("\\", "/"))
+    """Return a member's path; some programs write it with backslashes, or in UTF-8 unsaid."""
+    name = info.filename
+    if not info.flag_bits & _UTF8:
+        with suppress(UnicodeError):
+            name = name.encode("cp437").decode()
+    return PurePosixPath(name.replace("\\", "/"))
 
 
 def _problem(info: zipfile.ZipInfo, path: PurePosixPath, seen: set[str]) -> str:

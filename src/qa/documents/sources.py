@@ -5,6 +5,7 @@ Example: ``[source.id for source in find_sources([Path("index/documents")])]``.
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -47,11 +48,11 @@ def find_sources(paths: Iterable[Path], parser: Parser | None = None) -> tuple[S
     if parser is None:
         with Parser() as parser:
             return find_sources(paths, parser)
-    found: dict[Path, _Found] = {}
+    found: dict[str, _Found] = {}
     for path in paths:
         for file in _files_at(Path(path)):
             for one in _with_members(file, parser):
-                found.setdefault(one.path.resolve(), one)
+                found.setdefault(os.path.realpath(one.path), one)
     files = sorted(found.values())
     ids = _ids([(one.path, one.root) for one in files])
     sources = (Source(name, *one) for name, one in zip(ids, files, strict=True))
@@ -112,12 +113,12 @@ def _files_at(path: Path) -> Iterator[_Found]:
         yield _Found(path, path.parent)
 
 
-def _walk(folder: Path, visited: set[Path]) -> Iterator[tuple[Path, str]]:
-    """Yield the files under ``folder`` in order, and the folders that cannot be read, with why.
+def _walk(folder: Path, visited: set[str]) -> Iterator[tuple[Path, str]]:
+    """Yield the files under ``folder`` in order, and what cannot be read there, with why.
 
     A folder that links lead back to is read once.
     """
-    real = folder.resolve()
+    real = os.path.realpath(folder)
     if real in visited:
         return
     visited.add(real)
@@ -128,19 +129,25 @@ def _walk(folder: Path, visited: set[Path]) -> Iterator[tuple[Path, str]]:
         yield folder, f"the folder {str(folder)!r} cannot be read {why}"
         return
     for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        if entry.is_dir():
-            yield from _walk(entry, visited)
-        elif entry.is_file():
-            yield entry, ""
-        elif entry.is_symlink() and entry.suffix.lower() in SUFFIXES and not entry.exists():
-            yield entry, f"{str(entry)!r} is a link that leads nowhere; remove it or mend it"
+        if not entry.name.startswith("."):
+            try:
+                yield from _at_entry(entry, visited)
+            except OSError as error:  # its folder may be listed but not entered
+                yield entry, f"{str(entry)!r} cannot be reached ({error.strerror}); check the path"
+
+
+def _at_entry(entry: Path, visited: set[str]) -> Iterator[tuple[Path, str]]:
+    if entry.is_dir():
+        yield from _walk(entry, visited)
+    elif entry.is_file():
+        yield entry, ""
+    elif entry.is_symlink() and entry.suffix.lower() in SUFFIXES and not entry.exists():
+        yield entry, f"{str(entry)!r} is a link that leads nowhere; remove it or mend it"
 
 
 def _ids(pairs: list[tuple[Path, Path]]) -> list[str]:
     """Return one id a file: its path inside its root, with folders above where needed."""
-    roots = [root.resolve().parts for _, root in pairs]
+    roots = [Path(os.path.realpath(root)).parts for _, root in pairs]
     names = [path.relative_to(root).as_posix() for path, root in pairs]
     depth = [0] * len(pairs)
     while True:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from qa.documents.boilerplate import is_never_read
+from qa.documents.boilerplate import is_left_out
 from qa.documents.markup import exponent, flat, tag_name
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 
 BLOCK = re.compile(
     "p|div|section|article|main|header|footer|address|blockquote|pre|figure|figcaption|ul|ol|dl|li|"
-    "dt|dd|table|caption|hr|h[1-6]|details|summary|body|html|form|fieldset|center"
+    "dt|dd|table|caption|t[rdh]|hr|h[1-6]|details|summary|body|html|form|fieldset|center"
 )
+_PARTS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl"})
 _SPAN = re.compile(r"\d{1,3}")
 # A text that is said in each of many rows must not make a page a hundred times as long.
 _HELD_CHARS, _HELD_CELLS = 100, 4
@@ -32,19 +33,56 @@ class Cell(NamedTuple):
     across: int = 1
 
 
+def lays_out(table: _Element) -> bool:
+    """Return whether a table, or a row of such a table, only puts blocks in their places.
+
+    It does if there is a table in it, or a single column of which a cell is more than a paragraph.
+    """
+    if next(table.iterdescendants("table", "{*}table"), None) is not None:
+        return True
+    found = [
+        [cell for cell in _cells(row) if any(map(str.strip, cell.itertext()))]
+        for row in _rows(table)
+        if tag_name(row) == "tr"
+    ]
+    parts = any(_has_parts(cell) for row in found for cell in row)
+    if any(len(row) > 1 for row in found):
+        return parts and tag_name(table) == "tr"
+    return parts or len(found) <= 1
+
+
 def rows(table: _Element) -> Iterator[str]:
     """Yield the rows of a table, and its caption, with bars between the cells."""
     found = (
         [Cell(_cell(row))]
         if tag_name(row) == "caption"
-        else [
-            Cell(_cell(one), _span(one, "rowspan"), _span(one, "colspan"))
-            for one in row
-            if tag_name(one)
-        ]
-        for row in table.iter("tr", "caption", "{*}tr", "{*}caption")
+        else [Cell(_cell(one), _span(one, "rowspan"), _span(one, "colspan")) for one in _cells(row)]
+        for row in _rows(table)
     )
     return joined_rows(found)
+
+
+def _rows(table: _Element) -> Iterator[_Element]:
+    """Yield the rows of a table, and its caption, that are shown."""
+    from lxml import etree
+
+    walk = etree.iterwalk(table, events=("start",))
+    for _, element in walk:
+        if is_left_out(element, whole=True):
+            walk.skip_subtree()
+        elif tag_name(element) in ("tr", "caption"):
+            walk.skip_subtree()
+            yield element
+
+
+def _cells(row: _Element) -> list[_Element]:
+    return [one for one in row if not is_left_out(one, whole=True)]
+
+
+def _has_parts(cell: _Element) -> bool:
+    """Return whether a cell holds a heading, a list or more than one paragraph."""
+    names = [tag_name(one) for one in cell.iterdescendants()]
+    return not _PARTS.isdisjoint(names) or names.count("p") > 1
 
 
 def joined_rows(found: Iterator[Sequence[Cell]]) -> Iterator[str]:
@@ -92,7 +130,7 @@ def _cell(cell: _Element) -> str:
         name = tag_name(element)
         space = " " if BLOCK.fullmatch(name) or name == "br" else ""
         number = exponent(element) if event == "start" and name == "sup" else ""
-        if event == "start" and (number or is_never_read(element)):
+        if event == "start" and (number or is_left_out(element, whole=True)):
             walk.skip_subtree()
             words.append(number)
         elif event == "start":

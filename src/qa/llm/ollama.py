@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import threading
 import time
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -23,7 +24,7 @@ from qa.llm.gguf import label
 from qa.llm.ollama_client import ChatClient, Overflow
 from qa.llm.ollama_measure import measure, recall, remember, verdict_file
 from qa.llm.ollama_models import named_model
-from qa.llm.ollama_protocol import Launch, context_length, lacks_logprobs, tokens
+from qa.llm.ollama_protocol import Launch, context_length, keep_alive_s, tokens
 from qa.llm.ollama_server import server_url
 from qa.llm.ollama_window import Window
 from qa.llm.thoughts import Thoughts
@@ -36,7 +37,10 @@ _log = logging.getLogger(__name__)
 
 _LOGPROBS_SINCE = (0, 12, 11)
 _KEEPS_PREFIXES_SINCE = (0, 30)  # llama.cpp's server inside; believed only until it is measured
-_BELIEVED_S = 1500.0  # shorter than the 30 minutes that a model stays loaded after a call
+# So long after a call a prefix is believed to be there: at most, and of the time that a model stays
+# loaded.
+_BELIEVED_S = 1500.0
+_BELIEVED_SHARE = 5 / 6
 
 
 class OllamaModel:
@@ -70,7 +74,7 @@ class OllamaModel:
         :param seed: the sampler's seed.
         :param memory: a folder that keeps what was measured about a server (None: nothing is kept).
         :param retry_wait_s: the pause before the one retry when the server's queue is full.
-        :raises ModelUnavailable: no server there, no such model, or one that runs elsewhere.
+        :raises ModelUnavailable: no server there, or no such model that can be used.
         """
         address = server_url(url)
         server, self._info = named_model(address, model)
@@ -91,7 +95,10 @@ class OllamaModel:
         key = (address, server.version, self._info.digest, str(window))
         self._verdict_file = verdict_file(folder, *key)
         self._verdict = recall(self._verdict_file)
+        kept_s = keep_alive_s(keep_alive)
+        self._believed_s = _BELIEVED_S if kept_s < 0 else min(_BELIEVED_S, _BELIEVED_SHARE * kept_s)
         self._warmed: dict[tuple[Message, ...], tuple[float, Usage]] = {}
+        self._warmed_lock = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -146,10 +153,11 @@ class OllamaModel:
         self._refuse(prompt.messages)
         thoughts = Thoughts()
         last: ollama.ChatResponse | None = None
+        has_text = has_logprobs = False
         with contextlib.closing(self._chat(prompt)) as lines:
             for line in lines:
-                if prompt.top_logprobs > 0 and lacks_logprobs(line):
-                    self._has_logprobs = False
+                has_text = has_text or bool(line.message.content)
+                has_logprobs = has_logprobs or bool(line.logprobs)
                 yield from tokens(line, thoughts)
                 if line.done:
                     last = line
@@ -159,6 +167,9 @@ class OllamaModel:
                 f"{self.name} stopped in mid-answer: the stream ended without its last line; ask "
                 "again, and if it happens again look at the server's log"
             )
+        # One line may have none: text that was held back until the end.
+        if prompt.top_logprobs > 0 and has_text and not has_logprobs:
+            self._has_logprobs = False
         rest = thoughts.rest()
         if thoughts.seen and not thoughts.answered and not rest.strip():
             raise ModelUnavailable(
@@ -172,13 +183,25 @@ class OllamaModel:
         """Tell whether this object warmed ``prefix`` and the server should still have it cached.
 
         A server that keeps one prompt only has the last one warmed; any server forgets when it
-        unloads the model, so a prefix counts for :data:`_BELIEVED_S` after its last use.
+        unloads the model, so a prefix counts for a while after its last use, shorter than
+        ``keep_alive``.
         """
+        with self._warmed_lock:
+            return self._still_cached(prefix) is not None
+
+    def _still_cached(self, prefix: tuple[Message, ...]) -> Usage | None:
+        """Return what reading ``prefix`` cost, if the server should still have it."""
         if prefix not in self._warmed:
-            return False
-        used, _ = self._warmed[prefix]
+            return None
+        used, read = self._warmed[prefix]
         is_last = next(reversed(self._warmed)) == prefix
-        return time.monotonic() - used < _BELIEVED_S and (is_last or self.keeps_prefixes)
+        fresh = time.monotonic() - used < self._believed_s
+        return read if fresh and (is_last or self.keeps_prefixes) else None
+
+    def _note_use(self, prefix: tuple[Message, ...], read: Usage) -> None:
+        """Put ``prefix`` last, used now."""
+        self._warmed.pop(prefix, None)
+        self._warmed[prefix] = (time.monotonic(), read)
 
     def warm(
         self,
@@ -200,10 +223,11 @@ class OllamaModel:
         :raises PromptTooLong: the prefix does not fit the window.
         :raises ModelUnavailable: as for :meth:`stream`.
         """
-        if self.has_prefix(prefix):
-            _, read = self._warmed.pop(prefix)
-            self._warmed[prefix] = (time.monotonic(), read)
-            return Usage(prompt_tokens=read.prompt_tokens)
+        with self._warmed_lock:
+            read = self._still_cached(prefix)
+            if read is not None:
+                self._note_use(prefix, read)
+                return Usage(prompt_tokens=read.prompt_tokens)
         say = progress or (lambda _line: None)
         asked = prefix and prefix[-1].role == "user"
         messages = prefix if asked else (*prefix, Message("user", "."))
@@ -218,8 +242,8 @@ class OllamaModel:
         for token in self.stream(Prompt(messages, max_tokens=1, slot="document")):
             usage = token.usage or usage
         self._window.counts.calibrate(prefix, usage.prompt_tokens)
-        self._warmed.pop(prefix, None)
-        self._warmed[prefix] = (time.monotonic(), usage)
+        with self._warmed_lock:
+            self._note_use(prefix, usage)
         return usage
 
     def count_tokens(self, text: str) -> int:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import ollama
 
 _MID_STREAM = -1  # the client's status code for an error line after status 200
+_LONGEST_TEXT = 200  # of an error that is shown: a proxy answers with a whole page
 _TEMPLATE_REMEDY = (
     "`ollama pull` the model from the library, or create it again with a TEMPLATE line that ranges "
     "over the messages (`ollama show --modelfile {name}` shows the present one)"
@@ -68,7 +69,7 @@ def messages_dropped(name: str, read: int, least: int) -> ModelUnavailable:
 
 def refused(error: ollama.ResponseError, name: str) -> ModelUnavailable:
     """Return the error for an error answer, or an error line in mid-stream, that is no overflow."""
-    text = error_text(error)
+    text = error_text(error)[:_LONGEST_TEXT]
     if error.status_code == 404:
         return missing_model(name)
     if error.status_code == 503:

@@ -11,7 +11,6 @@ from qa.errors import ModelUnavailable
 from qa.llm import ollama_errors
 from qa.llm.ollama_server import ModelInfo, ServerInfo, find_model, probe_server
 
-_PROBE_TIMEOUT_S = 5.0
 # Best first; a hypothesis until measured on held-out questions: instruct models that list French
 # and are dense, so that a cached prefix is kept. Patterns are searched in the model's name.
 _PREFERENCE = (
@@ -37,6 +36,8 @@ _NOT_CHAT_FAMILIES = {"bert", "nomic-bert", "xlm-roberta", "clip", "mllama-visio
 _SPECIALISED = re.compile(
     r"code|coder|math|base\b|-text\b|sql|starcoder|vision|-vl\b|vl:", re.IGNORECASE
 )
+# They think before every answer, however they are asked, and have no room left to give it.
+_THINKS = re.compile(r"gpt-oss|thinking|reason|-r1\b", re.IGNORECASE)
 _TINY_BYTES = 1_200_000_000  # below this, answers are little more than copies (1B models)
 _SLOW_BYTES = (
     12_000_000_000  # above this a CPU answers too slowly for a chat; only taken when named
@@ -55,20 +56,48 @@ def named_model(url: str, name: str) -> tuple[ServerInfo, ModelInfo]:
     """Return the server at ``url`` and its model ``name``.
 
     :raises InputError: ``url`` is not a server address.
-    :raises ModelUnavailable: no server there, no such model, or one that runs elsewhere.
+    :raises ModelUnavailable: no server there, or no such model that can be used.
     """
-    server = probe_server(url, _PROBE_TIMEOUT_S)
+    server = probe_server(url)
     if server is None:
         raise ollama_errors.nobody_there(url)
-    info = find_model(server, name)
-    if info is None:
+    return server, usable_model(server, name)
+
+
+def usable_model(server: ServerInfo, name: str) -> ModelInfo:
+    """Return the server's model of that name, ``:latest`` understood.
+
+    :raises ModelUnavailable: it is not installed, runs elsewhere, or is not for answering.
+    """
+    model = find_model(server, name)
+    if model is None:
         raise ollama_errors.missing_model(name)
-    if info.remote:
+    if model.remote:
         raise ModelUnavailable(
             f"{name!r} runs on somebody else's computer, and documents never leave this machine; "
             f"choose an installed model, for example with `{suggest_pull()}`"
         )
-    return server, info
+    if not _completes(model):
+        raise ModelUnavailable(
+            f"{name!r} writes no text ({', '.join(model.capabilities)}); choose another installed "
+            f"model, for example with `{suggest_pull()}`"
+        )
+    return model
+
+
+def usable_models(server: ServerInfo, wanted: str | None = None) -> tuple[ModelInfo, ...]:
+    """Return the ``wanted`` model alone, else those that can answer, best first; at least one.
+
+    :raises ModelUnavailable: there is none; the message says why and what to do.
+    """
+    if wanted:
+        return (usable_model(server, wanted),)
+    models = chat_models(server)
+    if not models:
+        raise ModelUnavailable(
+            f"Ollama runs but holds no usable chat model; run `{suggest_pull()}`"
+        )
+    return models
 
 
 def best_model(
@@ -77,17 +106,17 @@ def best_model(
     """Return the model to use: the ``wanted`` one if it is installed, else the best installed one.
 
     Chat models of the preferred families first, larger ones first as far as they fit the free
-    memory; base and code models last but usable. Never an embedding model, never one that runs
-    elsewhere.
+    memory; base and code models, and then those that only think, last but usable. Never an
+    embedding model, never one that runs elsewhere.
 
     :param info: the server and what it holds.
     :param wanted: the configured model's name, ``:latest`` understood.
     :param free_bytes: memory that a model may take; measured when None.
-    :return: None when nothing usable is installed, or ``wanted`` is not.
+    :return: None when nothing usable is installed, or ``wanted`` is not usable.
     """
     if wanted:
         model = find_model(info, wanted)
-        return model if model is not None and not model.remote else None
+        return model if model is not None and not model.remote and _completes(model) else None
     return next(iter(chat_models(info, free_bytes=free_bytes)), None)
 
 
@@ -107,12 +136,13 @@ def suggest_pull(free_bytes: int | None = None) -> str:
     return f"ollama pull {name}"
 
 
-def _rank(model: ModelInfo, free_bytes: int) -> tuple[bool, bool, bool, bool, int, int, str]:
+def _rank(model: ModelInfo, free_bytes: int) -> tuple[bool, bool, bool, bool, bool, int, int, str]:
     """Return the sort key of :func:`best_model`; the smallest is the best."""
     name = model.name.casefold()
     families = [rank for rank, family in enumerate(_PREFERENCE) if re.search(family, name)]
     too_large = model.size_bytes * _ROOM > free_bytes
     return (
+        bool(_THINKS.search(name)),
         too_large,
         model.size_bytes > _SLOW_BYTES,
         bool(_SPECIALISED.search(name)),
@@ -124,9 +154,14 @@ def _rank(model: ModelInfo, free_bytes: int) -> tuple[bool, bool, bool, bool, in
 
 
 def _can_chat(model: ModelInfo) -> bool:
-    if model.remote or (model.capabilities and "completion" not in model.capabilities):
+    if model.remote or not _completes(model):
         return False
     return model.family not in _NOT_CHAT_FAMILIES and not _NOT_CHAT.search(model.name)
+
+
+def _completes(model: ModelInfo) -> bool:
+    """Tell whether it continues texts, as an embedding model does not; yes where it is not told."""
+    return not model.capabilities or "completion" in model.capabilities
 
 
 def _free_bytes() -> int:

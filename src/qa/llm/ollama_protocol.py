@@ -7,6 +7,7 @@ Example: ``list(tokens(line, Thoughts()))`` for a line of an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from ollama._types import Logprob
 
 _MAX_TOP_LOGPROBS = 20  # more is a 400
+_UNITS_S = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 1e-3}  # and smaller ones, which are nothing
+_AMOUNT = re.compile(r"([0-9]+\.?[0-9]*|\.[0-9]+)(ms|h|m|s)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +47,8 @@ class Launch:
         request: dict[str, object] = {
             "messages": [{"role": m.role, "content": m.content} for m in prompt.messages],
             "options": options,
-            "keep_alive": self.keep_alive,
+            # As text, a number without a unit is a 400.
+            "keep_alive": int(self.keep_alive) if _is_number(self.keep_alive) else self.keep_alive,
         }
         if prompt.schema is not None:
             request["format"] = dict(prompt.schema)
@@ -73,9 +77,16 @@ def tokens(line: ollama.ChatResponse, thoughts: Thoughts) -> Iterator[Token]:
         yield from (Token("", top=top) for top in tops[1:])
 
 
-def lacks_logprobs(line: ollama.ChatResponse) -> bool:
-    """Tell whether a line has text and no log-probabilities of it."""
-    return bool(line.message.content) and not line.logprobs
+def keep_alive_s(setting: str) -> float:
+    """Return the seconds of ``30m``, ``1h30m`` or ``3600``; what is below 0 is for ever."""
+    if _is_number(setting):
+        return float(setting)
+    seconds = sum(float(n) * _UNITS_S[unit] for n, unit in _AMOUNT.findall(setting))
+    return -seconds if setting.startswith("-") else seconds
+
+
+def _is_number(setting: str) -> bool:
+    return re.fullmatch(r"[-+]?[0-9]+", setting) is not None
 
 
 def context_length(shown: ollama.ShowResponse) -> int | None:

@@ -8,11 +8,14 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
 from urllib.parse import urlsplit
 
 from qa.errors import InputError
 
 _DEFAULT_PORT = 11434
+_CONNECT_TIMEOUT_S = 1.0
+_READ_TIMEOUT_S = 5.0
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
@@ -57,14 +60,20 @@ def server_url(setting: str) -> str:
     :return: scheme, host, port and path, without a slash at the end.
     :raises InputError: it is not a host, a host and port, or a http(s) URL.
     """
-    text = setting.strip().rstrip("/")
+    text = setting.strip().strip("\"'").rstrip("/")
     scheme, separator, rest = text.partition("://")
     scheme, rest = (scheme.lower(), rest) if separator else ("http", text)
+    if _is_ipv6(rest):
+        rest = f"[{rest}]"
     try:
         split = urlsplit(f"{scheme}://{rest}")
         host, port = split.hostname or "127.0.0.1", split.port
     except ValueError:
         host, port = "", None
+    if "@" in rest.partition("/")[0]:
+        raise InputError(
+            "ollama_url holds a user name or a password, and neither is ever sent; leave them out"
+        )
     if scheme not in {"http", "https"} or not host or re.search(r"\s", rest):
         raise InputError(
             f"ollama_url {setting!r} is not a server address; write for example "
@@ -77,19 +86,30 @@ def server_url(setting: str) -> str:
     return f"{scheme}://{shown}:{port}{split.path.rstrip('/')}"
 
 
+def _is_ipv6(text: str) -> bool:
+    try:
+        return isinstance(ip_address(text), IPv6Address)
+    except ValueError:
+        return False
+
+
 def is_loopback(url: str) -> bool:
     """Tell whether ``url`` is this machine, which no proxy of the environment may stand before."""
     return (urlsplit(url).hostname or "") in _LOOPBACK
 
 
-def probe_server(url: str, timeout_s: float = 1.0) -> ServerInfo | None:
-    """Return what the server at ``url`` is and holds, or None when no Ollama answers in time."""
+def probe_server(url: str) -> ServerInfo | None:
+    """Return what the server at ``url`` is and holds, or None when no Ollama answers in time.
+
+    Nobody there costs a second at most; a server that is busy gets longer for its answers.
+    """
     import httpx
 
     address = server_url(url)
+    timeout = httpx.Timeout(_READ_TIMEOUT_S, connect=_CONNECT_TIMEOUT_S)
     try:
         with httpx.Client(
-            base_url=address, timeout=timeout_s, trust_env=not is_loopback(address)
+            base_url=address, timeout=timeout, trust_env=not is_loopback(address)
         ) as client:
             version = client.get("/api/version").raise_for_status().json()["version"]
             listed = client.get("/api/tags").raise_for_status().json()["models"] or []

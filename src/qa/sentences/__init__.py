@@ -20,7 +20,7 @@ from qa.types import Document, Sentence
 
 __all__ = ["SPLITTER_VERSION", "has_more_sentences", "split_sentences", "split_text"]
 
-SPLITTER_VERSION = "4"
+SPLITTER_VERSION = "5"
 """Part of the index manifest: change it whenever the rules or the word lists change a split."""
 
 _WORD = re.compile(r"\w")
@@ -67,7 +67,7 @@ def has_more_sentences(text: str, most: int) -> bool:
 def _units(text: str) -> Iterator[tuple[int, int, bool]]:
     for block in mark_headings(text, find_blocks(text)):
         heading = block.kind in ("heading", "rule")
-        start = block.start
+        start = block.start - len(block.quote)
         for end in (block.end,) if heading or block.kind == "table" else _ends(text, block):
             for first, last in cut_long(text, start, end):
                 left = text[first:last].lstrip()

@@ -46,8 +46,8 @@ _STOP = re.compile(
     """,
     re.VERBOSE,
 )
-_NEXT = re.compile(
-    r"(?P<gap>[\s\u200b]*+)(?P<openers>(?:[«“„\"'‘‹(\[{「『¿¡*_—–-]\s*+)*+)"
+_NEXT = re.compile(  # a line of a quotation begins with «>»
+    r"(?P<gap>(?:[^\S\n]|\u200b)*+(?:\n[\s\u200b>]*+)?+)(?P<openers>(?:[«“„\"'‘‹(\[{「『¿¡*_—–-]\s*+)*+)"
     r"(?P<word>[^\W\d_]{1,20}+['’]?)?"
 )
 _SPACED_QUOTE = re.compile(rf'{_SPACE}"(?=\s|$)')

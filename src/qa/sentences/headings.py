@@ -12,6 +12,7 @@ import re
 from itertools import islice, pairwise
 
 from qa.sentences.abbreviations import load_abbreviations
+from qa.sentences.boundaries import sentence_ends
 from qa.sentences.lines import HEADING_CHARS, TERMINAL, Block, ends_in
 
 _HEADING_WORDS = 14
@@ -71,12 +72,14 @@ def mark_headings(text: str, blocks: list[Block]) -> list[Block]:
 
 
 def _may_head(text: str, block: Block) -> bool:
-    """Return whether a block is one short line that does not end as a sentence does."""
+    """Return whether a block is one short line in which no sentence ends."""
     if not _is_line(block):
         return False
     line = text[block.start : block.end]
     short = len(line) <= HEADING_CHARS and len(line.split()) <= _HEADING_WORDS
-    return short and (not ends_in(text, block, _ENDS) or _ASKED.fullmatch(line) is not None)
+    if not short or (ends_in(text, block, _ENDS) and _ASKED.fullmatch(line) is None):
+        return False
+    return next(sentence_ends(text, block.start, block.end)) == block.end
 
 
 def _is_line(block: Block) -> bool:

@@ -25,7 +25,11 @@ _MIN_FLOWS = 3  # lines that plainly run on, for the whole document to count as 
 _FLOW_SHARE = 0.2  # ... and their share of the lines that might
 
 _LINE = re.compile("[^\n\f\v\x1c-\x1e\x85\u2028\u2029]+|\n")
-_FENCE = re.compile(r"(?:```|~~~)")
+_FENCE = re.compile(r"`{3,}[^`]*$|~~~")  # not a line of code alone: ```a = 1```
+_FRONT_MATTER = re.compile(
+    r"(---[ \t]*)\n(?:(?:[\w-]+:|[ \t]+\S|- |#).*\n|[ \t]*\n)++---[ \t]*$", re.MULTILINE
+)
+_QUOTE = re.compile(r"(?:>\s*)++(?=\S)")  # a lone «>» is the quotation's blank line
 _MARKDOWN_HEADING = re.compile(r"#{1,6}\s+\S")
 _WORD = re.compile(r"\w")
 _ITEM = re.compile(
@@ -42,7 +46,10 @@ TERMINAL = frozenset(".!?…:;‽。！？｡؟۔।॥։።။：；؛")
 
 
 class Block(NamedTuple):  # a tuple: a large file has millions of lines
-    """A stretch of text without white space around it. ``gap``: a blank line before it."""
+    """A stretch of text without white space around it.
+
+    ``gap``: a blank line before it. ``quote``: the «> » before its first line, in ``indent`` too.
+    """
 
     start: int
     end: int
@@ -50,6 +57,7 @@ class Block(NamedTuple):  # a tuple: a large file has millions of lines
     gap: bool
     indent: int = 0
     lines: int = 1
+    quote: str = ""
 
     @property
     def width(self) -> int:
@@ -64,6 +72,8 @@ def find_blocks(text: str) -> list[Block]:
 
 def _find_lines(text: str) -> Iterator[Block]:
     gap, fresh, fenced = False, True, False
+    front = _FRONT_MATTER.match(text)
+    edges = (front.end(1), front.end()) if front else (-1,)
     for match in _LINE.finditer(text):
         line = match[0]
         stripped = line.strip()
@@ -71,18 +81,26 @@ def _find_lines(text: str) -> Iterator[Block]:
             # The first line feed only ends the line before; another one is a blank line.
             gap, fresh = gap or (fresh and line == "\n"), fresh or line == "\n"
             continue
-        indent = len(line) - len(line.lstrip())
-        start = match.start() + indent
-        fence = _FENCE.match(stripped) is not None
-        kind: Kind = "rule" if fence else "code" if fenced else _kind(stripped)
+        quote = _quote(stripped)
+        words = stripped[len(quote) :]
+        start = match.start() + line.index(stripped) + len(quote)
+        fence = _FENCE.match(words) is not None or match.end() in edges
+        kind: Kind = "rule" if fence else "code" if fenced else _kind(words)
         fenced ^= fence
-        yield Block(start, start + len(stripped), kind, gap, indent)
-        gap, fresh = False, False
+        yield Block(start, start + len(words), kind, gap, start - match.start(), quote=quote)
+        gap, fresh = not stripped.strip("> "), False
+
+
+def _quote(line: str) -> str:
+    match = _QUOTE.match(line) if line[0] == ">" else None
+    return match[0] if match else ""
 
 
 def _kind(line: str) -> Kind:
     if _WORD.search(line) is None:
         return "rule"
+    if line.startswith("```"):
+        return "code"
     if line[0] == "#" and _MARKDOWN_HEADING.match(line) and len(line) <= 2 * HEADING_CHARS:
         return "heading"
     if _ITEM.match(line):
@@ -111,7 +129,12 @@ def _join(text: str, lines: list[Block]) -> Iterator[Block]:
 
 
 def _may_continue(line: Block, following: Block) -> bool:
-    return not following.gap and following.kind == "text" and line.kind in ("text", "item")
+    return (
+        not following.gap
+        and following.kind == "text"
+        and line.kind in ("text", "item")
+        and following.quote.count(">") == line.quote.count(">")
+    )
 
 
 def _document_width(lines: list[Block], joints: list[bool | None]) -> int:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -29,13 +29,22 @@ _NESTED: Final = nullcontext()
 
 
 class _Connection(sqlite3.Connection):
-    """A connection that can be referred to weakly: it goes when its thread goes."""
+    """A connection that can be referred to weakly: it goes when its thread goes.
+
+    ``in_use`` is held while SQLite works: closing it then would take the process down.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        self.in_use = threading.RLock()
 
 
 class _Thread(threading.local):
     """What a thread has of its own."""
 
     connection: _Connection | None = None
+    # What the file was like when it was connected to (:meth:`Database._look`).
+    seen_file: tuple[int, ...] = ()
     # What was read since a :meth:`Database.reading` began.
     seen: dict[str, Any] | None = None
     is_writing = False
@@ -46,22 +55,70 @@ class Database:
 
     def __init__(self, folder: Path, wait_s: float) -> None:
         self._folder = folder
-        self.read_only = _is_read_only(folder)
+        with translated(folder):
+            self.read_only = _is_read_only(folder)
+        # Device and number of the file that was there first.
+        self._file: tuple[int, int] | None = None
         self._wait_s = wait_s
         self._local = _Thread()
         self._lock = threading.Lock()
         self._connections: weakref.WeakSet[_Connection] = weakref.WeakSet()
         self._closed = False
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection of this thread; transactions are begun by hand."""
+    @contextmanager
+    def _using(self) -> Iterator[_Connection]:
+        """Hold this thread's connection for a statement, which :meth:`close` waits for."""
+        connection = self._connection()
+        with connection.in_use:
+            self._check_open()
+            with translated(self._folder):
+                yield connection
+
+    def _check_open(self) -> None:
         if self._closed:
             raise QAError(f"the index in {str(self._folder)!r} is closed; open it again")
+
+    @property
+    def _in_transaction(self) -> bool:
+        with self._using() as connection:
+            return connection.in_transaction
+
+    def _connection(self) -> _Connection:
+        """Return the connection of this thread; transactions are begun by hand."""
+        self._check_open()
         connection = self._local.connection
-        if connection is None:
+        if connection is not None:
+            with connection.in_use:
+                self._check_open()
+                if connection.in_transaction:
+                    return connection
+        seen = self._look()
+        if connection is None or seen != self._local.seen_file:
             connection = self._local.connection = self._connect()
+            self._local.seen_file = seen
         return connection
+
+    def _look(self) -> tuple[int, ...]:
+        """Return what a connection is good for: SQLite does not see an immutable file change.
+
+        :raises QAError: there is another file than at first, or none: changes of that one would be
+            lost, and what is known of it does not hold for another.
+        """
+        path = self._folder / DATABASE
+        file: tuple[int, int] | None = None
+        seen: tuple[int, ...] = ()
+        with translated(self._folder), suppress(FileNotFoundError):
+            found = path.stat()
+            file = (found.st_dev, found.st_ino)
+            if self.read_only and _is_unused(path):
+                seen = (found.st_mtime_ns, found.st_size)
+        self._file = self._file or file
+        if self._file != file:
+            raise QAError(
+                f"the index in {str(self._folder)!r} was replaced or removed by another program; "
+                f"start this one again"
+            )
+        return seen
 
     def _connect(self) -> _Connection:
         with translated(self._folder):
@@ -86,33 +143,32 @@ class Database:
         path = self._folder / DATABASE
         if not self.read_only:
             return f"{path.absolute().as_uri()}?mode=rwc"
-        # Without a log nobody is writing, and SQLite needs no files beside the database.
-        unused = not path.with_name(DATABASE + "-wal").exists()
-        return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if unused else ''}"
+        return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if _is_unused(path) else ''}"
 
     def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Execute one statement and return all of its rows."""
-        connection = self.connection
-        with translated(self._folder):
+        with self._using() as connection:
             return connection.execute(sql, values).fetchall()
 
     def stream(self, sql: str, *values: object) -> Iterator[list[tuple[Any, ...]]]:
         """Execute one statement and yield its rows some at a time."""
-        connection = self.connection
-        with translated(self._folder):
+        with self._using() as connection:
             cursor = connection.execute(sql, values)
-            while rows := cursor.fetchmany(_ROWS_AT_A_TIME):
-                yield rows
+            rows = cursor.fetchmany(_ROWS_AT_A_TIME)
+        while rows:
+            yield rows
+            with connection.in_use, translated(self._folder):
+                self._check_open()
+                rows = cursor.fetchmany(_ROWS_AT_A_TIME)
 
     def run_many(self, sql: str, rows: Iterable[Sequence[object]]) -> int:
         """Execute one statement for each row of values and return how many rows it changed."""
-        connection = self.connection
-        with translated(self._folder):
+        with self._using() as connection:
             return connection.executemany(sql, rows).rowcount
 
     def reading(self) -> AbstractContextManager[None]:
         """Let all that this thread reads inside come from one commit."""
-        return _NESTED if self.connection.in_transaction else self._reading()
+        return _NESTED if self._in_transaction else self._reading()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -122,7 +178,7 @@ class Database:
             yield
         finally:
             self._local.seen = None
-            if self.connection.in_transaction:
+            if self._in_transaction:
                 self.run("ROLLBACK")  # nothing was written
 
     def once(self, key: str, read: Callable[[], _Value]) -> _Value:
@@ -146,11 +202,12 @@ class Database:
         self._local.is_writing = True
         try:
             yield
+            self._look()
             self.run("COMMIT")
         finally:
             self._local.is_writing = False
             # An interrupt may come after the commit went through: then nothing is left to undo.
-            if self.connection.in_transaction:
+            if self._in_transaction:
                 self.run("ROLLBACK")
 
     @property
@@ -166,7 +223,8 @@ class Database:
             return
         self.run("PRAGMA busy_timeout = 0")
         try:
-            self.connection.execute("BEGIN IMMEDIATE")
+            with self._connection().in_use:
+                self._connection().execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             yield False
             return
@@ -176,16 +234,23 @@ class Database:
             yield True
             self.run("COMMIT")
         finally:
-            if self.connection.in_transaction:
+            if self._in_transaction:
                 self.run("ROLLBACK")
 
     def close(self) -> None:
-        """Close the connections of all threads; calling it twice is fine."""
+        """Close the connections of all threads, each after its statement; twice is fine."""
         self._closed = True
         with self._lock:
-            for connection in list(self._connections):
-                connection.close()
+            connections = list(self._connections)
             self._connections.clear()
+        for connection in connections:
+            with connection.in_use:
+                connection.close()
+
+
+def _is_unused(path: Path) -> bool:
+    """Return whether a database has no log: nobody writes, and it needs no files beside it."""
+    return not path.with_name(DATABASE + "-wal").exists()
 
 
 def _is_read_only(folder: Path) -> bool:

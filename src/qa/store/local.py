@@ -185,13 +185,15 @@ class Store(Searcher):
         :param vectors: (chunks, dim) float32, rows of length 1.
         :raises InputError: the text holds characters that no file can hold.
         """
-        dim = self.manifest.dim
-        if vectors.shape != (len(chunks), dim):
-            raise IndexMismatch(
-                f"{document.id!r}: vectors of shape {vectors.shape} for {len(chunks)} sentences "
-                f"and {dim} dimensions; the encoder is not the one that the index was made with"
-            )
         with self.writing():
+            self._check_encoder()  # another program may have changed it
+            dim = self.manifest.dim
+            if vectors.shape != (len(chunks), dim):
+                raise IndexMismatch(
+                    f"{document.id!r}: vectors of shape {vectors.shape} for {len(chunks)} "
+                    f"sentences and {dim} dimensions; the encoder is not the one that the index "
+                    f"was made with"
+                )
             self.remove([document.id])
             parts = (document, origin, sentences, chunks, vectors, self._next_row())
             try:
@@ -249,6 +251,16 @@ class Store(Searcher):
         finally:
             self._db.run("DETACH new")
         return True
+
+    def clear(self, encoder_id: str, dim: int) -> None:
+        """Delete all documents, of which nothing is read, and make the index one for an encoder."""
+        with self.writing():
+            self._set_meta("next_row", str(self._next_row()))
+            swap.empty(self._db)
+            self._set_meta("encoder_id", encoder_id)
+            self._set_meta("dim", str(dim))
+            self._local.changed = True
+            self._made_for = None
 
     def _next_row(self) -> int:
         return int(self._db.run(_NEXT_ROW)[0][0])

@@ -1,4 +1,4 @@
-"""What is whole in a damaged SQLite file: text is the one thing that cannot be made again.
+"""What is whole in an index's SQLite file: text is the one thing that cannot be made again.
 
 Each document is read for itself, so that a damaged page costs only what is on it, and believed only
 with the checksum of its text. It knows nothing of sentences or vectors, which come of the text.
@@ -38,41 +38,42 @@ _DOCUMENT: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Salvaged:
-    """The documents of a damaged index that are whole; ``lost`` are there and are not."""
+    """The documents of an index that are whole; ``lost`` are there and are not."""
 
     documents: tuple[tuple[Document, Origin], ...]
     lost: int
+    damaged: bool
 
 
-def salvage(folder: Path) -> Salvaged | None:
-    """Read what is whole of a damaged index; nothing is changed.
+def salvage(folder: Path) -> Salvaged:
+    """Read what is whole of an index, be it damaged or of another format; nothing is changed.
 
-    :param folder: the index.
-    :return: its documents; None where there is no index, or it is not damaged.
+    :raises QAError: the file may not be read.
     """
     path = folder / DATABASE
-    if not path.is_file():
-        return None
-    try:
+    with translated(folder):
+        if not path.is_file():
+            return Salvaged((), 0, damaged=False)
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as db:
             rows = _rowids(db)
             last = max(rows, default=0)
             read = [(rowid, _document(db, rowid)) for rowid in range(1, last + 1)]
             found = tuple(one for _, one in read if one)
             lost = sum(rowid in rows for rowid, one in read if one is None)
-            return Salvaged(found, lost) if lost or _is_malformed(db) else None
-    except sqlite3.Error:  # it is no database at all
-        return Salvaged((), 0)
+            return Salvaged(found, lost, damaged=lost > 0 or _is_malformed(db))
 
 
-def set_aside(folder: Path) -> Path:
-    """Move the database of a damaged index to a folder of its own, and return that."""
+def set_aside(folder: Path) -> Path | None:
+    """Move what is left of an index's database to a folder of its own, and return that."""
     with translated(folder):
+        names = [DATABASE + suffix for suffix in ("", "-wal", "-shm")]
+        there = [name for name in names if (folder / name).exists()]
+        if not there:
+            return None
         aside = folder / _ASIDE / datetime.now(UTC).strftime("%Y%m%d-%H%M%S-%f")
         aside.mkdir(parents=True)
-        for suffix in ("", "-wal", "-shm"):
-            with suppress(FileNotFoundError):
-                os.replace(folder / (DATABASE + suffix), aside / (DATABASE + suffix))
+        for name in there:
+            os.replace(folder / name, aside / name)
     return aside
 
 

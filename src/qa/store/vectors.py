@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from qa.store.blocks import Halves, Vectors
 from qa.store.layout import NO_ROWS, Mask, Rows
-from qa.store.scores import NO_SCORES, Scored, united
+from qa.store.scores import NO_SCORES, Scored
 
 if TYPE_CHECKING:
     import faiss
@@ -29,8 +29,9 @@ _TRAINED_ON, _ROUNDS = 2048, 6
 # Two bits a dimension tell neighbours apart only roughly: at least so many are scored exactly, and
 # at least twice as many as are wanted. Twenty of a million found .77 of the ten best.
 _FEWEST_PROPOSED: Final = 400
-# Below this share of a coarse part every wanted vector is a candidate.
+# Below this share of a coarse part every wanted vector is a candidate, whatever its cosine.
 _FEW: Final = 8
+_CERTAIN: Final = np.inf
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +71,7 @@ class Part:
             return self._found(query, min(top_k, len(self)), None)
         allowed = int(mask.sum())
         if allowed * _FEW < len(self):
-            return Scored(self.rows[mask], np.ones(allowed, dtype=np.float32))
+            return Scored(self.rows[mask], np.full(allowed, _CERTAIN, dtype=np.float32))
         asked = min(2 * top_k, len(self))
         while True:  # FAISS cannot leave rows out of such a search
             places, cosines = self._places(query, asked, None)
@@ -196,16 +197,15 @@ class View:
 
 
 def _leading(proposed: Sequence[Scored], count: int) -> list[Rows]:
-    """Return the rows of the ``count`` best proposals; those of few wanted rows are all kept."""
+    """Return the rows that are certain candidates, and of the others the ``count`` best."""
     if not proposed:
         return []
     rows = np.concatenate([found.rows for found in proposed])
     scores = np.concatenate([found.scores for found in proposed])
-    if len(rows) <= count:
-        return [rows] if len(rows) else []
-    certain = scores >= 1.0  # every wanted row of a part: not a score
-    best = np.argpartition(-scores, count)[:count]
-    return [united([rows[best], rows[certain]])]
+    certain = scores == _CERTAIN
+    others = Scored(rows[~certain], scores[~certain]).best(count)
+    kept = np.concatenate([rows[certain], others.rows])
+    return [kept] if len(kept) else []
 
 
 def _best(scored: Sequence[Scored], top_k: int) -> Scored:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from qa.api.protocol import Listed
-from qa.types import Document, Event, ModelInfo, Sentence, Turn
+from qa.api.protocol import Answering, Listed
+from qa.types import Document, ModelInfo, Sentence
 
 
 class DocumentInfo(Listed, Protocol):
@@ -72,7 +72,7 @@ class Box(Protocol):
         ...
 
 
-class ChatAssistant(Protocol):
+class ChatAssistant(Answering, Protocol):
     """An assistant that several people may ask at once; failures it foresees are ``QAError``."""
 
     @property
@@ -83,18 +83,6 @@ class ChatAssistant(Protocol):
     @property
     def notices(self) -> tuple[str, ...]:
         """Return what the user should know about the model in use."""
-        ...
-
-    def stream(
-        self,
-        question: str,
-        history: Sequence[Turn] = (),
-        documents: Collection[str] | None = None,
-    ) -> Iterator[Event]:
-        """Yield the evidence, pieces of text, checked statements, and last the answer.
-
-        Closing the iterator, where it is a generator, stops the generation.
-        """
         ...
 
     def documents(self) -> Sequence[DocumentInfo]:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # How many ports after the wanted one are tried.
 _PORTS = 100
-# An open page holds a connection for as long as it is open: the end does not wait for it.
-_GRACE_S = 1
 
 
 class Page:
@@ -53,8 +51,8 @@ class Page:
         # Read by Gradio when it is imported and when components are built. Uploads go to a folder
         # of our own: the default one under /tmp is shared with every other user of the machine.
         os.environ.update(GRADIO_ANALYTICS_ENABLED="False", GRADIO_TEMP_DIR=self._temp)
-        import uvicorn
-
+        from qa.api.routes import stop_answers
+        from qa.api.server import Server
         from qa.ui.app import with_page
 
         self._sessions, warmup = Sessions(), Warmup(assistant)
@@ -66,9 +64,12 @@ class Page:
             serving,
             max_file_mb=max_file_mb,
         )
-        self._server = uvicorn.Server(
-            uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=_GRACE_S, ws="none")
-        )
+
+        def stop() -> None:
+            stop_answers(app)
+            self._sessions.drop_all()
+
+        self._server = Server(app, stop=stop)
         warmup.start()
 
     def run(self) -> None:
@@ -94,7 +95,6 @@ class Page:
 
     def close(self) -> None:
         """Stop every answer and end the server; calling it twice is fine."""
-        self._sessions.drop_all()
         self._server.should_exit = True
         if self._thread is not None:
             self._thread.join()

@@ -73,6 +73,21 @@ _SCALED: Final = re.compile(  # in «5 € 100 m» the sign belongs to the five
     rf"(?<!\d)(?<!\d[ \u00a0\u202f])([€$£] ?{NUMBER}) ?{_SIGN}(?![^\W_])"
     rf"|(?<=\d)\s*{_SIGN}\s*(?=[€$£])"
 )
+# «trois millions et demi», "two and a half million": the half in words of the scale below.
+_HALF: Final = {
+    "thousand": "cinq cents",
+    "million": "cinq cent mille",
+    **dict.fromkeys(["milliard", "billion"], "cinq cents millions"),
+}
+_HALVED: Final = re.compile(
+    r" and a half (thousand|million|billion)\b"
+    r"| (thousand|million|milliard|billion)s? (?:et demie?|and a half)\b"
+)
+_BELOW_HUNDRED: Final = rf"(?:{'|'.join(_SPELLED)})"
+_AND: Final = re.compile(  # "two thousand and five", not "two thousand and five hundred"
+    rf"\b(thousand|million|billion) and (?={_BELOW_HUNDRED}\b"
+    rf"(?![ -]{_BELOW_HUNDRED}?[ -]?(?:hundred|thousand|million|billion)))"
+)
 _MAX_DIGITS: Final = 24  # longer ones are identifiers, and would be rounded
 _NUMBER_PART: Final = re.compile(rf"[^\W\d_]+\d\w*|{NUMBER}|[^\W\d_]+|[^\w\s-]")
 
@@ -94,6 +109,8 @@ def numbers(text: str) -> set[str]:
     text = _NAMED_MONTH.sub(_without_month, text)  # «5 sept. 2024» holds no 7
     text = re.sub(r"(?<=\d)h(?=\d)", " ; ", text)
     text = _SCALED.sub(lambda match: f"{match[1] or ''} {_SIGNS[match[2] or match[3]]} ", text)
+    text = _HALVED.sub(_in_full, text)
+    text = _AND.sub(r"\1 ", text)
     return found | {_shown(number) for number in _read_numbers(text)}
 
 
@@ -106,6 +123,11 @@ def _date(year: int, month: int, day: int) -> set[str]:
 def _without_month(match: re.Match[str]) -> str:
     month = match[1] or match[2]
     return match[0].replace(month, ";", 1)
+
+
+def _in_full(match: re.Match[str]) -> str:
+    scale = match[1] or match[2]
+    return f" {scale} {_HALF[scale]}"
 
 
 def _shown(number: Decimal | str) -> str:

@@ -17,13 +17,16 @@ from typing import Final, Literal
 import Stemmer
 
 # Raised whenever the stems of some text change: an index made with another version is rebuilt.
-WORDS_VERSION: Final = 2
+WORDS_VERSION: Final = 3
 
 # Soft hyphens, zero-width spaces and joiners only say where a word may break or how it is drawn.
 _UNSEEN: Final = "\u00ad\u200b\u200d"
 _TYPOGRAPHY: Final = str.maketrans({**dict.fromkeys("’ʼ‘´＇", "'"), **dict.fromkeys(_UNSEEN)})
 # Superscripts are footnote marks and units (m², 2500¹), never part of a word or a number.
 _PLAIN: Final = {**_TYPOGRAPHY, **dict.fromkeys(map(ord, "⁰¹²³⁴⁵⁶⁷⁸⁹₀₁₂₃₄₅₆₇₈₉"), " ")}
+# «1½» is 1.5; another fraction is only set apart. NFKC would write 11⁄2.
+_FRACTION: Final = re.compile(r"(?<=\d)[¼-¾⅐-⅞]")
+_DECIMALS: Final = {"¼": ".25", "½": ".5", "¾": ".75"}
 _OTHER_DIGIT: Final = re.compile(r"[^\D0-9]")
 # What folding a letter can leave that is no part of a word: «⑴» → (1), «ﷺ» → four words.
 _NO_LETTER: Final = re.compile(r"[\s\x00-\x2d\x2f\x3a-\x40\x5b-\x60\x7b-\x7f]")
@@ -190,11 +193,15 @@ _kept_stems: Final = lru_cache(maxsize=1 << 16)(_stems)
 
 
 def plain_text(text: str) -> str:
-    """Return the text in NFC, ASCII digits and apostrophes, no soft hyphens and superscripts."""
+    """Return the text in NFC, ASCII digits and apostrophes, no soft hyphens and superscripts.
+
+    «1½» is 1.5 in it.
+    """
     if text.isascii():
         return text
     text = unicodedata.normalize("NFC", text).translate(_PLAIN)
-    return _OTHER_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text)
+    text = _OTHER_DIGIT.sub(lambda match: str(unicodedata.digit(match[0])), text)
+    return _FRACTION.sub(lambda match: _DECIMALS.get(match[0], f" {match[0]}"), text)
 
 
 def _matches(text: str) -> list[str]:

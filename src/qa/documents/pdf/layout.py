@@ -16,19 +16,23 @@ from typing import NamedTuple
 from qa.documents.pdf.glyphs import turned
 from qa.documents.pdf.lines import Segment
 from qa.documents.pdf.paragraphs import HYPHENS, Line, Paragraph
+from qa.words import numbers
 
 _WORDS = re.compile(r"[^\W\d_]+(?:[-\u2010'’][^\W\d_]+)*")
 _LAST_WORD = re.compile(r"[^\W\d_]+(?=[-\u2010\u00ad]$)")
 _FIRST_WORD = re.compile(r"[^\W\d_]+")
+_HYPHENS = tuple(HYPHENS)
 _ADDRESS = re.compile(r"(?:://|www\.|@)\S*[-?&=_#%]$")
 _WIDE = 0x2E80  # from here on scripts that put no space between words
-# French words that begin or end a compound whose hyphen stays at a line's end.
-_BEGINS = re.compile(
-    "après|avant|arrière|celles?|celui|ceux|contre|demi|est|ex|grande?|mi|non|peut|quasi|quatre|"
-    "semi|socio|soixante|sous|vice|vingt"
-)
-_FOLLOWS = re.compile(
-    "ce|ci|dire|elles?|en|être|ils?|je|la|là|les?|leur|lui|moi|mêmes?|nous|on|toi|tu?|vous|y|à"
+# Compounds whose hyphen stays at a line's end, in which no other word is taken for one.
+_COMPOUND = re.compile(
+    "(?:après|avant|arrière|celles?|celui|centre|ceux|contre|demi|est|ex|grande?|mi|non|peut|"
+    "procès|quasi|quatre|semi|socio|soixante|sous|vice|vingt)-.*"
+    "|.*-(?:après|ce|ci|delà|dessous|dessus|dire|elles?|en|être|ils?|je|la|là|les?|leur|lui|moi|"
+    "mêmes?|nous|on|toi|tu?|vous|y|à)"
+    "|(?:au|ci|par)-(?:contre|dedans|dehors|devant|jointe?s?)|porte-(?!feuille|manteau).*"
+    "|(?:beaux?|belles?|petite?s?)-(?:enfants|filles?|fils|frères?|mères?|parents|pères?|sœurs?)"
+    "|week-ends?|(?:long|short)-(?:lasting|range|standing|term)|self-(?!ish|less).*|well-known"
 )
 
 
@@ -151,7 +155,7 @@ def _joint(line: Line, following: Line, words: frozenset[str]) -> tuple[int, str
     """Return how many characters a line loses at its end, and what comes between it and the next.
 
     A hyphen goes when the word is known without it, stays when it is known with it; a word that
-    the document has nowhere else loses it, unless it is a French compound.
+    the document has nowhere else loses it, unless it is a compound.
     """
     text, after = line.text, following.text
     if _ADDRESS.search(text) and not after[0].isupper():
@@ -168,10 +172,15 @@ def _joint(line: Line, following: Line, words: frozenset[str]) -> tuple[int, str
     if head + tail in words:
         return 1, ""
     # «rez-de-» and «de-chaussée» are parts of a compound as they stand.
-    compound = text[one.start() - 1 : one.start()] in HYPHENS or after[two.end() :][:1] in HYPHENS
-    known = compound or f"{head}-{tail}" in words
-    stays = known or _BEGINS.fullmatch(head) or _FOLLOWS.fullmatch(tail)
+    part = text[: one.start()].endswith(_HYPHENS) or after[two.end() :].startswith(_HYPHENS)
+    stays = part or f"{head}-{tail}" in words or _is_compound(head, tail)
     return (0, "") if stays else (1, "")
+
+
+def _is_compound(head: str, tail: str) -> bool:
+    """Return whether a hyphen belongs between two words: ci-après, quarante-huit, twenty-five."""
+    word, number = f"{head}-{tail}", numbers(head)
+    return _COMPOUND.fullmatch(word) is not None or (number != set() and numbers(word) != number)
 
 
 def _vocabulary(lines: Iterable[Line]) -> frozenset[str]:
