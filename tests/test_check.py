@@ -226,6 +226,7 @@ def test_a_bare_no_is_not_said_of_a_sentence_that_denies_nothing(draft):
         "La plupart des animaux sont admis.",
         "Seuls les chiens guides sont admis.",
         "Dogs are excluded.",
+        "La maison est fermée le dimanche.",
     ],
 )
 def test_a_bare_no_is_said_of_a_sentence_that_denies_or_limits(source):
@@ -247,6 +248,12 @@ def test_a_number_keeps_the_unit_and_the_sign_that_it_has_in_its_sentence(draft,
     assert statement.support == "quoted"
     (statement,) = check(source, (cited(source),), ENCODER).statements
     assert statement.support == "supported"
+
+
+def test_a_marker_is_taken_away_though_the_sentences_have_their_own():
+    source = cited("La ville est ancienne[1]. Le pont date de 1990.")
+    (statement,) = check("Le pont date de 1990 [1].", (source,), ENCODER).statements
+    assert statement.text == "Le pont date de 1990."
 
 
 def test_what_several_documents_say_in_the_same_words_is_quoted_once():

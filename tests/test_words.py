@@ -274,6 +274,14 @@ def test_any_text_is_taken(text: str) -> None:
         ("17 h", "17 heures", False),
         ("-3 °C", "−3 degrés Celsius", False),
         ("3 °C", "entre 1-3 °C", False),
+        ("5 °C", "de 0 - 5 °C", False),
+        ("-20 °C", "au moins 20 °C", True),
+        ("2 °C", "plus ou moins 2 °C", False),
+        ("18 °C", "à conserver à –18 °C", True),
+        ("-18 °C", "**–18 °C**", False),
+        ("5 degrés sous zéro", "moins 5 °C", False),
+        ("5 degrees", "5 degrees below zero", True),
+        ("12 kg", "la salle 12 m'a plu", False),
     ],
 )
 def test_a_unit_differs_only_where_both_texts_tell_it(

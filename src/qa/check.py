@@ -161,19 +161,26 @@ def clean(draft: str, sources: Sequence[str] = ()) -> str:
         «__init__», was not added.
     """
 
-    def added(match: re.Match[str]) -> str:
+    def marker(match: re.Match[str]) -> str:
+        word = match.string[: match.start()].rpartition(" ")[2]
+        return match[0] if word and _stands(word + match[0], sources) else ""
+
+    def emphasis(match: re.Match[str]) -> str:
         text, (start, end) = match.string, match.span()
         around = {text[max(start - 1, 0) : end].strip(), text[start : end + 1].strip()}
-        around.discard(match[0].strip())
-        return match[0] if any(one in source for one in around for source in sources) else ""
+        return match[0] if any(_stands(one, sources) for one in around - {match[0]}) else ""
 
-    text = _LABEL.sub("", _EMPHASIS.sub(added, _MARKER.sub(added, draft))).strip()
+    text = _LABEL.sub("", _EMPHASIS.sub(emphasis, _MARKER.sub(marker, draft))).strip()
     for left, right in ("«»", '""', "“”"):
         if text.startswith(left) and text.rstrip(".").endswith(right) and text.count(left) <= 2:
             inner = text.rstrip(".")[1:-1]
             if left not in inner and right not in inner:
                 text = inner.strip()
     return text
+
+
+def _stands(text: str, sources: Sequence[str]) -> bool:
+    return any(text in source for source in sources)
 
 
 def check_statement(

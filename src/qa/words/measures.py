@@ -42,10 +42,15 @@ _UNITS: Final = {
     for name in names.split("|")
 }
 _NAMED: Final = "|".join(re.escape(name) for name in sorted(_UNITS, key=len, reverse=True))
-# A sign touches its number and nothing before it: «3-5» is a range.
+# «3-5» and «0 - 5» are ranges; «au moins 20 °C» and «plus ou moins 2 °C» are not below zero.
+_BELOW: Final = (
+    r"(?:(?<![\w°%)])(?<!\d )[-−–] ?"
+    r"|(?<!\bau )(?<!\bdu )(?<!\bou )(?<!\bor )(?<!\bpas )\b(?:moins|minus) )(?=\d)"
+)
 _MEASURE: Final = re.compile(
-    rf"(?P<below>(?:(?<![^\s(«“\"])[-−]|\b(?:moins|minus) )(?=\d))?(?P<before>[€$£] ?)?"
-    rf"(?P<number>{NUMBER})(?:\s?(?P<unit>{_NAMED})(?![^\W_]|\s?[€$£]))?"
+    rf"(?P<below>{_BELOW})?(?P<before>[€$£] ?)?(?P<number>{NUMBER})"
+    rf"(?:\s?(?P<unit>{_NAMED})(?![^\W_]|['’]|\s?[€$£])"
+    r"(?P<under> (?:sous|below|en dessous de|au-dessous de) (?:zero|0)\b)?)?"
 )
 
 
@@ -63,7 +68,7 @@ def _measures(text: str) -> Mapping[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
     for match in _MEASURE.finditer(fold(plain_text(text))):
         unit = _UNITS.get(match["unit"] or "") or (match["before"] or "").strip()
-        if unit == "°" and match["below"]:
+        if unit == "°" and (match["below"] or match["under"]):
             unit = "-°"
         if unit:
             for number in numbers(match["number"]):

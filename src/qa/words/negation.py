@@ -38,9 +38,11 @@ _DENIED: Final = re.compile(
 
 # What a «non» may rest on beside the words that deny: what excludes, refuses or limits.
 _RULES_OUT: Final = re.compile(
-    r"\b(?:seul\w*|only|sauf|except\w*|unless|exclu\w*|interdi\w*|prohibit\w*|forb[ai]d\w*"
-    r"|refus\w*|rejet\w*|reject\w*|declin\w*|repouss\w*|annul\w*|cancel\w*|impossib\w*"
-    r"|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain|plupart|most)\b"
+    r"\b(?:seul\w*|uniquement|only|sauf|except\w*|unless|exclu\w*|limit\w*|reserv\w*|void|banned"
+    r"|interdi\w*|prohibit\w*|forb[ai]d\w*|proscri\w*|ill?egal\w*|refus\w*|rejet\w*|reject\w*"
+    r"|declin\w*|repouss\w*|annul\w*|cancel\w*|suspend\w*|ferme\w*|clos\w*|impossib\w*|unable"
+    r"|unavailab\w*|indisponib\w*|payant\w*|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain"
+    r"|plupart|most)\b"
 )
 
 
