@@ -112,6 +112,12 @@ def test_ollamas_durations_and_numbers_of_seconds_are_taken(
     assert load_settings().ollama_keep_alive == value
 
 
+def test_no_documents_folder_is_not_the_current_one() -> None:
+    write_toml('documents = ""\n')
+    with pytest.raises(InputError, match=r"documents.*empty"):
+        load_settings()
+
+
 def test_a_number_of_seconds_may_be_a_number_in_the_file() -> None:
     write_toml("ollama_keep_alive = -1\n")
     assert load_settings().ollama_keep_alive == "-1"

@@ -639,6 +639,17 @@ def test_erasing_deletes_the_index_and_nothing_else(filled: Store, folder: Path)
         assert anew.documents() == ()
 
 
+def test_a_store_is_asked_after_the_working_directory_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with Store.open(Path("store"), ENCODER.id, ENCODER.dim) as store:
+        put(store, "irak.txt", CUISINE)
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir("elsewhere")
+        assert [info.id for info in store.documents()] == ["irak.txt"]
+
+
 def test_a_store_that_is_closed_waits_for_a_statement_of_another_thread(filled: Store) -> None:
     inside, go = threading.Event(), threading.Event()
 

@@ -78,6 +78,8 @@ class Settings(BaseSettings):
     @field_validator("documents", mode="before")
     @classmethod
     def _is_one_or_several(cls, value: object) -> object:
+        if value == "":
+            raise ValueError("it is empty; write a path, or leave it out")
         if not isinstance(value, str | Path):
             return value
         if not str(value).startswith("["):

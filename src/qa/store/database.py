@@ -55,6 +55,7 @@ class Database:
 
     def __init__(self, folder: Path, wait_s: float) -> None:
         self._folder = folder
+        self._path = (folder / DATABASE).absolute()  # a program may change its working directory
         with translated(folder):
             self.read_only = _is_read_only(folder)
         # Device and number of the file that was there first.
@@ -104,13 +105,12 @@ class Database:
         :raises QAError: there is another file than at first, or none: changes of that one would be
             lost, and what is known of it does not hold for another.
         """
-        path = self._folder / DATABASE
         file: tuple[int, int] | None = None
         seen: tuple[int, ...] = ()
         with translated(self._folder), suppress(FileNotFoundError):
-            found = path.stat()
+            found = self._path.stat()
             file = (found.st_dev, found.st_ino)
-            if self.read_only and _is_unused(path):
+            if self.read_only and _is_unused(self._path):
                 seen = (found.st_mtime_ns, found.st_size)
         self._file = self._file or file
         if self._file != file:
@@ -140,10 +140,10 @@ class Database:
         return connection
 
     def _address(self) -> str:
-        path = self._folder / DATABASE
+        uri = self._path.as_uri()
         if not self.read_only:
-            return f"{path.absolute().as_uri()}?mode=rwc"
-        return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if _is_unused(path) else ''}"
+            return f"{uri}?mode=rwc"
+        return f"{uri}?mode=ro{'&immutable=1' if _is_unused(self._path) else ''}"
 
     def run(self, sql: str, *values: object) -> list[tuple[Any, ...]]:
         """Execute one statement and return all of its rows."""
@@ -243,9 +243,20 @@ class Database:
         with self._lock:
             connections = list(self._connections)
             self._connections.clear()
-        for connection in connections:
-            with connection.in_use:
-                connection.close()
+        busy = [one for one in connections if not _close(one, wait=False)]
+        for connection in busy:  # one of them may wait for what another has just given up
+            _close(connection, wait=True)
+
+
+def _close(connection: _Connection, *, wait: bool) -> bool:
+    """Close a connection after its statement; return False if that is not waited for."""
+    if not connection.in_use.acquire(blocking=wait):
+        return False
+    try:
+        connection.close()
+    finally:
+        connection.in_use.release()
+    return True
 
 
 def _is_unused(path: Path) -> bool:
