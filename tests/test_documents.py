@@ -9,7 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa.documents import SUFFIXES, Limits, Source, document_from_text, find_sources, read_document
+from qa.documents import (
+    SUFFIXES,
+    Limits,
+    Source,
+    document_from_text,
+    find_sources,
+    is_there,
+    may_be_there,
+    read_document,
+)
 from qa.errors import InputError
 
 LIMIT = 1_000_000
@@ -325,6 +334,13 @@ def test_text_without_content_is_refused(text):
         ("Le maire a dit que la loi ne serait pas\nvotée avant mai.", "rapport annuel 2024"),
         ("Il a nommé sa fille directrice. Elle succède à\nM. Roch.", "rapport annuel 2024"),
         ("À acheter\nfarine\nsucre", "À acheter"),
+        ("La grande piscine de la ville\nde Brest\n\nTexte.", "La grande piscine de la ville"),
+        ("Le maire a dit que la loi ne serait pas\nvotée.\n\nTexte.", "rapport annuel 2024"),
+        ("---\ntitle: Piscine  \n---\nTexte.", "Piscine"),
+        ("---\ntitle: Piscine # nom\n---\nTexte.", "Piscine"),
+        ('---\ntitle: "L\'eau" # nom\n---\nTexte.', "L'eau"),
+        ("---\ntitle: 'L''eau'\n---\nTexte.", "L'eau"),
+        ("---\ntitle: ''\n---\n# Titre\n\nTexte.", "Titre"),
     ],
 )
 def test_title_is_a_heading_a_first_line_or_the_name(text, title):
@@ -338,3 +354,12 @@ def test_name_becomes_a_readable_title(id, title):
 
 def test_given_title_is_kept():
     assert document_from_text("# Titre\n\nTexte.", "x", title="Mon\n titre").title == "Mon titre"
+
+
+def test_where_nobody_may_look_a_file_may_be_but_is_not_seen(monkeypatch):
+    def refuse(path):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "exists", refuse)
+    assert not is_there(Path("/secret/a.txt"))
+    assert may_be_there(Path("/secret/a.txt"))

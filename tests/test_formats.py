@@ -16,7 +16,9 @@ from docx.opc.part import Part
 from docx.oxml.ns import nsdecls, qn
 
 import make_files
-from qa.documents import Parser, Source, find_sources, read_document
+from qa.documents import Parser, Source, boilerplate, find_sources, read_document
+from qa.documents.blocks import to_text
+from qa.documents.markup import parse_html
 from qa.types import Document
 
 
@@ -75,6 +77,29 @@ def test_a_layout_named_after_what_is_beside_the_text_is_read(parser, tmp_path, 
 def test_a_banner_with_a_linked_title_is_no_text(parser, tmp_path):
     page = "<div class=masthead><h1><a href=/>Ville</a></h1>Bienvenue</div><p>Le budget est voté."
     assert read(parser, tmp_path, "a.html", page).text == "Le budget est voté."
+
+
+@pytest.mark.parametrize("named", ["class='cookie-banner'", "id=cookies", "class='box social'"])
+def test_a_long_banner_on_a_short_page_is_not_its_text(parser, tmp_path, named):
+    banner = f"<div {named}><h1>Vos choix</h1><p>{'Nous utilisons des traceurs. ' * 20}</div>"
+    for text in ("<p>Ouvert à 9 h.", "<div class=has-cookie-notice><p>Ouvert à 9 h.</p></div>"):
+        assert read(parser, tmp_path, "a.html", banner + text).text == "Ouvert à 9 h."
+
+
+def test_a_sidebar_with_a_title_before_the_page_is_not_its_text(parser, tmp_path):
+    side = "<div class=sidebar><h1>Météo</h1><p>Il pleut.</div>"
+    page = "<h1>Horaires</h1><p>La mairie est ouverte de 9 h à 12 h."
+    text = "# Horaires\n\nLa mairie est ouverte de 9 h à 12 h."
+    for around in (f"{side}<div>", f"<div>{side}", f"<div class=has-sidebar>{side}"):
+        assert read(parser, tmp_path, "a.html", around + page).text == text
+
+
+def test_of_lists_nested_deep_a_few_are_judged_since_each_is_read_for_it(monkeypatch):
+    judged = []
+    monkeypatch.setattr(boilerplate, "is_navigation", lambda element: bool(judged.append(element)))
+    text = to_text(parse_html(b"<ul><li>" * 200 + b"mot"))
+    assert text.endswith("mot")
+    assert len(judged) < 20
 
 
 def test_a_list_of_links_is_navigation_and_a_list_of_prose_with_links_is_not(parser, tmp_path):
@@ -305,16 +330,27 @@ def test_tables_in_a_word_file_nested_deep_are_read_in_one_go(parser, tmp_path):
     assert read(parser, tmp_path, "a.docx", saved(document)).text == "Au fond."
 
 
+def _strike_end(paragraph: docx.text.paragraph.Paragraph) -> None:
+    mark = paragraph._p.get_or_add_pPr()
+    run = mark.makeelement(qn("w:rPr"))
+    run.append(mark.makeelement(qn("w:del")))
+    mark.append(run)
+
+
 def test_a_paragraph_whose_end_is_struck_out_goes_on_in_the_next(parser, tmp_path):
     document = docx.Document()
     for text in ("Le contrat est signé", " par les parties.", "Il court."):
-        mark = document.add_paragraph(text)._p.get_or_add_pPr()
+        paragraph = document.add_paragraph(text)
         if text != " par les parties.":
-            run = mark.makeelement(qn("w:rPr"))
-            run.append(mark.makeelement(qn("w:del")))
-            mark.append(run)
+            _strike_end(paragraph)
+        paragraph._p.addnext(paragraph._p.makeelement(qn("w:bookmarkEnd")))
+    cells = document.add_table(rows=1, cols=2).rows[0].cells
+    cells[0].text, cells[1].text = "Sans inter", "Prix"
+    _strike_end(cells[0].paragraphs[0])
+    cells[0].add_paragraph("ruption")
+    cells[1].add_paragraph("12 €")
     assert read(parser, tmp_path, "a.docx", saved(document)).text == (
-        "Le contrat est signé par les parties.\n\nIl court."
+        "Le contrat est signé par les parties.\n\nIl court.\n\nSans interruption | Prix 12 €"
     )
 
 
@@ -520,6 +556,23 @@ def test_text_after_an_attachment_or_beside_a_stub_is_read(parser, tmp_path, par
     assert list(dict.fromkeys(text.split())) == [
         *("Subject:", "a", "Avant.", "Après.", "Attachments:", "plan.pdf"),
     ]
+
+
+@pytest.mark.parametrize("kind", ["mixed", "related"])
+def test_the_same_words_as_text_and_as_html_are_read_once(parser, tmp_path, kind):
+    parts = _attached(kind, "Le vote\nest clos.", "<p>Le <b>vote</b> est clos.", "Suite.", "👍")
+    text = read(parser, tmp_path, "a.eml", b"Subject: a\n" + parts.as_bytes()).text
+    assert text.split() == ["Subject:", "a", "Le", "vote", "est", "clos.", "Suite.", "👍"]
+
+
+@pytest.mark.parametrize(
+    "more",
+    [f"<blockquote>{'Un mail plus ancien. ' * 20}</blockquote>", "<p>-- <p>Paul, 12 rue Foch"],
+)
+def test_a_short_reply_is_read_without_what_its_html_quotes(parser, tmp_path, more):
+    parts = _attached("alternative", "Oui.", f"<p>Oui.</p>{more}")
+    text = read(parser, tmp_path, "a.eml", b"Subject: a\n" + parts.as_bytes()).text
+    assert text.strip() == "Subject: a\n\nOui."
 
 
 def test_an_html_part_without_a_word_harms_no_mail(parser, tmp_path):

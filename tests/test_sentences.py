@@ -231,6 +231,32 @@ def test_a_sentence_of_a_quotation_may_begin_with_its_line():
     assert _units(text)[1:] == ["Elle est à envoyer au bureau.", "> Il répond vite."]
 
 
+def test_the_last_words_of_a_quotation_may_stand_in_a_line_of_their_own():
+    text = "> Le bailleur doit être prévenu trois mois avant, par lettre\nrecommandée avec avis."
+    assert _units(text) == [text]
+    assert len(_units(text.replace("recommandée", "Recommandée"))) == 2
+
+
+def test_a_quotation_without_a_stop_is_joined_where_its_lines_are_full():
+    text = (
+        "> Le bailleur doit être prévenu au plus tard trois mois avant le jour\n"
+        "> du départ, par lettre recommandée"
+    )
+    assert _units(text) == [text]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> cd /usr/local/share/documents\n> ls -la --color=auto --all\n> git status --short --all",
+        "> ouvrir le fichier de configuration\n> changer la valeur du port\n> enregistrer",
+        "> la ligne nouvelle qui est dans le fichier\n> et une autre ligne qui la suit ici",
+    ],
+)
+def test_commands_and_items_that_begin_like_a_quotation_stay_apart(text):
+    assert _units(text) == text.split("\n")
+
+
 def test_front_matter_is_lines_of_its_own():
     text = "---\ntitle: Piscine\nauthor: Mairie\ntags:\n  - eau\n---\n\nElle ouvre à 9 h."
     sentences = split_sentences(_document(text))
@@ -238,6 +264,19 @@ def test_front_matter_is_lines_of_its_own():
     lines = ["title: Piscine", "author: Mairie", "tags:", "- eau", "Elle ouvre à 9 h."]
     assert [s.text for s in sentences if not s.heading] == lines
     assert len(_units("---\nUne phrase plutôt longue, que la ligne\nsuivante finit.\n---")) == 3
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "> ```\n> x = 1\n\nElle ouvre.\n\n# Titre\n\nFin du texte.",
+        "```\n> ```\n> # x\n```\n\n# Titre\n\nFin du texte.",
+        "> ```\n> > ```\n> # x\n> ```\n\n# Titre\n\nFin du texte.",
+    ],
+)
+def test_a_fence_is_closed_at_its_own_depth_or_by_the_end_of_its_quotation(text):
+    headings = [s.text for s in split_sentences(_document(text)) if s.heading]
+    assert [one for one in headings if "`" not in one] == ["# Titre"]
 
 
 def test_code_fenced_on_one_line_opens_no_block():

@@ -138,6 +138,8 @@ def test_function_words_have_no_stem_and_numbers_keep_theirs() -> None:
         ("two thousand and five", "2005"),
         ("two thousand and twenty-five people", "2025"),
         ("between two thousand and three thousand", "2000 3000"),
+        ("between one thousand and two, between one hundred thousand and five", "1000 2 100000 5"),
+        ("from two thousand and five to two thousand and ten", "2005 2010"),
         ("entre deux mille et trois mille", "2000 3000"),
         ("10 pour cent, dix pour cent", "10"),
         ("20h30", "20 30"),

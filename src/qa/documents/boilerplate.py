@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Set
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from qa.documents.markup import flat, tag_name
@@ -19,15 +20,21 @@ _NEVER_READ = re.compile(
     "object|embed|svg|math|canvas|audio|video|dialog|menu"
 )
 _OPENED = re.compile("h[1-6]|summary|dt")  # a button that fills one of these is its text
+_BESIDE = r"cookies?|ads|advert\w*+|share|social|related|breadcrumbs?|pagination"
 _PAGE_PARTS = re.compile(
-    r"(?:^|[\s_-])(?:nav|navbar|navigation|breadcrumbs?|sidebar|menu|cookies?|footer|masthead|"
-    r"share|social|advert\w*|ads|skip-?link|pagination|related)(?:$|[\s_-])",
+    rf"(?:^|[\s_-])(?:nav|navbar|navigation|sidebar|menu|footer|masthead|skip-?link|{_BESIDE})"
+    r"(?:$|[\s_-])",
+    re.IGNORECASE,
+)
+_NO_TEXT = re.compile(  # a whole name: "cookie-banner", not "has-cookie-banner"
+    rf"(?:{_BESIDE})(?:[_-]+(?:banner|notice|consent|bar|box|buttons|links|posts|{_BESIDE}))*",
     re.IGNORECASE,
 )
 _ROLES = frozenset({"navigation", "banner", "contentinfo", "search", "complementary", "menu"})
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 _LINK_SHARE = 0.7  # of a list's letters: more is navigation...
 _LINKS = 5  # ... when it has so many links
+_NESTED = 8  # lists in lists that are judged each: every one takes reading all that is in it
 
 
 def main_part(root: _Element) -> _Element:
@@ -59,27 +66,33 @@ def _said(element: _Element) -> str:
 def text_holders(root: _Element) -> set[_Element]:
     """Return the elements named like parts of a page that hold its title or most of its text.
 
-    Layouts say what is beside the text: ``class="content has-sidebar"``. Links are not counted.
+    Layouts say what is beside the text: ``class="content has-sidebar"``. Links are not counted, nor
+    what is named cookies, ads and the like itself. The title is the h1 in the fewest such parts.
     """
     from lxml import etree
 
     chars: dict[_Element, int] = {}  # before an element; once it has ended, in it
-    count = 0
+    titles: dict[_Element, int] = {}  # h1 → how many named parts are around it
+    count = around = 0
     walk = etree.iterwalk(root, events=("start", "end"))
     for event, one in walk:
         if event == "end":
             if one in chars:
                 chars[one] = count - chars[one]
+                around -= one not in titles
             count += len(flat(one.tail or "")) * (one is not root)
-        elif tag_name(one) == "a" or is_left_out(one, whole=True):
+        elif tag_name(one) == "a" or _has_no_text(one) or is_left_out(one, whole=True):
             walk.skip_subtree()
         else:
-            if tag_name(one) == "h1" or _is_named_part(one):
+            if tag_name(one) == "h1":
+                chars[one], titles[one] = count, around
+            elif _is_named_part(one):
                 chars[one] = count
+                around += 1
             count += len(flat(one.text or ""))
-    title = next((one for one, inside in chars.items() if tag_name(one) == "h1" and inside), None)
-    around = set(title.iterancestors()) if title is not None else set()
-    return {one for one, inside in chars.items() if one in around or 2 * inside > count}
+    title = min(filter(chars.get, titles), key=titles.__getitem__, default=None)
+    holders = set(title.iterancestors()) if title is not None else set()
+    return {one for one, inside in chars.items() if one in holders or 2 * inside > count}
 
 
 def is_left_out(element: _Element, *, whole: bool, kept: Set[_Element] = frozenset()) -> bool:
@@ -102,14 +115,25 @@ def is_left_out(element: _Element, *, whole: bool, kept: Set[_Element] = frozens
         )
     if _is_named_part(element):
         return element not in kept
-    return name in ("ul", "ol") and is_navigation(element)
+    if name not in ("ul", "ol"):
+        return False
+    lists = element.iterancestors("ul", "ol", "{*}ul", "{*}ol")
+    return len(list(islice(lists, _NESTED))) < _NESTED and is_navigation(element)
 
 
 def _is_named_part(element: _Element) -> bool:
+    return _PAGE_PARTS.search(_names(element)) is not None
+
+
+def _has_no_text(element: _Element) -> bool:
+    return any(map(_NO_TEXT.fullmatch, _names(element).split()))
+
+
+def _names(element: _Element) -> str:
+    """Return what an element is called, if it may be a part of a page."""
     if tag_name(element) not in ("div", "section", "ul", "ol", "table"):
-        return False
-    named = f"{element.get('class', '')} {element.get('id', '')}"
-    return _PAGE_PARTS.search(named) is not None
+        return ""
+    return f"{element.get('class', '')} {element.get('id', '')}"
 
 
 def is_navigation(element: _Element) -> bool:

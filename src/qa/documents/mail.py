@@ -22,13 +22,17 @@ _HEADERS = ("From", "To", "Cc", "Date", "Subject")
 _ENVELOPE = re.compile(rb"\AFrom [^\r\n]{0,200}\r?\n")  # of a mail saved from a mailbox
 _HEADER_LINE = re.compile(rb"^[!-9;-~]{1,80}:", re.MULTILINE)
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
-_STUB = 3  # times that an HTML part is longer than a text part that only points to it
+_STUB = re.compile(  # what only points to the HTML: "Voir en ligne : https://…"
+    r"https?:|www\.|\b(?:html|browser|navigateur|online|en ligne)\b", re.IGNORECASE
+)
+_LONGER = 3  # times that the HTML is longer than what only points to it
+_WORDS = re.compile(r"\w+")
 _HEAD = 4096
 _MAX_PARTS = 1000
 
 
 def read_eml(data: bytes, name: str, limits: Limits) -> Reading:
-    """Read a mail: its text parts, or the HTML that says more; attachments are named, not read.
+    """Read a mail: its text parts, or the HTML that they point to; attachments are named, not read.
 
     :raises InputError: it is not a mail, or damaged.
     """
@@ -83,7 +87,7 @@ def _written(message: EmailMessage) -> tuple[str, tuple[str, ...]]:
 
 
 def _text(part: MIMEPart, body: MIMEPart | None) -> str:
-    """Return what a part says: all of its parts, of alternatives the first that is no stub.
+    """Return what a part says: all of its parts, once, of alternatives the first that is no stub.
 
     :param part: the mail, or a part of it.
     :param body: its first text, which is read even if it has a name.
@@ -97,14 +101,18 @@ def _text(part: MIMEPart, body: MIMEPart | None) -> str:
     texts = [_text(one, body) for one in part.iter_parts()]
     if kind == "multipart/alternative":
         return _most_telling(texts)
-    return "\n\n".join(text for text in texts if text.strip())
+    told: dict[str, str] = {}  # by its words: HTML beside its own text may be no alternative
+    for text in texts:
+        told.setdefault(" ".join(_WORDS.findall(text)) or text.strip(), text)
+    return "\n\n".join(text for text in told.values() if text.strip())
 
 
 def _most_telling(texts: list[str]) -> str:
-    """Return the first text, unless another one is so much longer that it only stands in for it."""
+    """Return the first text, unless it only points to another one, which is much longer."""
     told = ""
     for text in texts:
-        if len(text.strip()) > _STUB * len(told.strip()):
+        longer = len(text.strip()) > _LONGER * len(told.strip())
+        if longer and (not told or _STUB.search(told)):
             told = text
     return told
 

@@ -14,7 +14,7 @@ _FENCE = re.compile(r"[ \t]*(?:`{3,}[^`]*$|~~~)")
 _FRONT_MATTER = re.compile(
     r"---[ \t]*\n(?:(?:[\w-]+:|[ \t]+\S|- |#).*\n|[ \t]*\n)++---[ \t]*$", re.MULTILINE
 )
-_NAMED = re.compile(r"^title:[ \t]*([\"']?)(.*\w.*)\1[ \t]*$", re.MULTILINE)
+_NAMED = re.compile(r"^title:[ \t]*(.*)$", re.MULTILINE)
 _SENTENCE_END = re.compile(r"[^\W\d_]{3}[.!?…]\s+[A-ZÀ-Þ]")
 _LIST_ITEM = re.compile(r"(?:[-–—•*+>|]|\d{1,3}[.)]|[a-zA-Z]\))\s")
 _MARKUP = re.compile(r"[*_`]{1,3}(?=\S)|(?<=\S)[*_`]{1,3}|!?\[([^\]]*)\]\([^)]*\)")
@@ -24,8 +24,9 @@ _WORD = re.compile(r"\w")
 def find_title(text: str) -> str | None:
     """Return the title in the front matter, the first markdown heading, or a titling first line."""
     front = _FRONT_MATTER.match(text)
-    if front and (named := _NAMED.search(front[0])):
-        return named[2]
+    named = _NAMED.search(front[0]) if front else None
+    if named and _WORD.search(title := _unquoted(named[1])):
+        return title
     text = text[front.end() :] if front else text
     fenced = False
     for line in text.split("\n"):
@@ -36,14 +37,29 @@ def find_title(text: str) -> str | None:
             if _WORD.search(heading):
                 return heading
     first, _, rest = text.strip().partition("\n")
-    if not rest.strip() or _is_broken(first, rest.partition("\n")[0].strip()):
+    if not rest.strip() or _is_broken(first, rest):
         return None
     first = _plain(first)
     return first if _reads_like_title(first) else None
 
 
-def _is_broken(line: str, below: str) -> bool:
-    """Return whether a line was broken because it was full, in a text that goes on below."""
+def _unquoted(value: str) -> str:
+    """Return a value of the front matter without its quotation marks and its comment."""
+    mark = value[:1]
+    end = value.rfind(mark, 1) if mark in ("'", '"') else -1
+    if end > 0:
+        return value[1:end].replace(2 * mark, mark).strip()
+    return value.partition(" #")[0].strip()
+
+
+def _is_broken(line: str, rest: str) -> bool:
+    """Return whether a line was broken because it was full, in a text that goes on below.
+
+    A title may have two lines: no sentence ends in the second one, and a blank line follows.
+    """
+    below, _, further = (part.strip(" \t") for part in rest.partition("\n"))
+    if further.startswith("\n") and not _is_stopped(below):
+        return False
     runs_on = below[:1].islower() or (below != "" and _SENTENCE_END.search(line) is not None)
     return runs_on and len(line) >= _WRAP_CHARS
 
@@ -59,8 +75,12 @@ def _reads_like_title(line: str) -> bool:
         and _WORD.search(line) is not None
         and not line[0].islower()
         and _LIST_ITEM.match(line) is None
-        and line.rstrip("»”\"') \u00a0\u202f")[-1:] not in tuple(".!?…:;,。！？؟")
+        and not _is_stopped(line)
     )
+
+
+def _is_stopped(line: str) -> bool:
+    return line.rstrip("»”\"') \u00a0\u202f")[-1:] in tuple(".!?…:;,。！？؟")
 
 
 def readable_name(id: str) -> str:

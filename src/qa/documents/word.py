@@ -99,7 +99,7 @@ def _paragraphs(body: _Element, levels: dict[str, str]) -> Iterator[tuple[str, s
 
 def _goes_on(paragraph: _Element) -> bool:
     """Return whether a paragraph's end is struck out: it is one with the next."""
-    after = paragraph.getnext()
+    after = next(paragraph.itersiblings("{*}p", "{*}tbl", "{*}sdt"), None)
     struck = paragraph.find("{*}pPr/{*}rPr/{*}del") is not None
     return struck and after is not None and _tag(after) == "p"
 
@@ -175,8 +175,8 @@ def _row(row: list[_Element], above: dict[int, str]) -> str:
 def _line(element: _Element) -> str:
     """Return the paragraphs of a cell or a note as one line, without the tables in it."""
     own = _inside(element, "p", "tbl")
-    texts = (_text(one) for one in own if _tag(one) == "p")
-    return " ".join(" ".join(texts).split())
+    texts = (_text(one) + " " * (not _goes_on(one)) for one in own if _tag(one) == "p")
+    return " ".join("".join(texts).split())
 
 
 def _value(element: _Element) -> str:

@@ -101,7 +101,8 @@ def is_loopback(url: str) -> bool:
 def probe_server(url: str) -> ServerInfo | None:
     """Return what the server at ``url`` is and holds, or None when no Ollama answers in time.
 
-    Nobody there costs a second at most; a server that is busy gets longer for its answers.
+    Nobody there costs a second at most for each address of the host; a server that takes the
+    connection gets five for each answer, since it may be busy.
     """
     import httpx
 

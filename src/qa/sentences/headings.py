@@ -61,7 +61,7 @@ def mark_headings(text: str, blocks: list[Block]) -> list[Block]:
         by_shape = False
         if _is_asked_and_answered(text, block, after, alone=not lists_questions):
             marked[index] = block._replace(kind="heading")
-        elif _may_head(text, block):
+        elif _may_head(text, block, after):
             by_shape = _is_heading_by_shape(text, block, before, after, chain)
             shouts = capitals[index] and not shouted and not _is_among(capitals, blocks, index)
             named = shouts or _is_named(text, block, before, after)
@@ -71,19 +71,20 @@ def mark_headings(text: str, blocks: list[Block]) -> list[Block]:
     return marked
 
 
-def _may_head(text: str, block: Block) -> bool:
-    """Return whether a block is one short line in which no sentence ends."""
+def _may_head(text: str, block: Block, after: Block) -> bool:
+    """Return whether a block is one short line, and no sentence ends in it that goes on below."""
     if not _is_line(block):
         return False
     line = text[block.start : block.end]
     short = len(line) <= HEADING_CHARS and len(line.split()) <= _HEADING_WORDS
     if not short or (ends_in(text, block, _ENDS) and _ASKED.fullmatch(line) is None):
         return False
-    return next(sentence_ends(text, block.start, block.end)) == block.end
+    return after.gap or next(sentence_ends(text, block.start, block.end)) == block.end
 
 
 def _is_line(block: Block) -> bool:
-    return block.kind in ("text", "item") and block.lines == 1
+    """Return whether a block is one line, of the document itself: what it quotes heads nothing."""
+    return block.kind in ("text", "item") and block.lines == 1 and not block.quote
 
 
 def _lists_questions(text: str, blocks: list[Block]) -> bool:

@@ -21,6 +21,7 @@ _ROW_CHARS = 300  # a longer line with bars in it is prose
 _WRAP_CHARS = 25  # a shorter line was not broken because it was full
 _MAX_WIDTH = 130  # hard-wrapped text is narrower than this
 _FULL_SHARE = 0.8  # of a wrapped paragraph's lines
+_QUOTED_WIDTH = 60  # of a wrapped quotation, at least, that has no stop at the end of a line
 _MIN_FLOWS = 3  # lines that plainly run on, for the whole document to count as wrapped...
 _FLOW_SHARE = 0.2  # ... and their share of the lines that might
 
@@ -71,7 +72,8 @@ def find_blocks(text: str) -> list[Block]:
 
 
 def _find_lines(text: str) -> Iterator[Block]:
-    gap, fresh, fenced = False, True, False
+    gap, fresh = False, True
+    fenced = -1  # how deep in quotations the open fence is
     front = _FRONT_MATTER.match(text)
     edges = (front.end(1), front.end()) if front else (-1,)
     for match in _LINE.finditer(text):
@@ -84,9 +86,12 @@ def _find_lines(text: str) -> Iterator[Block]:
         quote = _quote(stripped)
         words = stripped[len(quote) :]
         start = match.start() + line.index(stripped) + len(quote)
-        fence = _FENCE.match(words) is not None or match.end() in edges
-        kind: Kind = "rule" if fence else "code" if fenced else _kind(words)
-        fenced ^= fence
+        depth = quote.count(">")
+        fenced = fenced if depth >= fenced else -1  # a quotation ends with its fence
+        fence = (fenced in (-1, depth) and _FENCE.match(words)) or match.end() in edges
+        kind: Kind = "rule" if fence else "code" if fenced >= 0 else _kind(words)
+        if fence:
+            fenced = depth if fenced < 0 else -1
         yield Block(start, start + len(words), kind, gap, start - match.start(), quote=quote)
         gap, fresh = not stripped.strip("> "), False
 
@@ -115,10 +120,7 @@ def _join(text: str, lines: list[Block]) -> Iterator[Block]:
     """Yield the lines as blocks: put together where they were wrapped."""
     if not lines:
         return
-    joints = [
-        _flows_on(text, line, following) if _may_continue(line, following) else None
-        for line, following in pairwise(lines)
-    ]
+    joints = [_joint(text, line, following) for line, following in pairwise(lines)]
     width = _document_width(lines, joints)
     first = 0
     for last, joint in enumerate([*joints, None]):
@@ -128,13 +130,14 @@ def _join(text: str, lines: list[Block]) -> Iterator[Block]:
             first = last + 1
 
 
-def _may_continue(line: Block, following: Block) -> bool:
-    return (
-        not following.gap
-        and following.kind == "text"
-        and line.kind in ("text", "item")
-        and following.quote.count(">") == line.quote.count(">")
-    )
+def _joint(text: str, line: Block, following: Block) -> bool | None:
+    """Return whether a line flows on into the following one, or None where it cannot."""
+    if following.gap or following.kind != "text" or line.kind not in ("text", "item"):
+        return None
+    if following.quote.count(">") == line.quote.count(">"):
+        return _flows_on(text, line, following)
+    # The last words of a quotation may stand in a line without its «>».
+    return (not following.quote and _flows_on(text, line, following)) or None
 
 
 def _document_width(lines: list[Block], joints: list[bool | None]) -> int:
@@ -162,9 +165,13 @@ def _join_paragraph(
     width = max(line.width for line in lines)
     full = [_is_full(text, one, two, width) for one, two in pairwise(lines)]
     wrapped = width <= _MAX_WIDTH and any(flowing) and sum(full) >= _FULL_SHARE * len(full)
+    # Else lines that begin with «>» are commands, or items of a list.
+    prose = (wrapped and width >= _QUOTED_WIDTH) or any(
+        ends_in(text, line, TERMINAL) for line in lines
+    )
     current = lines[0]
     for index, line in enumerate(lines[1:]):
-        if (
+        if (prose or not line.quote) and (
             flowing[index]
             or (wrapped and full[index])
             or _is_full(text, lines[index], line, document_width)

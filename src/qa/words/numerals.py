@@ -84,8 +84,10 @@ _HALVED: Final = re.compile(
     r"| (thousand|million|milliard|billion)s? (?:et demie?|and a half)\b"
 )
 _BELOW_HUNDRED: Final = rf"(?:{'|'.join(_SPELLED)})"
-_AND: Final = re.compile(  # "two thousand and five", not "two thousand and five hundred"
-    rf"\b(thousand|million|billion) and (?={_BELOW_HUNDRED}\b"
+# "two thousand and five", not "two thousand and five hundred" or "between one thousand and two".
+_AND: Final = re.compile(
+    rf"\b(between (?:(?:an?|one|hundred|[\d.,]+|{_BELOW_HUNDRED})[ -])*)?"
+    rf"(thousand|million|billion) and (?={_BELOW_HUNDRED}\b"
     rf"(?![ -]{_BELOW_HUNDRED}?[ -]?(?:hundred|thousand|million|billion)))"
 )
 _MAX_DIGITS: Final = 24  # longer ones are identifiers, and would be rounded
@@ -110,7 +112,7 @@ def numbers(text: str) -> set[str]:
     text = re.sub(r"(?<=\d)h(?=\d)", " ; ", text)
     text = _SCALED.sub(lambda match: f"{match[1] or ''} {_SIGNS[match[2] or match[3]]} ", text)
     text = _HALVED.sub(_in_full, text)
-    text = _AND.sub(r"\1 ", text)
+    text = _AND.sub(lambda match: match[0] if match[1] else f"{match[2]} ", text)
     return found | {_shown(number) for number in _read_numbers(text)}
 
 
