@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -88,6 +89,21 @@ def test_who_may_read_the_file_stays_when_someone_is_added(tmp_path):
     path.chmod(0o640)
     add_user(path, "paul", SECRET)
     assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@pytest.mark.skipif(os.name != "posix", reason="the owners of POSIX files")
+def test_a_file_whose_owner_would_change_stays_as_it_is(tmp_path, monkeypatch):
+    def refused(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    path = tmp_path / "users"
+    add_user(path, "marie", SECRET)
+    before = path.read_bytes()
+    monkeypatch.setattr("os.chown", refused)
+    with pytest.raises(InputError, match=f"belongs to user {path.owner()} .*run the command as"):
+        add_user(path, "paul", SECRET)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("name", ["", "a:b", "#a", "a b", "a\nb", "a\x00"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import shutil
 import threading
 import types
@@ -162,8 +163,12 @@ def test_watch_takes_what_came_while_the_model_read_and_goes_on_without_a_folder
     assert "internal error" not in shown.err
 
 
+@pytest.mark.parametrize("named", [True, False])
 def test_a_path_that_cannot_be_reached_is_exit_2(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    named: bool,
 ) -> None:
     reached = Path.exists
 
@@ -173,6 +178,8 @@ def test_a_path_that_cannot_be_reached_is_exit_2(
         return reached(path)
 
     monkeypatch.setattr(Path, "exists", exists)
-    arguments = ["index", str(tmp_path / "private"), "--store", str(tmp_path / "store")]
+    private = str(tmp_path / "private")
+    monkeypatch.setenv("QA_DOCUMENTS", json.dumps([private]))
+    arguments = ["index", *([private] if named else []), "--store", str(tmp_path / "store")]
     assert cli.main(arguments) == 2
     assert "cannot be reached (Permission denied)" in capsys.readouterr().err

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import random
 import sqlite3
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,8 +19,9 @@ from qa import cli
 from qa.errors import ModelUnavailable
 from qa.ingest import sync
 from qa.rescue import rescue
-from qa.store import Store, salvage
+from qa.store import Label, Store, salvage
 from test_store import ENCODER, lexical, made, put
+from test_store_migrate import write_format_1, write_format_2
 
 PAGE = 16_384
 
@@ -66,6 +70,14 @@ def page_of_document_7(folder: Path) -> tuple[int, set[str]]:
 def test_a_whole_index_and_none_are_not_damaged(folder: Path, tmp_path: Path) -> None:
     assert not salvage(folder).damaged
     assert not salvage(tmp_path / "none").damaged
+
+
+@pytest.mark.parametrize("write", [write_format_1, write_format_2])
+def test_a_whole_index_of_an_earlier_format_is_not_damaged(
+    tmp_path: Path, write: Callable[[Path], None]
+) -> None:
+    write(tmp_path / "store")
+    assert not salvage(tmp_path / "store").damaged
 
 
 def test_a_destroyed_page_costs_the_documents_on_it_alone(folder: Path) -> None:
@@ -206,7 +218,96 @@ def test_rebuilding_a_whole_index_keeps_what_has_no_file_however_often(mixed: Pa
     assert not (mixed / "damaged").exists()
     (mixed.parent / "docs" / "a.txt").unlink()
     assert cli.main([*REBUILD, "docs"]) == cli.ANSWERED
-    assert ids(mixed) == ["only.txt"]
+    assert ids(mixed) == ["old.zip/b.txt", "only.txt"]
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_reads_what_has_not_changed_and_keeps_what_cannot_be_read(
+    mixed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (mixed.parent / "docs" / "a.txt").write_bytes(b"")
+    assert cli.main(REBUILD) == cli.BAD_INPUT
+    shown = capsys.readouterr()
+    assert "updated old.zip/b.txt" in shown.out
+    assert "failed docs/a.txt: " in shown.err
+    assert ids(mixed) == ALL
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_keeps_the_names_that_another_program_gave(mixed: Path) -> None:
+    label = Label("node", '{"k": 1}')
+    with Store.open(mixed) as store:
+        store.label("only.txt", {0: label})
+    assert cli.main(REBUILD) == cli.ANSWERED
+    with Store.open(mixed) as store:
+        assert list(store.labels_at(store.rows(["only.txt"])).values()) == [label]
+
+
+def test_rebuilding_with_another_encoder_makes_all_vectors_anew(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = HashEncoder("new-64")
+    for name in ("qa.embed.load_encoder", "qa.assistant.load_encoder"):
+        monkeypatch.setattr(name, lambda *_, **__: new)
+    assert cli.main(REBUILD) == cli.ANSWERED
+    with Store.open(mixed, new.id, new.dim) as store:
+        assert store.check(deep=True) == []
+        assert [info.id for info in store.documents()] == ALL
+
+
+def run(folder: Path, sql: str) -> None:
+    with sqlite3.connect(folder / "store.sqlite") as db:
+        db.execute(sql)
+    db.close()
+
+
+@pytest.mark.usefixtures("encoder")
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DROP TABLE spans",
+        "DROP TABLE terms",
+        "DROP TABLE term_sums",
+        "DELETE FROM spans WHERE document = 'only.txt'",
+        "UPDATE spans SET words = x'00' WHERE document = 'only.txt'",
+        "UPDATE vectors SET block = zeroblob(length(block))",
+    ],
+)
+def test_rebuilding_mends_whatever_is_missing_beside_the_texts(mixed: Path, sql: str) -> None:
+    run(mixed, sql)
+    assert cli.main(REBUILD) == cli.ANSWERED
+    assert len(list(mixed.glob("damaged/*/store.sqlite"))) == 1
+    assert ids(mixed) == ALL
+
+
+@pytest.mark.usefixtures("encoder")
+@pytest.mark.parametrize("sql", ["DROP TABLE spans", "SELECT 1"])
+def test_rebuilding_a_document_whose_folder_may_not_be_entered_keeps_it(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch, sql: str
+) -> None:
+    run(mixed, sql)
+    reached = Path.stat
+
+    def stat(path: Path, **options: bool) -> os.stat_result:
+        if "other" in path.parts:  # the tests may run as root, who may go everywhere
+            raise PermissionError(errno.EACCES, "Permission denied")
+        return reached(path, **options)
+
+    monkeypatch.setattr(Path, "stat", stat)
+    assert cli.main(REBUILD) == cli.ANSWERED
+    assert ids(mixed) == ALL
+
+
+@pytest.mark.usefixtures("encoder")
+def test_rebuilding_without_the_language_model_leaves_the_index_as_it_is(
+    mixed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(mixed, "DROP TABLE spans")
+    before = (mixed / "store.sqlite").read_bytes()
+    monkeypatch.setenv("QA_OLLAMA_URL", "http://127.0.0.1:9")
+    assert cli.main([*REBUILD[:-1], "ollama"]) == cli.BAD_INPUT
+    assert not (mixed / "damaged").exists()
+    assert (mixed / "store.sqlite").read_bytes() == before
 
 
 @pytest.mark.usefixtures("encoder")
@@ -250,4 +351,4 @@ def test_a_program_that_is_open_sees_the_index_that_was_made_anew(mixed: Path) -
             sync(docs, anew, ENCODER)
         assert lexical(open_before, "pleut")[0][0] == "Il neige, il ne pleut plus."
         put(open_before, "upload.txt", ["Un texte de plus."])
-    assert ids(mixed) == ["a.txt", "only.txt", "upload.txt"]
+    assert ids(mixed) == [*ALL, "upload.txt"]

@@ -785,24 +785,6 @@ def test_an_index_that_can_only_be_read_is_followed(
         assert reader.check(deep=True) == []
 
 
-def test_clearing_makes_it_an_empty_index_of_another_encoder_that_goes_on_counting(
-    filled: Store, folder: Path
-) -> None:
-    rows, before = filled.rows(["irak.txt", "cuisine.txt"]), filled.generation
-    with sqlite3.connect(folder / "store.sqlite") as raw:
-        raw.execute("UPDATE spans SET words = zeroblob(9), places = zeroblob(9)")
-    raw.close()
-    filled.clear("other", 32)
-    assert (filled.documents(), filled.generation) == ((), before + 1)
-    with Store.open(folder, "other", 32) as other:
-        document, sentences = made("irak.txt", IRAK)
-        chunks = [Chunk(one, "") for one in sentences]
-        vectors = np.eye(len(chunks), 32, dtype=np.float32)
-        other.put(document, Origin(), sentences, chunks, vectors)
-        assert other.check(deep=True) == []
-        assert min(other.rows(["irak.txt"])) > max(rows)
-
-
 def test_threads_read_and_write_one_store(store: Store) -> None:
     failures: list[BaseException] = []
 

@@ -14,10 +14,11 @@ import importlib
 import importlib.util
 import json
 import logging
+import os
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
@@ -86,7 +87,7 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Read all files anew; what has none stays, and a damaged index is kept aside.",
+            help="Read all files anew; what they do not give stays; a damaged index is kept aside.",
         ),
     ] = False,
     again: Annotated[
@@ -107,7 +108,7 @@ def index(
     salvaged = _salvaged(settings) if rebuild else None
     chosen = _existing(paths or _known_paths(settings, salvaged))
     if salvaged is not None:
-        _empty(settings, salvaged, chosen)
+        _renew(settings, salvaged, chosen)
     before = _state(chosen) if watching else frozenset()
     with _assistant(settings, chosen) as assistant:
         report = assistant.report
@@ -360,25 +361,26 @@ def _salvaged(settings: Settings) -> Salvaged:
     return salvage(settings.store)
 
 
-def _empty(settings: Settings, salvaged: Salvaged, chosen: list[Path]) -> None:
-    """Empty the index, but for the documents that no file gives."""
+def _renew(settings: Settings, salvaged: Salvaged, chosen: list[Path]) -> None:
+    """Let the files be read again; without a model that is needed nothing is changed."""
     from qa.embed import load_encoder
+    from qa.llm.choose import choose_model
+    from qa.options import cross_encoders, model_options
     from qa.rescue import rescue
 
     encoder = load_encoder(settings.encoder, settings.cache, settings.threads, progress=note)
+    cross_encoders(settings)
+    choice = choose_model(replace(model_options(settings), prefixes=None), note)
+    if choice.model is not None:  # it was never loaded
+        choice.model.close()
     rescued = rescue(settings.store, salvaged, chosen, encoder, note)
-    stay = f"{len(rescued.ids)} documents have no file here and are taken over"
     if rescued.aside:
+        ids = f" ({', '.join(map(repr, rescued.ids))})" if rescued.ids else ""
         note(
-            f"the old index is kept in {str(rescued.aside)!r}; {stay} from it"
-            f"{_listed(rescued.ids)}; {salvaged.lost} documents cannot be read in it"
+            f"the old index is kept in {str(rescued.aside)!r}; the text of {len(rescued.ids)} "
+            f"documents that have no file here is taken over from it{ids}; {salvaged.lost} "
+            f"documents cannot be read in it"
         )
-    elif rescued.ids:
-        note(f"{stay}{_listed(rescued.ids)}")
-
-
-def _listed(ids: Sequence[str]) -> str:
-    return f" ({', '.join(map(repr, ids))})" if ids else ""
 
 
 def _state(paths: list[Path]) -> State:
@@ -420,16 +422,18 @@ def _existing(paths: list[Path]) -> list[Path]:
 
 def _known_paths(settings: Settings, salvaged: Salvaged | None) -> list[Path]:
     """Return the documents folders, and when rebuilding also what else the index was made from."""
-    folders = [path for path in settings.documents if path.exists()] or list(settings.documents)
+    folders = [path for path in settings.documents if os.path.exists(path)]
+    folders = folders or list(settings.documents)
     if salvaged is None:
         return folders
-    from qa.documents import split_member
+    from qa.documents import is_there, split_member
 
     places = [Path(origin.path) for _, origin in salvaged.documents if origin.path]
-    files = dict.fromkeys(split_member(place)[0] for place in places)
+    files = dict.fromkeys(split_member(place)[0] for place in places if is_there(place))
     known = [folder.resolve() for folder in folders]
-    others = [file for file in files if not any(file.is_relative_to(folder) for folder in known)]
-    return folders + [file for file in others if file.exists()]
+    return folders + [
+        file for file in files if not any(file.is_relative_to(folder) for folder in known)
+    ]
 
 
 def _add_user(auth_file: Path | None, name: str) -> int:

@@ -19,6 +19,7 @@ import secrets
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -175,12 +176,26 @@ def _write(path: Path, lines: Sequence[str]) -> None:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.writelines(f"{line}\n" for line in lines)
         if os.name == "posix" and path.exists():
-            os.chown(written, path.stat().st_uid, path.stat().st_gid)
+            _give_to_the_owner_of(path, written)
             shutil.copymode(path, written)
         Path(written).replace(path)
-    except OSError:
+    except (OSError, InputError):
         Path(written).unlink()
         raise
+
+
+def _give_to_the_owner_of(path: Path, written: str) -> None:
+    found = path.stat()
+    try:
+        os.chown(written, found.st_uid, found.st_gid)
+    except PermissionError as error:
+        owner = str(found.st_uid)
+        with suppress(KeyError):  # a number without a name
+            owner = path.owner()
+        raise InputError(
+            f"the auth file {str(path)!r} belongs to user {owner} and group {found.st_gid}, which "
+            f"a change by you could not leave so; run the command as that user or as root"
+        ) from error
 
 
 def _lines(path: Path) -> list[str]:

@@ -252,15 +252,5 @@ class Store(Searcher):
             self._db.run("DETACH new")
         return True
 
-    def clear(self, encoder_id: str, dim: int) -> None:
-        """Delete all documents, of which nothing is read, and make the index one for an encoder."""
-        with self.writing():
-            self._set_meta("next_row", str(self._next_row()))
-            swap.empty(self._db)
-            self._set_meta("encoder_id", encoder_id)
-            self._set_meta("dim", str(dim))
-            self._local.changed = True
-            self._made_for = None
-
     def _next_row(self) -> int:
         return int(self._db.run(_NEXT_ROW)[0][0])

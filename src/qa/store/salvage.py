@@ -25,6 +25,16 @@ from qa.types import Document
 _ASIDE: Final = "damaged"
 _NUMBERS: Final = ("format", "dim", "generation")
 _MOST: Final = 10_000_000
+_TABLES: Final = frozenset(
+    ("documents", "vectors", "labels", "terms", "terms_data", "terms_idx", "terms_config")
+)
+# Of each format besides; those of a newer one are not known.
+_MORE_TABLES: Final = {
+    "1": {"sentences", "vector_files"},
+    "2": {"sentences", "segments", "dead"},
+    "3": {"spans", "segments"},
+    "4": {"spans", "segments", "term_sums"},
+}
 _ROWIDS: Final = (
     "SELECT rowid FROM documents NOT INDEXED ORDER BY rowid",
     "SELECT rowid FROM documents NOT INDEXED ORDER BY rowid DESC",
@@ -82,9 +92,11 @@ def _is_malformed(db: sqlite3.Connection) -> bool:
         manifest = dict(db.execute("SELECT key, value FROM meta"))
         whole = all(str(manifest.get(key, "")).isdigit() for key in _NUMBERS)
         sound = db.execute("PRAGMA quick_check (1)").fetchall() == [("ok",)]
+        there = {name for (name,) in db.execute("SELECT name FROM sqlite_master")}
     except sqlite3.Error:
         return True
-    return not (whole and sound and "encoder_id" in manifest)
+    tables = _TABLES | _MORE_TABLES.get(str(manifest.get("format")), set())
+    return not (whole and sound and "encoder_id" in manifest and tables <= there)
 
 
 def _rowids(db: sqlite3.Connection) -> set[int]:
