@@ -99,7 +99,7 @@ def test_a_line_break_inside_a_sentence_cannot_start_a_line_of_the_prompt():
     assert "\n[2]" not in number_document(DOCUMENT, [sentence], "fr").prefix[0].content
 
 
-def test_rendered_prompts_are_as_reviewed():
+def test_rendered_prompts_are_these():
     prompt = probe_prompt("Qui parle ?", "Le maire parle.", "fr")
     assert [message.role for message in prompt.messages] == [
         "system",

@@ -1,6 +1,6 @@
 """``qa bench``: tokens, times and memory against their budgets, all sides in the same run.
 
-Times differ between machines and hours, so budgets are token counts and ratios of medians. Every
+Times differ between machines and hours, so most budgets are token counts and ratios. Every
 side of a ratio alternates with the other, so that what else the machine does falls on both.
 
 Example: ``qa bench --rounds 5``.

@@ -87,7 +87,7 @@ def index(
         bool,
         typer.Option(
             "--rebuild",
-            help="Read all files anew; what they do not give stays; a damaged index is kept aside.",
+            help="Read all files anew; what cannot be read stays; a damaged index is kept aside.",
         ),
     ] = False,
     again: Annotated[

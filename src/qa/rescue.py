@@ -1,4 +1,4 @@
-"""An index made ready for all files to be read again; what they do not give stays.
+"""An index made ready for all files to be read again; what cannot be read stays.
 
 One that is whole keeps everything, marked so that the next synchronisation reads each file and
 replaces what it can. One that is not is set aside; of its documents those that no file gives are
