@@ -41,6 +41,7 @@ ORDER = (
     "passages",
     "prompt",
     "parts",
+    "courtesy",
     "conversation",
     "translation",
     "smalltalk",

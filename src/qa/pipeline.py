@@ -17,6 +17,7 @@ from qa.calibration import calibration_for
 from qa.certainty import certainty
 from qa.check import Checked, quotation
 from qa.consider import Search, by_parts, cite, consider, cross, document_as_found, leant_on
+from qa.courtesy import plainly
 from qa.errors import InputError, ModelUnavailable, PromptTooLong
 from qa.evidence import CONSIDERED, Selection, merge, select
 from qa.exchange import Exchange, Resources
@@ -48,7 +49,7 @@ def answer_events(
 
     :raises InputError: the question is empty, has no word in it, or is too long.
     """
-    question = valid_question(question)
+    question = plainly(valid_question(question))
     ask = Meter(resources.model) if resources.model is not None else None
     exchange = Exchange(question, language(question), ask, notices=list(resources.notices))
     search = Search(resources, documents, leant_on(question, history), exchange.notices)
@@ -114,7 +115,7 @@ def _for_the_whole(question: str, best: Hit, search: Search, *, refused: bool) -
     if is_overview(question, document.title):
         return True
     # «Et en Syrie ?» says too little by itself, «jusqu'à quelle date» says what is wanted.
-    if search.previous or (asks_when_or_how_much(question) and not refused):
+    if search.previous or asks_when_or_how_much(question):
         return False
     encoder = search.resources.encoder
     if not sounds_whole(encoder.encode([question], query=True)[0], encoder.id, refused=refused):
