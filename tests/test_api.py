@@ -185,8 +185,8 @@ def test_a_failure_on_the_way_is_the_streams_last_line():
     assert events[-1]["data"] == {"error": "the model stopped; ask again"}
 
 
-@pytest.mark.parametrize("path", ["/api/ask", "/api/stream"])
-def test_closing_the_connection_stops_the_generation(path):
+def endless_answer():
+    """Return what is set once it writes, and a script that never ends."""
     writing = threading.Event()
 
     def endless(assistant, question):
@@ -195,6 +195,12 @@ def test_closing_the_connection_stops_the_generation(path):
             writing.set()
             threading.Event().wait(0.02)
 
+    return writing, endless
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/api/stream"])
+def test_closing_the_connection_stops_the_generation(path):
+    writing, endless = endless_answer()
     assistant = ScriptedAssistant({"a.txt": "Il pleut."}, endless)
     with served(assistant) as client:
         connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port)
@@ -207,14 +213,7 @@ def test_closing_the_connection_stops_the_generation(path):
 
 
 def test_ending_the_server_tells_who_waits_and_complains_of_nothing(capfd):
-    writing = threading.Event()
-
-    def endless(assistant, question):
-        while True:
-            yield Piece("encore ")
-            writing.set()
-            threading.Event().wait(0.02)
-
+    writing, endless = endless_answer()
     page = start(ScriptedAssistant({"a.txt": "Il pleut."}, endless), port=0)
     page.run_in_thread()
     said = {}

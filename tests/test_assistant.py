@@ -20,17 +20,21 @@ from tiny_cross import tiny_cross_encoder
 FIRST = "Les États-Unis déploient environ 2500 soldats en Irak.\nLe général parle à Bagdad.\n"
 
 
-@pytest.fixture
-def assistant(tmp_path):
-    folder = tmp_path / "documents"
-    folder.mkdir()
-    (folder / "irak.txt").write_text(FIRST, encoding="utf-8")
+def opened_on(folder, tmp_path):
     settings = Settings(store=tmp_path / "store", documents=(folder,), cache=tmp_path)
     encoder = HashEncoder()
     store = Store.open(settings.store, encoder.id, encoder.dim)
     with Assistant(store, encoder, Choice(scripted(), "scripted"), settings, [folder]) as opened:
         opened.index([folder])
         yield opened
+
+
+@pytest.fixture
+def assistant(tmp_path):
+    folder = tmp_path / "documents"
+    folder.mkdir()
+    (folder / "irak.txt").write_text(FIRST, encoding="utf-8")
+    yield from opened_on(folder, tmp_path)
 
 
 def test_documents_and_sentences_are_there_with_canonical_text(assistant):
@@ -311,12 +315,7 @@ def linked(tmp_path):
     folder = tmp_path / "documents"
     (folder / "brest.txt").symlink_to(tmp_path / "other.txt")
     (folder / "sub").symlink_to(tmp_path / "elsewhere")
-    settings = Settings(store=tmp_path / "store", documents=(folder,), cache=tmp_path)
-    encoder = HashEncoder()
-    store = Store.open(settings.store, encoder.id, encoder.dim)
-    with Assistant(store, encoder, Choice(scripted(), "scripted"), settings, [folder]) as opened:
-        opened.index([folder])
-        yield opened
+    yield from opened_on(folder, tmp_path)
 
 
 def test_what_links_in_a_folder_lead_to_is_asked(linked):

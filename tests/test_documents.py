@@ -16,7 +16,6 @@ from qa.documents import (
     document_from_text,
     find_sources,
     is_there,
-    may_be_there,
     read_document,
 )
 from qa.errors import InputError
@@ -362,4 +361,4 @@ def test_where_nobody_may_look_a_file_may_be_but_is_not_seen(monkeypatch):
 
     monkeypatch.setattr(Path, "exists", refuse)
     assert not is_there(Path("/secret/a.txt"))
-    assert may_be_there(Path("/secret/a.txt"))
+    assert is_there(Path("/secret/a.txt"), unseen=True)

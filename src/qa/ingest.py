@@ -23,7 +23,7 @@ from qa.documents import (
     Parser,
     Source,
     find_sources,
-    may_be_there,
+    is_there,
     read_document,
     split_member,
 )
@@ -228,7 +228,7 @@ def _refuse_odd_name(origin: Origin) -> None:
 
 
 def _refuse_namesake(known: DocumentInfo, origin: Origin, given: frozenset[str]) -> None:
-    if known.path not in (given | {origin.path, ""}) and may_be_there(Path(known.path)):
+    if known.path not in (given | {origin.path, ""}) and is_there(Path(known.path), unseen=True):
         raise InputError(
             f"{origin.path!r} would have the id {known.id!r}, which {known.path!r} has "
             f"already: index both paths in one command, or rename one"
@@ -245,7 +245,7 @@ def _gone(paths: Sequence[Path], present: set[str], work: _Work) -> list[str]:
         if places & broken:  # it, or the archive or folder that it is in
             return False
         # Of a folder inside that was given by itself: what is hidden here may be there still.
-        inside = bool(places & roots) and not may_be_there(Path(info.path))
+        inside = bool(places & roots) and not is_there(Path(info.path), unseen=True)
         return inside or info.root in roots or info.path in work.paths
 
     missing = (info for name, info in work.known.items() if name not in present)

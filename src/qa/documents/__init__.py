@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qa.documents.canonical import canonical_text, has_content
-from qa.documents.files import is_there, may_be_there, split_member
+from qa.documents.files import is_there, split_member
 from qa.documents.formats import ARCHIVE, READERS_VERSION, SUFFIXES
 from qa.documents.limits import Limits
 from qa.documents.parser import Parser
@@ -35,7 +35,6 @@ __all__ = [
     "document_from_text",
     "find_sources",
     "is_there",
-    "may_be_there",
     "page_png",
     "read_document",
     "split_member",

@@ -23,20 +23,15 @@ def split_member(path: Path) -> tuple[Path, str]:
     return path, ""
 
 
-def is_there(path: Path) -> bool:
-    """Return whether a path is seen to lead to a file, or into an archive that is there."""
-    try:
-        return path.exists() or bool(split_member(path)[1])
-    except OSError:  # nobody may look
-        return False
+def is_there(path: Path, *, unseen: bool = False) -> bool:
+    """Return whether a path leads to a file, or into an archive that is there.
 
-
-def may_be_there(path: Path) -> bool:
-    """Return whether a path leads to a file or into an archive, or lies where nobody may look."""
+    :param unseen: what to return where nobody may look.
+    """
     try:
         return path.exists() or bool(split_member(path)[1])
     except OSError:
-        return True
+        return unseen
 
 
 def read_bytes(path: Path, limits: Limits) -> bytes:

@@ -223,8 +223,9 @@ class Database:
             return
         self.run("PRAGMA busy_timeout = 0")
         try:
-            with self._connection().in_use:
-                self._connection().execute("BEGIN IMMEDIATE")
+            connection = self._connection()
+            with connection.in_use:
+                connection.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
             yield False
             return

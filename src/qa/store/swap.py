@@ -1,4 +1,4 @@
-"""A store's contents deleted, or another's put in their place, in one commit."""
+"""One store's contents in the place of another's, in one commit."""
 
 from __future__ import annotations
 
@@ -51,14 +51,6 @@ def _is_same(old: str, new: str) -> bool:
     return old == new or (old.endswith(_DAMAGED) and old.split()[0] == new.split()[0])
 
 
-def empty(db: Database) -> None:
-    """Delete all documents, whatever is damaged of them, inside a commit."""
-    for table in _TABLES:
-        db.run(f"DELETE FROM {table}")
-    sums.settle_documents(db)
-    lay_out_terms(db)
-
-
 def copy(db: Database, first_row: int) -> int:
     """Put everything of the attached store in the place of what is there, inside a commit.
 
@@ -66,7 +58,10 @@ def copy(db: Database, first_row: int) -> int:
     :param first_row: where its row numbers go on.
     :return: the next free row number.
     """
-    empty(db)
+    for table in _TABLES:
+        db.run(f"DELETE FROM {table}")
+    sums.settle_documents(db)  # what was damaged is gone
+    lay_out_terms(db)
     shift = first_row - 1
     db.run(_COPIES[0])
     for statement in _COPIES[1:]:
