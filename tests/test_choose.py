@@ -245,7 +245,7 @@ def test_the_models_are_made_with_the_options(on, tmp_path):
     )
     made = choose_model(options).model.made_with
     wanted = {"threads": 3, "prefixes": tmp_path / "prefixes", "prefix_cache_bytes": 5, **common}
-    assert made == {"gguf": Path("other.gguf"), "reader": None, **wanted}
+    assert made == {"gguf": Path("other.gguf"), "adapters": None, **wanted}
 
 
 def test_progress_is_told_of_the_file_being_prepared(on, tmp_path):

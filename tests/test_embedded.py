@@ -17,15 +17,22 @@ import httpx
 import pytest
 
 from qa.errors import ModelUnavailable, PromptTooLong
+from qa.llm.adapters import BASE, find_adapters
 from qa.llm.embedded import EmbeddedModel
 from qa.llm.gguf import label, read_general
 from qa.llm.meter import Meter
-from qa.llm.reader import BASE, find_reader
-from qa.prompt import probe_prompt, read_prompt
+from qa.prompt import (
+    NumberedDocument,
+    number_document,
+    probe_prompt,
+    read_prompt,
+    vote_prompt,
+)
+from qa.sentences import split_sentences
 from qa.settings import load_settings
-from qa.types import Message, Prompt, Token, Usage
+from qa.types import Document, Message, Prompt, Token, Usage
 from qa.weights import find_gguf
-from qa.witnesses import read
+from qa.witnesses import read, vote
 
 pytestmark = pytest.mark.e2e
 
@@ -375,7 +382,7 @@ import json, sys
 from contextlib import closing
 from pathlib import Path
 from qa.llm.embedded import EmbeddedModel
-from qa.types import Message, Prompt
+from qa.types import Document, Message, Prompt
 gguf, folder, system, question = sys.argv[1:]
 model = EmbeddedModel(Path(gguf), context_tokens=2048, threads=None, seed=1, prefixes=Path(folder),
                       prefix_cache_bytes=10**8)
@@ -477,22 +484,23 @@ print(*(int(re.search(rf"^{{name}}: +(\\d+)", block, re.M)[1]) for name in ("Siz
     assert 0 < resident_kb < 0.6 * size_kb
 
 
-# The reader
+# The reader and the voter
 
 
-def test_the_packaged_reader_belongs_to_the_packaged_weights(gguf, tmp_path):
-    reader = find_reader(gguf)
-    assert reader is not None
-    assert read_general(reader)[BASE] == label(read_general(gguf))
+def test_the_packaged_adapters_belong_to_the_packaged_weights(gguf, tmp_path):
+    adapters = find_adapters(gguf)
+    assert adapters is not None
+    for path in (adapters.reader, adapters.voter):
+        assert read_general(path)[BASE] == label(read_general(gguf))
     other = tmp_path / "other.gguf"
     other.write_bytes(b"GGUF" + bytes(20))
-    assert find_reader(other) is None
-    assert opened(gguf, None, reader=reader).reads
+    assert find_adapters(other) is None
+    assert opened(gguf, None, adapters=adapters).reads
     assert not opened(gguf, None).reads
 
 
 def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(gguf):
-    with closing(opened(gguf, None, reader=find_reader(gguf))) as model:
+    with closing(opened(gguf, None, adapters=find_adapters(gguf))) as model:
         ask = Meter(model)
         question = "Combien de chalutiers sont restés à quai ?"
         there = read(question, ["Onze chalutiers sont restés à quai."], "fr", ask)
@@ -503,7 +511,7 @@ def test_a_model_that_reads_tells_a_passage_that_answers_from_one_that_does_not(
 
 
 def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path):
-    reader = find_reader(gguf)
+    adapters = find_adapters(gguf)
     text = "Le port de Brest a été fermé mardi."
     prompt = read_prompt("Qui a fermé le port de Brest ?", [text], "fr", max_tokens=1)
 
@@ -512,7 +520,7 @@ def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path)
 
     with (
         closing(opened(gguf, None)) as plain,
-        closing(opened(gguf, tmp_path, reader=reader)) as model,
+        closing(opened(gguf, tmp_path, adapters=adapters)) as model,
     ):
         bare, _ = plain.stream(replace(prompt, slot="write"))
         unread, _ = model.stream(replace(prompt, slot="write"))
@@ -523,5 +531,52 @@ def test_the_reader_serves_its_own_slot_only_and_keeps_its_cache(gguf, tmp_path)
         _, again = model.stream(prompt)
         assert again.usage.computed_tokens <= 1
         assert model.identity.startswith(f"{plain.identity}+")
-    with closing(opened(gguf, tmp_path)) as plain:  # a document is read without the reader
-        assert plain.has_prefix(prefix_of(HARBOUR))
+
+
+def port(sentences: list[str]) -> NumberedDocument:
+    text = " ".join(sentences)
+    document = Document("port.txt", "Le port", text)
+    return number_document(document, split_sentences(document), "fr")
+
+
+PORT = port(
+    [
+        "Le port de Kerlann a été fermé mardi à cause de la tempête.",
+        "Onze chalutiers sont restés à quai.",
+        "Le préfet, Yves Marchand, a demandé aux habitants de rester chez eux.",
+        "Le marché aux poissons n’a pas eu lieu.",
+        "La houle a emporté douze mètres de la jetée nord.",
+    ]
+)
+
+
+def test_the_voter_names_the_sentence_that_answers_or_none(gguf):
+    with closing(opened(gguf, None, adapters=find_adapters(gguf))) as model:
+        ask = Meter(model)
+        there = vote("Combien de bateaux de pêche n’ont pas pris la mer ?", PORT, ask)
+        absent = vote("Combien la réparation de la jetée coûtera-t-elle ?", PORT, ask)
+        assert max(there.probability, key=lambda index: there.probability[index]) == 1
+        assert there.none < 0 < absent.none
+        assert absent.probability  # the likeliest sentence is named all the same
+
+
+def test_a_document_is_read_once_and_without_the_voter(gguf, tmp_path):
+    adapters = find_adapters(gguf)
+    questions = [vote_prompt(PORT, f"Qui est {name} ?", trained=True) for name in ("Yves", "Odile")]
+    heard = []
+    with closing(opened(gguf, tmp_path, adapters=adapters)) as model:
+        read_first = model.warm(PORT.prefix).computed_tokens
+        for prompt in questions:
+            tokens = list(model.stream(prompt))
+            assert tokens[-1].usage.computed_tokens < 25 < read_first
+            heard.append([option.logprob for option in tokens[0].top[:3]])
+            list(model.stream(read_prompt("Qui ?", ["Il pleut."], "fr", max_tokens=1)))
+        assert model.warm(PORT.prefix).computed_tokens == 0
+    with closing(opened(gguf, tmp_path, adapters=adapters)) as later:
+        assert later.has_prefix(PORT.prefix)
+        assert later.warm(PORT.prefix).computed_tokens < 5
+        saved = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
+        for prompt, before in zip(questions, heard, strict=True):
+            again = next(later.stream(prompt))
+            assert [o.logprob for o in again.top[:3]] == pytest.approx(before, abs=0.02)
+        assert saved == {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}

@@ -163,7 +163,7 @@ def test_the_confidence_sees_names_and_numbers_that_the_best_sentence_does_not_h
     ]
     seen = question_features("Paul Lefort a-t-il gagné en 2017 ?", candidates, Overall())
     assert (seen["unnamed"], seen["undated"], seen["missing"]) == (0.0, 1.0, 0.0)
-    assert (seen["voted"], seen["agreed"]) == (1.0, 0.0)
+    assert seen["voted"] == 1.0
     other = question_features("En 2015, est-ce que Jean Lefort a gagné ?", candidates, Overall())
     assert (other["unnamed"], other["undated"]) == (0.5, 0.0)
 
@@ -273,6 +273,60 @@ def test_a_bracket_that_the_server_held_back_does_not_part_a_number():
     assert vote("Qui ?", numbered, ask).probability == {20: pytest.approx(0.75)}
 
 
+def trained(*tokens, then=()):
+    """A model that was trained to vote, says this and, asked once more, that; its prompts."""
+    said = [tokens, then]
+
+    class Trained(ScriptedModel):
+        def stream(self, prompt):
+            self.prompts.append(prompt)
+            yield from said.pop(0)
+
+    return Trained(reads=True)
+
+
+def likely(text, *shares):
+    top = tuple(TokenLogprob(option, math.log(share)) for option, share in shares)
+    return Token(text, top)
+
+
+MANY = number_document(
+    Document("a.txt", "t", "x" * 700),
+    [Sentence("a.txt", n, 20 * n, 20 * n + 5, f"Mot {n}.") for n in range(30)],
+    "fr",
+)
+
+
+def test_a_trained_vote_is_as_likely_as_all_its_digits():
+    first = likely("2", ("2", 0.6), ("0", 0.1), ("1", 0.1))
+    model = trained(first, likely("1", ("1", 0.5), ("4", 0.5)), Token(","), Token("3"))
+    votes = vote("Qui ?", MANY, Meter(model))
+    assert votes.probability == {20: pytest.approx(0.75 * 0.5), 2: 1.0}
+    assert votes.none == pytest.approx(math.log((0.1 / 0.8) / (0.7 / 0.8)))
+    (prompt,) = model.prompts
+    assert prompt.schema is None
+    assert prompt.begun.endswith("[")
+
+
+def test_a_trained_vote_for_no_sentence_names_the_likeliest_all_the_same():
+    first = likely("0", ("0", 0.8), ("1", 0.15), ("]", 0.05))
+    rest = likely("2", ("2", 0.9), ("]", 0.1))
+    model = trained(first, then=(rest, Token(","), Token("7")))
+    votes = vote("Qui ?", MANY, Meter(model))
+    assert votes.probability == {11: pytest.approx(0.15 * 0.9)}
+    assert votes.none == pytest.approx(math.log(4))
+    assert [prompt.begun[-1] for prompt in model.prompts] == ["[", "1"]
+
+
+def test_a_trained_vote_without_log_probabilities_is_taken_at_its_word():
+    none = vote("Qui ?", MANY, Meter(trained(Token("0"))))
+    assert (dict(none.probability), none.none) == ({}, 2.0)
+    some = vote("Qui ?", MANY, Meter(trained(Token("3"))))
+    assert (dict(some.probability), some.none) == ({2: 1.0}, -2.0)
+    out = vote("Qui ?", MANY, Meter(trained(Token("9"), Token("9"))))
+    assert not out.probability
+
+
 @pytest.mark.parametrize("said", ["Phrase ① et ③", "40 m²", "٢", "[²]"])
 def test_digits_that_number_no_sentence_are_no_votes(said):
     assert not {0, 1} & set(vote("Qui ?", NUMBERED, spoken(*said)).probability)
@@ -375,10 +429,31 @@ def test_it_is_written_from_what_was_read_together_where_one_sentence_may_not_do
         assert [hit.rank for hit in selection.sources] == [1, 2, 1]
 
 
+@pytest.mark.parametrize(("document", "told"), [("a.txt", 2.0), ("b.txt", 0.0)])
+def test_a_vote_for_no_sentence_says_nothing_of_another_documents_sentence(document, told):
+    def reply(prompt):
+        if prompt.slot == "document":
+            return "0"
+        likely = 0.9 if "La foule" in prompt.messages[-1].content else 0.1
+        top = (TokenLogprob("La", math.log(likely)), TokenLogprob("Int", math.log(1 - likely)))
+        return Reply("La", top=top)
+
+    hits = [
+        replace(hit, sentence=replace(hit.sentence, document=document))
+        if "foule" in hit.sentence.text
+        else hit
+        for hit in HITS
+    ]
+    rule = replace(RULE, answerable=Logistic({"absent": -1.0}, 0.0))
+    model = ScriptedModel(default=reply, reads=True)
+    selection = select("Qui écoute ?", hits, rule, Meter(model), numbered=NUMBERED)
+    assert selection.features["absent"] == told
+
+
 def test_two_votes_are_written_from_together():
     def reply(prompt):
         likely = TokenLogprob("La", math.log(0.99))
-        return '{"ids":[1,2]}' if prompt.schema is not None else Reply("La", top=(likely,))
+        return "1,2" if prompt.slot == "document" else Reply("La", top=(likely,))
 
     rule = replace(RULE, answerable=Logistic({"together": 1.0}, 0.0), cover=8.0)
     model = ScriptedModel(default=reply, reads=True)

@@ -1,18 +1,21 @@
 """The reader's training rows, their packing, and an adapter's way into a file."""
 
 import json
+import math
 import random
 import re
 from dataclasses import replace
+from itertools import islice, repeat
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from qa.errors import InputError
+from qa.llm.adapters import BASE
 from qa.llm.gguf import read_general
-from qa.llm.reader import BASE
-from qa_eval.reader.pack import pack, visible
+from qa_eval.adapters.pack import visible
+from qa_eval.reader.pack import pack
 from qa_eval.reader.rows import (
     Asked,
     Row,
@@ -140,13 +143,13 @@ def test_wrong_sentences_of_a_crowds_article_hold_no_accepted_answer(tmp_path):
 
 def test_training_learns_the_rows_and_writes_what_llama_cpp_reads(tmp_path):
     gguf = pytest.importorskip("gguf")
-    from qa_eval.reader.lora import Shape, write_gguf
-    from qa_eval.reader.train import Recipe, train
+    from qa_eval.adapters.lora import Shape, write_gguf
+    from qa_eval.adapters.train import Recipe, train
 
     model, said = tiny(), []
     shape = Shape(rank=4, alpha=8, first_layer=1)
-    recipe = Recipe(steps=30, step_tokens=400, rate=2e-2, warm_up_steps=2, shape=shape)
-    adapters = train(model, encode, (ROW,), (), recipe, said.append)
+    recipe = Recipe(steps=30, rate=2e-2, warm_up_steps=2, shape=shape)
+    adapters = train(model, repeat([pack(ROW, encode)]), recipe, said.append)
     losses = [float(re.search(r"loss ([\d.]+)", line)[1]) for line in said]
     assert losses[-1] < 0.6 * losses[0]
     path = tmp_path / "reader.gguf"
@@ -159,7 +162,7 @@ def test_training_learns_the_rows_and_writes_what_llama_cpp_reads(tmp_path):
 
 
 def adapter(path, seed, base="some weights", alpha=8):
-    from qa_eval.reader.lora import Shape, attach, write_gguf
+    from qa_eval.adapters.lora import Shape, attach, write_gguf
 
     shape = Shape(rank=4, alpha=alpha, first_layer=1)
     adapters = attach(tiny(), shape)
@@ -173,7 +176,7 @@ def adapter(path, seed, base="some weights", alpha=8):
 
 def test_the_mean_of_adapters_changes_each_layer_by_the_mean(tmp_path):
     gguf = pytest.importorskip("gguf")
-    from qa_eval.reader.lora import write_mean
+    from qa_eval.adapters.lora import write_mean
 
     one, other = adapter(tmp_path / "1.gguf", 1), adapter(tmp_path / "2.gguf", 2)
     write_mean([tmp_path / "1.gguf", tmp_path / "2.gguf"], tmp_path / "mean.gguf")
@@ -190,7 +193,7 @@ def test_the_mean_of_adapters_changes_each_layer_by_the_mean(tmp_path):
 
 def test_adapters_of_several_bases_have_no_mean(tmp_path):
     pytest.importorskip("gguf")
-    from qa_eval.reader.lora import write_mean
+    from qa_eval.adapters.lora import write_mean
 
     adapter(tmp_path / "1.gguf", 1)
     adapter(tmp_path / "2.gguf", 2, base="other weights")
@@ -200,17 +203,18 @@ def test_adapters_of_several_bases_have_no_mean(tmp_path):
 
 def test_training_goes_on_from_a_file_and_keeps_what_it_has(tmp_path):
     pytest.importorskip("gguf")
-    from qa_eval.reader import train as module
-    from qa_eval.reader.lora import Shape, attach, load_gguf
-    from qa_eval.reader.train import Recipe, train
+    from qa_eval.adapters import train as module
+    from qa_eval.adapters.lora import Shape, attach, load_gguf
+    from qa_eval.adapters.train import Recipe, train
 
     wanted = adapter(tmp_path / "start.gguf", 3)
     shape, kept = Shape(rank=4, alpha=8, first_layer=1), []
-    recipe = Recipe(steps=1, step_tokens=100, rate=0.0, shape=shape)
+    recipe = Recipe(steps=1, rate=0.0, shape=shape)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "_KEEP_EVERY", 1)
         start = tmp_path / "start.gguf"
-        adapters = train(tiny(), encode, (ROW,), (), recipe, print, start, kept.append)
+        rows = repeat([pack(ROW, encode)])
+        adapters = train(tiny(), rows, recipe, print, start, kept.append)
     assert kept == [adapters]
     for name, one in adapters.items():
         assert (one.b @ one.a * one.scale).detach().numpy() == pytest.approx(
@@ -218,6 +222,27 @@ def test_training_goes_on_from_a_file_and_keeps_what_it_has(tmp_path):
         )
     with pytest.raises(InputError, match="other adapters"):
         load_gguf(attach(tiny(), Shape(rank=2, alpha=8, first_layer=1)), tmp_path / "start.gguf")
+
+
+def test_two_sources_are_mixed_and_each_is_used_up_before_it_is_made_anew():
+    from qa_eval.adapters.train import batches, mixed
+
+    made = []
+
+    def written():
+        made.append("written")
+        return ["a", "b", "c"]
+
+    rows = list(islice(mixed(written, lambda: ["x", "y"], 0.6, random.Random(1)), 200))
+    own = [row for row in rows if row in "abc"]
+    assert 0.5 < len(own) / len(rows) < 0.7
+    assert all(sorted(own[n : n + 3]) == ["a", "b", "c"] for n in range(0, len(own) - 3, 3))
+    assert len(made) == math.ceil(len(own) / 3)
+    alone = mixed(written, list, 0.1, random.Random(1))
+    assert set(islice(alone, 20)) == {"a", "b", "c"}
+    packed = pack(ROW, encode)
+    sizes = [len(batch) for batch in islice(batches(repeat(packed), 2 * len(packed.ids)), 3)]
+    assert sizes == [2, 2, 2]
 
 
 def test_questions_change_their_order_only():
@@ -251,7 +276,7 @@ def test_some_rows_are_asked_about_another_document_too():
 
 def test_the_shape_of_an_adapter_is_read_from_its_file(tmp_path):
     pytest.importorskip("gguf")
-    from qa_eval.reader.lora import Shape, shape_of
+    from qa_eval.adapters.lora import Shape, shape_of
 
     adapter(tmp_path / "one.gguf", 1)
     assert shape_of(tmp_path / "one.gguf") == Shape(rank=4, alpha=8, first_layer=1)

@@ -76,12 +76,13 @@ def test_the_wheel_holds_modules_prompts_tables_and_types(wheel: Path) -> None:
     assert files | prompts | harness <= held
 
 
-def test_the_wheel_holds_no_tests_documents_or_models_but_the_reader(wheel: Path) -> None:
+def test_the_wheel_holds_no_tests_documents_or_models_but_the_adapters(wheel: Path) -> None:
     top = {name.split("/")[0] for name in zipfile.ZipFile(wheel).namelist()}
     assert top == {"qa", "qa_eval", f"qa_sentence_citations-{wheel.name.split('-')[1]}.dist-info"}
     packed = {one.filename: one.compress_size for one in zipfile.ZipFile(wheel).infolist()}
-    reader = packed.pop("qa/data/reader.gguf")
+    reader, voter = (packed.pop(f"qa/data/{name}.gguf") for name in ("reader", "voter"))
     assert 20_000_000 < reader < 28_000_000
+    assert 10_000_000 < voter < 14_000_000
     assert sum(packed.values()) < 2_000_000
 
 

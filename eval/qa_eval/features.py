@@ -73,6 +73,7 @@ class Sample:
     together: float = 0.0
     together_unvoted: float = 0.0
     foreign: float = 0.0
+    absent: float = 0.0
     write: float = 0.0
     draft: str = ""
     asked: str = ""  # what is read with, where it is not what was sought with
@@ -88,7 +89,7 @@ class Sample:
     @property
     def overall(self) -> Overall:
         """Return what is known of the question beside its candidates one by one."""
-        return Overall(self.together, self.foreign)
+        return Overall(self.together, self.foreign, self.absent)
 
     def readings(self) -> tuple[tuple[int, ...], ...]:
         """Return what a model that reads was shown, by the sentences' indices in the document.
@@ -208,11 +209,12 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "question": question,
         "asked": asked,
         "kind": item.kind,
+        "absent": votes.none,
         "together": odds,
         "together_unvoted": together([replace(c, vote=None) for c in every]),
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
         "answers": item.answers,
-        "said": said_anyway(exchange, candidates, odds, resources),
+        "said": said_anyway(exchange, candidates, Overall(odds, absent=votes.none), resources),
         "write": _write_odds(
             asked, question, candidates, ask, resources, voting=numbered is not None
         ),
@@ -351,6 +353,7 @@ def load_samples(path: Path) -> tuple[Sample, ...]:
             gold_sets=tuple(tuple(tuple(span) for span in g) for g in row["gold_sets"]),
             together=row["together"],
             together_unvoted=row["together_unvoted"],
+            absent=row.get("absent", 0.0),
             write=row["write"],
             draft=row["draft"],
             asked=row.get("asked", row["question"]),

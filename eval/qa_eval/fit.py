@@ -317,8 +317,8 @@ _RIGHT = ("least", "quoted", "cited", "asked")
 PARTS = (
     Part(
         "read",
-        ("behind", "probe", "lag", "voted"),
-        ("foremost", "together", "foreign", "unnamed", "undated", "agreed"),
+        ("behind", "probe", "lag", "voted", "vote"),
+        ("foremost", "together", "foreign", "unnamed", "undated", "absent"),
         (),
         _RIGHT,
         probes=1,

@@ -35,18 +35,18 @@ from qa.writing import written
 
 
 def said_anyway(
-    exchange: Exchange, candidates: Sequence[Candidate], together: float, resources: Resources
+    exchange: Exchange, candidates: Sequence[Candidate], known: Overall, resources: Resources
 ) -> dict[str, object] | None:
     """Answer, by the package's calibration but for its threshold.
 
     :param candidates: with their votes, and at least the probes that the calibration asks for.
-    :param together: the odds of what is read together.
+    :param known: the odds of what is read together, and what the vote said of there being none.
     :return: the text, the spans cited, and :func:`qa.certainty.answer_features`; None without a
         model, and where nothing is near the question.
     """
     if exchange.ask is None or not candidates:
         return None
-    selection = _selection(exchange, candidates, together, resources)
+    selection = _selection(exchange, candidates, known, resources)
     if not selection.chosen:
         return None
     likely = {c.hit.sentence: c.probability for c in selection.candidates}
@@ -60,18 +60,19 @@ def said_anyway(
 
 
 def _selection(
-    exchange: Exchange, candidates: Sequence[Candidate], together: float, resources: Resources
+    exchange: Exchange, candidates: Sequence[Candidate], known: Overall, resources: Resources
 ) -> Selection:
     assert exchange.ask is not None
     model, encoder = exchange.ask.model, resources.encoder
     voting = any(candidate.voted for candidate in candidates)
     part = calibration_for(model.label, encoder.id, voting=voting, reading=model.reads)
     exchange.calibration = replace(part, threshold=0.0, hopeless=0.0)
-    known = {candidate.hit.sentence: candidate.probe or 0.0 for candidate in candidates}
+    probes = {candidate.hit.sentence: candidate.probe or 0.0 for candidate in candidates}
     unasked = [replace(candidate, probe=None) for candidate in candidates]
-    asked = policy(unasked, part, lambda candidate: known[candidate.hit.sentence])
+    asked = policy(unasked, part, lambda candidate: probes[candidate.hit.sentence])
     foreign = foreignness(encoder.encode([exchange.question], query=True)[0], encoder.id)
-    overall = Overall(together if left_open(asked) else foremost(asked), foreign)
+    together = known.together if left_open(asked) else foremost(asked)
+    overall = Overall(together, foreign, known.absent)
     selection = decide(exchange.sought, asked, exchange.calibration, overall)
     several = len(question_parts(exchange.sought)) > 1
     shown = read_together(candidates)

@@ -75,11 +75,14 @@ class Overall:
 
     ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the foremost
     probe where that leaves nothing open; ``foreign``: how much it sounds as if no document could
-    answer it (:func:`qa.whole.foreignness`).
+    answer it (:func:`qa.whole.foreignness`); ``absent``: log P(none of the document's sentences
+    answers)/P(one does), of a model that was trained to vote, where what it voted on holds the
+    sentence with the best probe: of other documents it says nothing.
     """
 
     together: float = 0.0
     foreign: float = 0.0
+    absent: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,11 +132,10 @@ def question_features(
     ``missing`` is the share of the question's numbers and names that no candidate holds: a premise
     that the documents do not share, or another subject; ``unnamed`` and ``undated`` are its share
     of names and whether it has a number that the best sentence does not hold: the same fact of
-    somebody else, of another year. ``agreed`` is whether the model voted for the sentence with the
-    best probe, ``length`` the log of that sentence's characters: the more a sentence says, the
-    readier is the model's yes.
+    somebody else, of another year. ``length`` is the log of the characters of the sentence with
+    the best probe: the more a sentence says, the readier is the model's yes.
     """
-    surest = max(candidates, key=lambda c: (-math.inf if c.probe is None else c.probe, -c.hit.rank))
+    surest = _surest(candidates)
     best = max(candidates, key=lambda candidate: candidate.probability)
     probes = sorted((c.probe for c in candidates if c.probe is not None), reverse=True)
     counted, named = numbers(question), names(question)
@@ -156,13 +158,18 @@ def question_features(
         "vote": best.vote or 0.0,
         "together": overall.together,
         "foreign": overall.foreign,
+        "absent": overall.absent,
         "sure": best.probability,
         "coverage": len(asked & own) / len(asked) if asked else 0.0,
         "missing": len(wanted - held) / len(wanted) if wanted else 0.0,
         "unnamed": len(named - names(proof) - own) / len(named) if named else 0.0,
         "undated": float(bool(counted - numbers(proof))),
-        "agreed": float(surest.voted),
     }
+
+
+def _surest(candidates: Sequence[Candidate]) -> Candidate:
+    """Return the candidate with the best probe."""
+    return max(candidates, key=lambda c: (-math.inf if c.probe is None else c.probe, -c.hit.rank))
 
 
 def select(
@@ -220,7 +227,8 @@ def select(
     heeded = "together" in calibration.answerable.weights and left_open(candidates)
     shown = read_together(every)
     together = hear(shown) if heeded else foremost(candidates)
-    overall = Overall(together, foreign)
+    within = numbered is not None and _surest(candidates).hit.sentence.document == numbered.document
+    overall = Overall(together, foreign, votes.none if within else 0.0)
     selection = decide(question, candidates, calibration, overall)
     sources = written_from(selection, shown, calibration, overall, several=several)
     return replace(selection, notices=notices, sources=sources)

@@ -33,6 +33,9 @@ _YES_NO = {"fr": ("Oui", "Non"), "en": ("Yes", "No")}
 ANSWER_TOKENS = 64
 # `{"ids":[12,13]}` is 6 to 9 tokens; room for a model that pretty-prints.
 _VOTE_TOKENS = 24
+# What a model that was trained to vote goes on from: `12,13]` is at most 6 tokens.
+_BEGUN_VOTE = '{"ids":['
+_NUMBERS_TOKENS = 8
 _REWRITE_TOKENS = 48
 # Two sentences at most are voted for: more than two were noise on the development questions.
 _MAX_VOTES = 2
@@ -134,10 +137,25 @@ def number_document(
     return NumberedDocument(document.id, language, tuple(numbered), messages[:1])
 
 
-def vote_prompt(numbered: NumberedDocument, question: str) -> Prompt:
-    """Ask for the numbers of the sentences that hold the answer: JSON, bounded, ids only."""
+def vote_prompt(
+    numbered: NumberedDocument, question: str, *, trained: bool = False, begun: str = ""
+) -> Prompt:
+    """Ask for the numbers of the sentences that hold the answer: JSON, bounded, ids only.
+
+    :param trained: the model was trained to vote: it writes nothing but numbers, 0 for no sentence.
+    :param begun: the beginning of the first number, of such a model.
+    """
     template = load_template(f"vote.{numbered.language}")
     user = fill(template, {"document": "", "question": question})[1]
+    if trained:
+        return Prompt(
+            (*numbered.prefix, user),
+            _NUMBERS_TOKENS,
+            slot="document",
+            top_logprobs=_TOP_LOGPROBS,
+            stop=("]",),
+            begun=_BEGUN_VOTE + begun,
+        )
     item = {"type": "integer", "minimum": 1, "maximum": len(numbered.sentences)}
     ids = {"type": "array", "items": item, "minItems": 1, "maxItems": _MAX_VOTES}
     schema = {"type": "object", "properties": {"ids": ids}, "required": ["ids"]}

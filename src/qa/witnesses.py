@@ -34,6 +34,8 @@ _MAX_LOGIT = 8.0
 _PLAIN_LOGIT = 2.0
 _TINY = 1e-6
 _ID = re.compile(r"[0-9]+")
+_NUMBER_BEGINS = frozenset("123456789")
+_ONE_DIGIT = 9
 
 
 def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
@@ -124,9 +126,18 @@ def _otherwise(first: Token, language: Language) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Votes:
-    """The sentences voted for (index in the document → probability of its number's first digit)."""
+    """The sentences voted for, by their index in the document, each with its probability.
+
+    That is the probability of its number's first digit, or, of a model that was trained to vote, of
+    all its digits. ``none``: log P(no sentence answers)/P(one does), of such a model.
+    """
 
     probability: Mapping[int, float]
+    none: float = 0.0
+
+
+# What a model wrote, and for each character the alternatives to its token.
+_Written = tuple[str, list[Sequence[TokenLogprob]]]
 
 
 def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
@@ -135,18 +146,68 @@ def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
     Numbers are read from the whole text: where its pieces begin and end is the server's affair.
     Those out of range are dropped (the schema forbids them; not every server enforces it).
     """
-    text = ""
-    tops: list[Sequence[TokenLogprob]] = []  # the alternatives to each character's token
-    for token in ask.stream(vote_prompt(numbered, question)):
-        text += token.text
-        tops += [token.top] * len(token.text)
+    if ask.model.reads:
+        return _trained_vote(question, numbered, ask)
+    text, tops = _written(ask, vote_prompt(numbered, question))
     found: dict[int, float] = {}
     for said in _ID.finditer(text):
-        number = int(said[0])
-        if 1 <= number <= len(numbered.sentences):
-            index = numbered.sentences[number - 1].index
-            found.setdefault(index, _share(tops[said.start()], said[0][0]))
+        _name(found, numbered, said[0], _share(tops[said.start()], said[0][0]))
     return Votes(found)
+
+
+def _trained_vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
+    """Hear a model that was trained to vote, which names 0 where no sentence answers.
+
+    How likely it held that is told; the likeliest sentence is named all the same, since it is to be
+    read, too.
+    """
+    text, tops = _written(ask, vote_prompt(numbered, question, trained=True))
+    first = tops[0] if tops else ()
+    none = _none_odds(first, text)
+    if text.startswith("0"):
+        text, tops = _otherwise_named(question, numbered, first, ask)
+    found: dict[int, float] = {}
+    for said in _ID.finditer(text):
+        places = range(said.start(), said.end())
+        likely = math.prod(_share(tops[place], text[place]) for place in places)
+        _name(found, numbered, said[0], likely)
+    return Votes(found, none)
+
+
+def _otherwise_named(
+    question: str, numbered: NumberedDocument, first: Sequence[TokenLogprob], ask: Meter
+) -> _Written:
+    """Return the likeliest number but 0, where there is one."""
+    digits = (option.token.strip() for option in first)
+    begun = next((digit for digit in digits if digit in _NUMBER_BEGINS), "")
+    if not begun or len(numbered.sentences) <= _ONE_DIGIT:
+        return begun, [first]
+    rest, tops = _written(ask, vote_prompt(numbered, question, trained=True, begun=begun))
+    return begun + rest.partition(",")[0], [first, *tops]
+
+
+def _none_odds(first: Sequence[TokenLogprob], text: str) -> float:
+    """Return log P(0)/P(another digit); without alternatives the text decides, of fixed weight."""
+    if not any(option.token.strip()[:1].isdigit() for option in first):
+        return _PLAIN_LOGIT if text.startswith("0") else -_PLAIN_LOGIT
+    absent = min(max(_share(first, "0"), _TINY), 1 - _TINY)
+    return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log(absent / (1 - absent))))
+
+
+def _written(ask: Meter, prompt: Prompt) -> _Written:
+    text = ""
+    tops: list[Sequence[TokenLogprob]] = []
+    for token in ask.stream(prompt):
+        text += token.text
+        tops += [token.top] * len(token.text)
+    return text, tops
+
+
+def _name(found: dict[int, float], numbered: NumberedDocument, said: str, likely: float) -> None:
+    """Note a sentence that was named, unless the document has none of this number."""
+    number = int(said)
+    if 1 <= number <= len(numbered.sentences):
+        found.setdefault(numbered.sentences[number - 1].index, likely)
 
 
 def _share(top: Sequence[TokenLogprob], digit: str) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import random
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,9 +12,10 @@ from qa.llm.gguf import label, read_general
 from qa.settings import Settings, load_settings
 from qa.weights import find_gguf
 from qa_eval.data import read_text
-from qa_eval.reader.rows import load_rows, squad_rows, with_others, write_held_out
+from qa_eval.reader.rows import load_rows, shuffled, squad_rows, with_others, write_held_out
 
 _HERE = Path(__file__).parents[2]
+_STEP_TOKENS = 1000
 
 
 def main() -> None:
@@ -46,8 +48,9 @@ def main() -> None:
     if options.out is None:
         parser.error("--out is needed: where the adapter goes")
 
-    from qa_eval.reader.lora import Adapted, shape_of, write_gguf, write_mean
-    from qa_eval.reader.train import SHAPE, Recipe, load_base, train
+    from qa_eval.adapters.lora import Adapted, shape_of, write_gguf, write_mean
+    from qa_eval.adapters.train import SHAPE, Recipe, batches, load_base, mixed, train
+    from qa_eval.reader.pack import pack
 
     if options.mean:
         write_mean(options.mean, options.out)
@@ -64,7 +67,7 @@ def main() -> None:
     asked = sum(len(row.asked) for row in (*written, *crowd))
     _note(f"{len(written)} rows written for it, {len(crowd)} of a crowd, {asked} questions")
     shape = shape_of(options.start) if options.start else SHAPE
-    recipe = Recipe(options.steps, rate=options.rate, written_share=options.share, shape=shape)
+    recipe = Recipe(options.steps, rate=options.rate, shape=shape)
     when = datetime.now(UTC).date().isoformat()
     about = f"{recipe}, {len(written)} and {len(crowd)} rows, {when}"
     base = label(read_general(gguf))
@@ -74,15 +77,18 @@ def main() -> None:
         _note(f"written to {options.out}")
 
     model, encode, _ = load_base(gguf)
-    keep(train(model, encode, written, crowd, recipe, _note, options.start, keep))
+    draw = random.Random(recipe.seed)
+    rows = mixed(lambda: written, lambda: crowd, options.share, draw)
+    packs = (pack(shuffled(row, draw), encode) for row in rows)
+    keep(train(model, batches(packs, _STEP_TOKENS), recipe, _note, options.start, keep))
 
 
 def _judge(features: Path, adapter: Path, out: Path, settings: Settings) -> None:
     """Write ``features`` with the odds of an adapter, asked about the same candidates."""
+    from qa_eval.adapters.lora import attach, load_gguf, shape_of
+    from qa_eval.adapters.train import load_base
     from qa_eval.features import judge_again, load_samples
     from qa_eval.reader.judge import judge
-    from qa_eval.reader.lora import attach, load_gguf, shape_of
-    from qa_eval.reader.train import load_base
 
     folders = (_HERE / "documents", *settings.documents)
     texts = {path.name: read_text(path) for folder in folders for path in folder.glob("*.txt")}

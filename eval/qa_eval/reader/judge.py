@@ -22,10 +22,11 @@ from qa.sentences import split_sentences
 from qa.types import Document, TokenLogprob
 from qa.witnesses import answer_odds
 from qa.words import language
+from qa_eval.adapters.pack import Encode
+from qa_eval.adapters.train import logits
 from qa_eval.features import Reading, Sample
-from qa_eval.reader.pack import Encode, pack
+from qa_eval.reader.pack import pack
 from qa_eval.reader.rows import Asked, Row
-from qa_eval.reader.train import logits
 
 # As many of the likeliest tokens as the running pipeline hears of.
 _TOP = 20

@@ -61,7 +61,9 @@ class Row:
     asked: tuple[Asked, ...]
 
 
-class _Line(BaseModel):
+class Line(BaseModel):
+    """A line of ``eval/train/``."""
+
     lang: Literal["fr", "en"]
     genre: str
     text: str = Field(min_length=1)
@@ -76,15 +78,23 @@ def load_rows(*paths: Path) -> tuple[Row, ...]:
     rows: list[Row] = []
     for path in itertools.chain.from_iterable(map(_files, paths)):
         for number, line in enumerate(io.StringIO(read_text(path)), start=1):
-            try:
-                read = _Line.model_validate_json(line)
-            except ValidationError as error:
-                raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
+            read = read_line(line, path, number)
             asked = [Asked(question, answer) for question, answer, _ in read.qa]
             rows.extend(_by_language(read.text, asked))
     if not rows:
         raise InputError(f"no training rows in {', '.join(map(str, paths))}; *.jsonl are needed")
     return tuple(rows)
+
+
+def read_line(text: str, path: Path, number: int) -> Line:
+    """Read one line.
+
+    :raises InputError: naming file, line and field.
+    """
+    try:
+        return Line.model_validate_json(text)
+    except ValidationError as error:
+        raise InputError(f"{path}, line {number}, {first_fault(error)}") from error
 
 
 def _files(path: Path) -> list[Path]:

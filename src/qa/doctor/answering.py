@@ -13,12 +13,12 @@ from qa.calibration import fitted_for, is_fitted
 from qa.doctor.checks import SETUP, Check, Status, gb
 from qa.doctor.ollama import Server
 from qa.errors import QAError
+from qa.llm.adapters import find_adapters
 from qa.llm.gguf import label as label_of
 from qa.llm.gguf import read_general
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_models import best_model
 from qa.llm.ollama_server import ServerInfo
-from qa.llm.reader import find_reader
 from qa.settings import Settings
 
 _ANEW = "the next question puts it together and verifies it"
@@ -95,7 +95,7 @@ def _answering(settings: Settings, server: Server, embedded: Check) -> tuple[str
         return None
     if not path.is_file():
         return None
-    return label_of(read_general(path)), find_reader(path) is not None
+    return label_of(read_general(path)), find_adapters(path) is not None
 
 
 def _ollama_label(url: str, name: str) -> str:

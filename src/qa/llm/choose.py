@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from qa.errors import ModelUnavailable
+from qa.llm.adapters import find_adapters
 from qa.llm.base import ChatModel, Progress
 from qa.llm.embedded import EmbeddedModel
 from qa.llm.ollama import OllamaModel
 from qa.llm.ollama_models import usable_models
 from qa.llm.ollama_server import ServerInfo, probe_server
-from qa.llm.reader import find_reader
 from qa.weights import find_gguf
 
 INSTALL = "pip install 'qa-sentence-citations[embedded]'"
@@ -148,5 +148,5 @@ def _embedded(options: ModelOptions, progress: Progress | None) -> ChatModel:
         seed=options.seed,
         prefixes=options.prefixes,
         prefix_cache_bytes=options.prefix_cache_bytes,
-        reader=find_reader(gguf),
+        adapters=find_adapters(gguf),
     )

@@ -1,9 +1,10 @@
 """The embedded model: a GGUF file run by llama.cpp in this process.
 
 Each kind of prompt has its own slot (cache), so a probe never costs the document's prefix, and a
-prefix that was read once is saved and restored by any later process. With a reader, an adapter that
-was trained on these weights (:mod:`qa.llm.reader`), prompts of the slot ``read`` are answered
-through it and all others without. It knows nothing of documents, sentences or citations.
+prefix that was read once is saved and restored by any later process. With the adapters that were
+trained on these weights (:mod:`qa.llm.adapters`), prompts of the slot ``read`` are answered through
+the reader, what follows a document through the voter, and all others without. It knows nothing of
+documents, sentences or citations.
 
 Example: ``EmbeddedModel(Path("model.gguf"), context_tokens=4096, …).stream(prompt)``.
 """
@@ -24,6 +25,7 @@ from typing import Any, Literal
 import psutil
 
 from qa.errors import ModelUnavailable, PromptTooLong
+from qa.llm.adapters import Adapters
 from qa.llm.base import Progress
 from qa.llm.gguf import label, read_general
 from qa.llm.llamacpp import LlamaServer, ServerOptions
@@ -37,6 +39,10 @@ log = logging.getLogger(__name__)
 # itself (tokens read per second do not grow beyond 64 at a time, eval/LOG.md), so several at once
 # would end no sooner.
 _SLOTS = {"document": 0, "write": 1, "probe": 2, "read": 2}
+# The slots whose prompts are answered through an adapter: the reader's and the voter's.
+_ADAPTED = ("read", "document")
+# Tokens that are computed where a prefix was restored: its last one, or those that call the voter.
+_RECOMPUTED = 4
 # Fewer messages than this (rules, question) hold no examples worth saving.
 _FEWEST_WITH_EXAMPLES = 4
 # Room for the probe's and the writer's prompts beside the document's, in the one shared cache.
@@ -70,7 +76,7 @@ class EmbeddedModel:
         seed: int,
         prefixes: Path | None,
         prefix_cache_bytes: int,
-        reader: Path | None = None,
+        adapters: Adapters | None = None,
     ) -> None:
         """Remember how to load the model; nothing is loaded yet.
 
@@ -80,10 +86,10 @@ class EmbeddedModel:
         :param seed: of the sampler, which is greedy.
         :param prefixes: the folder of saved prefixes; None saves none.
         :param prefix_cache_bytes: what the saved prefixes may take together.
-        :param reader: an adapter trained on these weights.
+        :param adapters: those trained on these weights.
         """
         self._gguf = gguf
-        self._reader = reader
+        self._adapters = adapters
         self._context_tokens = context_tokens
         self._threads = threads or psutil.cpu_count(logical=False) or 1
         self._seed = seed
@@ -101,9 +107,15 @@ class EmbeddedModel:
 
     @cached_property
     def identity(self) -> str:
-        """Return what tells this model's weights, its reader's included, from others'."""
-        reader = f"+{_fingerprint(self._reader)}" if self._reader is not None else ""
-        return f"embedded:{_fingerprint(self._gguf)}{reader}"
+        """Return what tells this model's weights, its adapters' included, from others'."""
+        adapters = (f"+{_fingerprint(path)}" for path in self._adapter_files)
+        return f"embedded:{_fingerprint(self._gguf)}{''.join(adapters)}"
+
+    @property
+    def _adapter_files(self) -> tuple[Path, ...]:
+        """Return the adapters' files, in the order of the slots in ``_ADAPTED``."""
+        adapters = self._adapters
+        return (adapters.reader, adapters.voter) if adapters is not None else ()
 
     @property
     def label(self) -> str:
@@ -112,8 +124,8 @@ class EmbeddedModel:
 
     @property
     def reads(self) -> bool:
-        """Tell whether there is a reader."""
-        return self._reader is not None
+        """Tell whether there are adapters."""
+        return self._adapters is not None
 
     @property
     def context_tokens(self) -> int:
@@ -204,18 +216,20 @@ class EmbeddedModel:
                     batch_tokens=_BATCH_TOKENS,
                     threads=self._threads,
                     saved_caches=self._saved.folder if self._saved else None,
-                    adapter=self._reader,
+                    adapters=self._adapter_files,
                 )
                 server = LlamaServer(self._gguf, options)
                 self._loaded = _Loaded(server, Renderer(server.post))
             return self._loaded
 
     def _request(self, tokens: Tokens, slot: str, max_tokens: int) -> dict[str, object]:
-        scale = float(slot == "read")
         return {
             "prompt": tokens,
             "id_slot": _SLOTS[slot],
-            "lora": [{"id": 0, "scale": scale}] if self._reader is not None else [],
+            "lora": [
+                {"id": number, "scale": float(slot == _ADAPTED[number])}
+                for number in range(len(self._adapter_files))
+            ],
             "n_predict": max_tokens,
             "cache_prompt": True,
             "temperature": 0.0,
@@ -254,14 +268,14 @@ class EmbeddedModel:
         """Restore or read ``tokens``; what the server says it restored is never believed.
 
         Some builds of llama.cpp restore nothing while saying so (llama.cpp issue 26676). The
-        reading that follows tells: it computes one token when the slot was restored, else all.
+        reading that follows tells: it computes a few tokens when the slot was restored, else all.
         """
         key = self._prefix_key(tokens, slot)
         restored = self._saved is not None and self._saved.find(key) and self._restore(slot, key)
         self._held.pop(slot, None)
         usage = self._read(slot, tokens, progress)
         self._held[slot] = tokens
-        if self._saved is not None and not (restored and usage.computed_tokens == 1):
+        if self._saved is not None and not (restored and usage.computed_tokens <= _RECOMPUTED):
             self._save(self._saved, slot, key, owner)
         return usage
 
@@ -303,7 +317,7 @@ class EmbeddedModel:
 
     def _prefix_key(self, tokens: Tokens, slot: str = "document") -> str:
         """Return a name for everything that a saved prefix's bytes depend on."""
-        through = self.identity if slot == "read" else self.identity.partition("+")[0]
+        through = self.identity if slot in _ADAPTED else self.identity.partition("+")[0]
         parts = (through, metadata.version("xllamacpp"), _CACHE_LAYOUT)
         digest = hashlib.sha256("\0".join(parts).encode())
         digest.update(b"".join(token.to_bytes(4, "little") for token in tokens))

@@ -33,7 +33,7 @@ _SPIN_VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
 class ServerOptions:
     """How the model is loaded: caches, their shared room in tokens, and where caches are saved.
 
-    ``adapter`` is a LoRA in a GGUF file; a request applies it with ``lora`` (0 by default).
+    ``adapters`` are LoRAs in GGUF files; a request applies them with ``lora`` (0 by default).
     """
 
     slots: int
@@ -41,7 +41,7 @@ class ServerOptions:
     batch_tokens: int
     threads: int
     saved_caches: Path | None = None
-    adapter: Path | None = None
+    adapters: tuple[Path, ...] = ()
 
 
 class LlamaServer:
@@ -134,10 +134,7 @@ def _start(gguf: Path, options: ServerOptions, key: str) -> Any:  # noqa: ANN401
     parameters.ui = False
     parameters.verbosity = -1  # llama.cpp logs to stderr, which belongs to the command line
     parameters.api_keys = [key]
-    if options.adapter is not None:
-        adapter = xllamacpp.CommonAdapterLoraInfo()
-        adapter.path, adapter.scale = str(options.adapter), 0.0
-        parameters.lora_adapters = [adapter]
+    parameters.lora_adapters = [_adapter(xllamacpp, path) for path in options.adapters]
     if options.saved_caches is not None:
         parameters.slot_save_path = f"{options.saved_caches}{os.sep}"
     try:
@@ -146,6 +143,12 @@ def _start(gguf: Path, options: ServerOptions, key: str) -> Any:  # noqa: ANN401
         raise ModelUnavailable(
             f"llama.cpp could not load {str(gguf)!r} ({error}); run `qa doctor --verify`"
         ) from error
+
+
+def _adapter(xllamacpp: Any, path: Path) -> Any:  # noqa: ANN401 (untyped package)
+    adapter = xllamacpp.CommonAdapterLoraInfo()
+    adapter.path, adapter.scale = str(path), 0.0
+    return adapter
 
 
 def _package() -> Any:  # noqa: ANN401 (untyped package)

@@ -8,8 +8,9 @@ Example: ``adapters = attach(model, Shape(rank=8, alpha=16, first_layer=8))``.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from torch import nn
 from torch.nn import functional
 
 from qa.errors import InputError
-from qa.llm.reader import BASE
+from qa.llm.adapters import BASE, INVOCATION
 
 # Hugging Face's name of a linear layer → llama.cpp's.
 _TENSORS = {
@@ -50,6 +51,7 @@ class Adapted(nn.Module):
     def __init__(self, linear: nn.Linear, shape: Shape) -> None:
         super().__init__()
         self.linear = linear
+        self.applied = True
         self.scale = shape.alpha / shape.rank
         self.a = nn.Parameter(torch.empty(shape.rank, linear.in_features))
         self.b = nn.Parameter(torch.zeros(linear.out_features, shape.rank))
@@ -57,6 +59,9 @@ class Adapted(nn.Module):
 
     def forward(self, inputs: torch.Tensor) -> torch.Tensor:
         """Add what the adapter says to what the layer says."""
+        if not self.applied:
+            said: torch.Tensor = self.linear(inputs)
+            return said
         low = functional.linear(inputs, self.a.to(inputs.dtype))
         return self.linear(inputs) + functional.linear(low, self.b.to(inputs.dtype)) * self.scale
 
@@ -77,6 +82,19 @@ def attach(model: Any, shape: Shape) -> dict[str, Adapted]:  # noqa: ANN401 (any
                 setattr(parent, leaf, adapted)
                 adapters[f"blk.{number}.{name}.weight"] = adapted
     return adapters
+
+
+@contextlib.contextmanager
+def without(adapters: Iterable[Adapted]) -> Iterator[None]:
+    """Let the layers say what they say without their adapters."""
+    every = list(adapters)
+    for adapted in every:
+        adapted.applied = False
+    try:
+        yield
+    finally:
+        for adapted in every:
+            adapted.applied = True
 
 
 def _parameters(adapters: Mapping[str, Adapted]) -> dict[str, nn.Parameter]:
@@ -117,15 +135,22 @@ def shape_of(path: Path) -> Shape:
 
 
 def write_gguf(
-    adapters: Mapping[str, Adapted], shape: Shape, path: Path, *, base: str, about: str
+    adapters: Mapping[str, Adapted],
+    shape: Shape,
+    path: Path,
+    *,
+    base: str,
+    about: str,
+    invocation: Sequence[int] = (),
 ) -> None:
     """Write the adapters as llama.cpp reads them: half precision, and what they belong to.
 
     :param base: the label of the weights that they were trained on.
     :param about: how they were made.
+    :param invocation: the tokens from which on they are applied; without them, from the first on.
     """
     tensors = {name: one.detach().numpy() for name, one in _parameters(adapters).items()}
-    _write(tensors, shape.alpha, path, base, about)
+    _write(tensors, shape.alpha, path, base, about, invocation)
 
 
 def write_mean(paths: Sequence[Path], out: Path) -> None:
@@ -160,7 +185,12 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
 
 
 def _write(
-    tensors: Mapping[str, npt.NDArray[np.float32]], alpha: float, path: Path, base: str, about: str
+    tensors: Mapping[str, npt.NDArray[np.float32]],
+    alpha: float,
+    path: Path,
+    base: str,
+    about: str,
+    invocation: Sequence[int] = (),
 ) -> None:
     import gguf
 
@@ -170,6 +200,9 @@ def _write(
     writer.add_description(about)
     writer.add_string("adapter.type", "lora")
     writer.add_float32("adapter.lora.alpha", float(alpha))
+    if invocation:
+        kinds = gguf.GGUFValueType
+        writer.add_key_value(INVOCATION, list(invocation), kinds.ARRAY, kinds.UINT32)
     for name, values in tensors.items():
         writer.add_tensor(name, values.astype(np.float16))
     writer.write_header_to_file()

@@ -1,9 +1,9 @@
-"""The training loop: rows in, an adapter out; on two cores of a plain processor about an hour.
+"""The training loop: packed rows in, an adapter out; about an hour on two cores without a GPU.
 
 The base weights are those of the GGUF file, unpacked from their 4 bits, so that the adapter learns
 on what it will sit on. It needs the extra ``train``.
 
-Example: ``train(model, encode, written, crowd, Recipe(steps=200), print)``.
+Example: ``train(model, batches(written, crowd, encode, recipe), recipe, print)``.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch.nn import functional
 
-from qa_eval.reader.lora import Adapted, Shape, attach, load_gguf
-from qa_eval.reader.pack import Encode, Packed, pack, visible
-from qa_eval.reader.rows import Row, shuffled
+from qa_eval.adapters.lora import Adapted, Shape, attach, load_gguf, without
+from qa_eval.adapters.pack import Encode, Packed, visible
+
+T = TypeVar("T")
 
 _KEEP_EVERY = 50
 SHAPE = Shape(rank=8, alpha=16, first_layer=8)
@@ -35,12 +36,10 @@ class Recipe:
     """What a training is: AdamW, a short warm-up, then a cosine down to a twentieth."""
 
     steps: int
-    step_tokens: int = 1000
     rate: float = 3e-4
     warm_up_steps: int = 15
     decay: float = 0.01
     clip: float = 1.0
-    written_share: float = 0.62
     shape: Shape = SHAPE
     seed: int = 1
 
@@ -66,21 +65,21 @@ def load_base(gguf: Path) -> tuple[Any, Encode, Callable[[int], str]]:
 
 def train(
     model: Any,  # noqa: ANN401 (any causal model)
-    encode: Encode,
-    written: Sequence[Row],
-    crowd: Sequence[Row],
+    batches: Iterator[list[Packed]],
     recipe: Recipe,
     note: Callable[[str], None],
     start: Path | None = None,
     keep: Callable[[dict[str, Adapted]], None] = lambda adapters: None,
+    *,
+    inside: bool = True,
 ) -> dict[str, Adapted]:
-    """Train adapters on both sources and return them, by llama.cpp's name of the tensor.
+    """Train adapters and return them, by llama.cpp's name of the tensor.
 
-    :param written: rows that were written for it; each is used once before any is used twice.
-    :param crowd: rows of a SQuAD file; () trains on the written ones alone.
+    :param batches: the packed rows of each step.
     :param note: is told the loss and the speed.
     :param start: an adapter's file to go on from.
     :param keep: is given the adapters after every 50 steps.
+    :param inside: adapt what the questions of a row share, too; else it is read without adapters.
     """
     torch.manual_seed(recipe.seed)
     adapters = attach(model, recipe.shape)
@@ -90,15 +89,15 @@ def train(
     optimiser = torch.optim.AdamW(
         parameters, lr=recipe.rate, weight_decay=recipe.decay, betas=(0.9, 0.98)
     )
-    draw, started, read = random.Random(recipe.seed), time.monotonic(), 0
-    steps = _steps(written, crowd, encode, recipe, draw)
-    for step, packs in enumerate(itertools.islice(steps, recipe.steps)):
+    outside = () if inside else tuple(adapters.values())
+    started, read = time.monotonic(), 0
+    for step, packs in enumerate(itertools.islice(batches, recipe.steps)):
         for group in optimiser.param_groups:
             group["lr"] = recipe.rate * _pace(step, recipe)
         answers = sum(int(one.firsts.sum()) for one in packs)
         loss = 0.0
         for one in packs:
-            part = _loss(model, one) / answers
+            part = _loss(model, one, outside) / answers
             part.backward()  # type: ignore[no-untyped-call]
             loss += part.item()
         torch.nn.utils.clip_grad_norm_(parameters, recipe.clip)
@@ -112,48 +111,73 @@ def train(
     return adapters
 
 
-def logits(model: Any, packed: Packed, at: npt.NDArray[np.int64]) -> torch.Tensor:  # noqa: ANN401
-    """Return what the model would say after the tokens ``at`` of one row: (len(at), vocabulary)."""
+def logits(
+    model: Any,  # noqa: ANN401 (any causal model)
+    packed: Packed,
+    at: npt.NDArray[np.int64],
+    outside: Sequence[Adapted] = (),
+) -> torch.Tensor:
+    """Return what the model would say after the tokens ``at`` of one row: (len(at), vocabulary).
+
+    :param outside: adapters that are not applied to what the row's questions share.
+    """
+    ids, places = torch.from_numpy(packed.ids)[None], torch.from_numpy(packed.positions)[None]
     seen = torch.from_numpy(visible([packed]))
     mask = torch.zeros(seen.shape, dtype=model.dtype).masked_fill(~seen, -1e9)[None, None]
+    cache, shared = None, 0
+    if outside:
+        shared = int((packed.branches == 0).sum())
+        with torch.no_grad(), without(outside):
+            cache = model.model(input_ids=ids[:, :shared], use_cache=True).past_key_values
     hidden = model.model(
-        input_ids=torch.from_numpy(packed.ids)[None],
-        position_ids=torch.from_numpy(packed.positions)[None],
-        attention_mask=mask,
-        use_cache=False,
-    ).last_hidden_state[0, torch.from_numpy(at)]
+        input_ids=ids[:, shared:],
+        position_ids=places[:, shared:],
+        attention_mask=mask[:, :, shared:],
+        past_key_values=cache,
+        use_cache=cache is not None,
+    ).last_hidden_state[0, torch.from_numpy(at - shared)]
     said: torch.Tensor = model.lm_head(hidden).float()
     return said
 
 
-def _loss(model: Any, packed: Packed) -> torch.Tensor:  # noqa: ANN401 (any causal model)
+def _loss(model: Any, packed: Packed, outside: Sequence[Adapted]) -> torch.Tensor:  # noqa: ANN401
     """Return Σ weight · cross-entropy of one row."""
+    said = logits(model, packed, packed.at, outside)
     wanted = torch.from_numpy(packed.wanted)
-    losses = functional.cross_entropy(logits(model, packed, packed.at), wanted, reduction="none")
+    losses = functional.cross_entropy(said, wanted, reduction="none")
     return (losses * torch.from_numpy(packed.weights)).sum()
 
 
-def _steps(
-    written: Sequence[Row],
-    crowd: Sequence[Row],
-    encode: Encode,
-    recipe: Recipe,
+def mixed(
+    written: Callable[[], Sequence[T]],
+    crowd: Callable[[], Sequence[T]],
+    share: float,
     draw: random.Random,
-) -> Iterator[list[Packed]]:
-    """Yield rows enough for one step, for ever."""
-    own, others = _rounds(written, draw), _rounds(crowd, draw)
+) -> Iterator[T]:
+    """Yield rows of two sources for ever, each of a source's once before it is made anew.
+
+    :param written: makes the rows that were written for it.
+    :param crowd: makes those of a SQuAD file; none at all: the written ones alone.
+    :param share: of the written ones.
+    """
+
+    def rounds(make: Callable[[], Sequence[T]]) -> Iterator[T]:
+        while True:
+            rows = make()
+            yield from draw.sample(rows, len(rows))
+
+    own, others, both = rounds(written), rounds(crowd), bool(crowd())
     while True:
-        packs: list[Packed] = []
-        while sum(len(one.ids) for one in packs) < recipe.step_tokens:
-            mine = not crowd or draw.random() < recipe.written_share
-            row = next(own if mine else others)
-            packs.append(pack(shuffled(row, draw), encode))
-        yield packs
+        yield next(own if not both or draw.random() < share else others)
 
 
-def _rounds(rows: Sequence[Row], draw: random.Random) -> Iterator[Row]:
+def batches(packs: Iterator[Packed], tokens: int) -> Iterator[list[Packed]]:
+    """Yield packed rows enough for one step each: of so many tokens that questions do not share."""
     while True:
-        yield from draw.sample(rows, len(rows))
+        batch: list[Packed] = []
+        while sum(len(one.ids) for one in batch) < tokens:
+            batch.append(next(packs))
+        yield batch
 
 
 def _pace(step: int, recipe: Recipe) -> float:
