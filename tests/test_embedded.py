@@ -17,7 +17,7 @@ import httpx
 import pytest
 
 from qa.errors import ModelUnavailable, PromptTooLong
-from qa.llm.adapters import BASE, find_adapters
+from qa.llm.adapters import BASE, INVOCATION, find_adapters
 from qa.llm.embedded import EmbeddedModel
 from qa.llm.gguf import label, read_general
 from qa.llm.meter import Meter
@@ -382,7 +382,7 @@ import json, sys
 from contextlib import closing
 from pathlib import Path
 from qa.llm.embedded import EmbeddedModel
-from qa.types import Document, Message, Prompt
+from qa.types import Message, Prompt
 gguf, folder, system, question = sys.argv[1:]
 model = EmbeddedModel(Path(gguf), context_tokens=2048, threads=None, seed=1, prefixes=Path(folder),
                       prefix_cache_bytes=10**8)
@@ -560,6 +560,26 @@ def test_the_voter_names_the_sentence_that_answers_or_none(gguf):
         assert absent.probability  # the likeliest sentence is named all the same
 
 
+def test_where_none_is_likeliest_a_number_of_two_digits_may_be_named(gguf):
+    sentences = [f"Le quai {n} est réservé aux barques bleues." for n in range(1, 10)]
+    sentences += ["Le phare a été repeint en blanc.", "Le capitaine du port est Odile Perrin."]
+    numbered = port([*sentences, "La capitainerie ouvre à 8 h."])
+    with closing(opened(gguf, None, adapters=find_adapters(gguf))) as model:
+        votes = vote("Combien le repeint du phare a-t-il coûté ?", numbered, Meter(model))
+        assert votes.none > 0
+        (named,) = votes.probability
+        assert named in (0, 9, 10, 11)
+
+
+def test_the_voter_is_applied_from_the_question_on(gguf):
+    field = pytest.importorskip("gguf").GGUFReader(find_adapters(gguf).voter).fields[INVOCATION]
+    with closing(opened(gguf, None)) as model:
+        begins = "<|im_start|>user\n"
+        body = {"content": begins, "parse_special": True, "add_special": False}
+        tokens = model._load().server.post("/tokenize", body)["tokens"]
+    assert field.contents() == tokens
+
+
 def test_a_document_is_read_once_and_without_the_voter(gguf, tmp_path):
     adapters = find_adapters(gguf)
     questions = [vote_prompt(PORT, f"Qui est {name} ?", trained=True) for name in ("Yves", "Odile")]
@@ -574,7 +594,9 @@ def test_a_document_is_read_once_and_without_the_voter(gguf, tmp_path):
         assert model.warm(PORT.prefix).computed_tokens == 0
     with closing(opened(gguf, tmp_path, adapters=adapters)) as later:
         assert later.has_prefix(PORT.prefix)
-        assert later.warm(PORT.prefix).computed_tokens < 5
+        told: list[str] = []
+        assert later.warm(PORT.prefix, told.append).computed_tokens < 5
+        assert not told
         saved = {path.name: path.stat().st_mtime_ns for path in tmp_path.iterdir()}
         for prompt, before in zip(questions, heard, strict=True):
             again = next(later.stream(prompt))

@@ -318,6 +318,40 @@ def test_a_trained_vote_for_no_sentence_names_the_likeliest_all_the_same():
     assert [prompt.begun[-1] for prompt in model.prompts] == ["[", "1"]
 
 
+def test_a_trained_vote_counts_how_likely_the_number_ends_there():
+    end = likely("]}", ("]}", 0.7), ("4", 0.2), (",", 0.1))
+    votes = vote("Qui ?", MANY, Meter(trained(likely("2", ("2", 0.9), ("0", 0.1)), end)))
+    assert votes.probability == {1: pytest.approx(0.9 * 0.8)}
+
+
+def test_a_trained_vote_names_two_sentences_at_most():
+    votes = vote("Qui ?", MANY, Meter(trained(*map(Token, ("4", ",", "7", ",", "9", "]}")))))
+    assert set(votes.probability) == {3, 6}
+
+
+@pytest.mark.parametrize(
+    ("sentences", "begins", "asked"), [(9, "1", 1), (10, "1", 2), (19, "2", 1)]
+)
+def test_a_second_digit_is_asked_for_where_there_may_be_one(sentences, begins, asked):
+    numbered = replace(MANY, sentences=MANY.sentences[:sentences])
+    first = likely("0", ("0", 0.9), ("6", 0.05), (begins, 0.03))
+    if sentences > 9:
+        first = likely("0", ("0", 0.9), (begins, 0.05))
+    model = trained(first, then=(Token("]}"),))
+    votes = vote("Qui ?", numbered, Meter(model))
+    assert len(model.prompts) == asked
+    assert set(votes.probability) == {5 if sentences == 9 else int(begins) - 1}
+    if asked == 2:
+        one, other = model.prompts
+        assert one.max_tokens == other.max_tokens + 1  # both need the same room
+
+
+def test_a_trained_vote_names_no_sentence_that_is_not_there():
+    few = replace(MANY, sentences=MANY.sentences[:5])
+    first = likely("0", ("0", 0.9), ("7", 0.06), ("3", 0.04))
+    assert set(vote("Qui ?", few, Meter(trained(first))).probability) == {2}
+
+
 def test_a_trained_vote_without_log_probabilities_is_taken_at_its_word():
     none = vote("Qui ?", MANY, Meter(trained(Token("0"))))
     assert (dict(none.probability), none.none) == ({}, 2.0)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from qa.errors import InputError
-from qa.llm.adapters import BASE
+from qa.llm.adapters import BASE, INVOCATION
 from qa.llm.gguf import read_general
 from qa_eval.adapters.pack import visible
 from qa_eval.reader.pack import pack
@@ -26,6 +26,7 @@ from qa_eval.reader.rows import (
     with_others,
     write_held_out,
 )
+from qa_eval.voter.sheets import load_documents
 
 torch = pytest.importorskip("torch")
 EVAL = Path(__file__).parents[1] / "eval"
@@ -85,9 +86,12 @@ def test_the_written_rows_keep_their_rules():
 def test_no_written_row_is_a_text_of_the_question_sets():
     documents = (EVAL / "documents").glob("*.txt")
     texts = " ".join(" ".join(path.read_text(encoding="utf-8").split()) for path in documents)
-    for row in load_rows(EVAL / "train"):
-        for line in row.text.split("\n"):
-            assert " ".join(line.split()) not in texts
+    lines = [line for row in load_rows(EVAL / "train") for line in row.text.split("\n")]
+    written = load_documents(EVAL / "train" / "documents")
+    lines += [one.text for document in written for one in document.sentences if not one.heading]
+    assert len(written) > 50
+    for line in lines:
+        assert " ".join(line.split()) not in texts
 
 
 def test_a_fault_in_a_row_is_named(tmp_path):
@@ -189,6 +193,20 @@ def test_the_mean_of_adapters_changes_each_layer_by_the_mean(tmp_path):
         change = scale * held[f"{name}.lora_b"] @ held[f"{name}.lora_a"]
         assert change == pytest.approx(((one[name] + other[name]) / 2).numpy(), abs=0.05)
     assert read_general(tmp_path / "mean.gguf")[BASE] == "some weights"
+
+
+def test_the_mean_of_voters_is_called_as_they_are(tmp_path):
+    gguf = pytest.importorskip("gguf")
+    from qa_eval.adapters.lora import Shape, attach, write_gguf, write_mean
+
+    shape = Shape(rank=4, alpha=8, first_layer=1)
+    paths = [tmp_path / f"{name}.gguf" for name in ("one", "other", "mean")]
+    for path, called in zip(paths, ([5, 6], [5, 6], [7]), strict=True):
+        write_gguf(attach(tiny(), shape), shape, path, base="b", about="a", invocation=called)
+    with pytest.raises(InputError, match="calls"):
+        write_mean(paths[1:], tmp_path / "wrong.gguf")
+    write_mean(paths[:2], paths[2])
+    assert gguf.GGUFReader(paths[2]).fields[INVOCATION].contents() == [5, 6]
 
 
 def test_adapters_of_several_bases_have_no_mean(tmp_path):

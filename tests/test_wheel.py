@@ -70,7 +70,10 @@ def test_the_wheel_holds_modules_prompts_tables_and_types(wheel: Path) -> None:
         if path.is_file() and "__pycache__" not in path.parts
     }
     prompts = {f"qa/prompts/{path.name}" for path in (ROOT / "prompts").glob("*.txt")}
-    harness = {f"qa_eval/{path.name}" for path in (ROOT / "eval" / "qa_eval").glob("*.py")}
+    harness = {
+        path.relative_to(ROOT / "eval").as_posix()
+        for path in (ROOT / "eval" / "qa_eval").rglob("*.py")
+    }
     assert prompts
     assert {"qa/py.typed", "qa/cli.py"} <= files
     assert files | prompts | harness <= held

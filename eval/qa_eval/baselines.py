@@ -186,7 +186,7 @@ def _llm(meter: Meter) -> CustomLLM:
 
         def complete(self, prompt: str, formatted: bool = False, **_: Any) -> CompletionResponse:  # noqa: ANN401
             message = (Message("user", prompt),)
-            text, _top = meter.complete(Prompt(message, _ANSWER_TOKENS, slot="document"))
+            text, _top = meter.complete(Prompt(message, _ANSWER_TOKENS))
             return CompletionResponse(text=text)
 
         def stream_complete(self, prompt: str, formatted: bool = False, **rest: Any) -> Any:  # noqa: ANN401

@@ -33,12 +33,12 @@ _YES_NO = {"fr": ("Oui", "Non"), "en": ("Yes", "No")}
 ANSWER_TOKENS = 64
 # `{"ids":[12,13]}` is 6 to 9 tokens; room for a model that pretty-prints.
 _VOTE_TOKENS = 24
-# What a model that was trained to vote goes on from: `12,13]` is at most 6 tokens.
+# What a model that was trained to vote goes on from: `112,113]}` is 8 tokens, and its end one.
 _BEGUN_VOTE = '{"ids":['
-_NUMBERS_TOKENS = 8
+_NUMBERS_TOKENS = 12
 _REWRITE_TOKENS = 48
 # Two sentences at most are voted for: more than two were noise on the development questions.
-_MAX_VOTES = 2
+MOST_VOTES = 2
 _TOP_LOGPROBS = 20
 
 
@@ -150,14 +150,13 @@ def vote_prompt(
     if trained:
         return Prompt(
             (*numbered.prefix, user),
-            _NUMBERS_TOKENS,
+            _NUMBERS_TOKENS - len(begun),  # so that both need the same room
             slot="document",
             top_logprobs=_TOP_LOGPROBS,
-            stop=("]",),
             begun=_BEGUN_VOTE + begun,
         )
     item = {"type": "integer", "minimum": 1, "maximum": len(numbered.sentences)}
-    ids = {"type": "array", "items": item, "minItems": 1, "maxItems": _MAX_VOTES}
+    ids = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_VOTES}
     schema = {"type": "object", "properties": {"ids": ids}, "required": ["ids"]}
     return Prompt(
         (*numbered.prefix, user),

@@ -104,7 +104,8 @@ class Prompt:
 
     ``document`` prompts begin with the static numbered document, the others with short static
     rules: a backend that can keeps one cache for each, so that none pushes another out. ``read``
-    prompts are for a model that was trained to read (``ChatModel.reads``). ``schema`` is a JSON
+    prompts are for a model that was trained to read (``ChatModel.reads``), which also answers
+    ``document`` prompts as it was trained to: with numbers. ``schema`` is a JSON
     schema that the output must follow; ``top_logprobs`` > 0 asks for that many alternatives of
     every generated token (at most 20). ``begun``: how the reply begins, of a model that was
     trained to read; it goes on from there.

@@ -8,6 +8,7 @@ Example: ``probe("Qui parle ?", "Le maire parle.", "fr", ask)`` is above 0.
 
 from __future__ import annotations
 
+import itertools
 import math
 import re
 from collections.abc import Generator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import NamedTuple
 
 from qa.llm.meter import Meter
 from qa.prompt import (
+    MOST_VOTES,
     Language,
     NumberedDocument,
     no_answer,
@@ -34,8 +36,7 @@ _MAX_LOGIT = 8.0
 _PLAIN_LOGIT = 2.0
 _TINY = 1e-6
 _ID = re.compile(r"[0-9]+")
-_NUMBER_BEGINS = frozenset("123456789")
-_ONE_DIGIT = 9
+_BEGINS = frozenset("123456789")
 
 
 def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
@@ -129,7 +130,7 @@ class Votes:
     """The sentences voted for, by their index in the document, each with its probability.
 
     That is the probability of its number's first digit, or, of a model that was trained to vote, of
-    all its digits. ``none``: log P(no sentence answers)/P(one does), of such a model.
+    the whole number. ``none``: log P(no sentence answers)/P(one does), of such a model.
     """
 
     probability: Mapping[int, float]
@@ -144,7 +145,8 @@ def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
     """Ask the model which sentences hold the answer.
 
     Numbers are read from the whole text: where its pieces begin and end is the server's affair.
-    Those out of range are dropped (the schema forbids them; not every server enforces it).
+    Those out of range are dropped (the schema forbids them where there is one; not every server
+    enforces it).
     """
     if ask.model.reads:
         return _trained_vote(question, numbered, ask)
@@ -167,20 +169,21 @@ def _trained_vote(question: str, numbered: NumberedDocument, ask: Meter) -> Vote
     if text.startswith("0"):
         text, tops = _otherwise_named(question, numbered, first, ask)
     found: dict[int, float] = {}
-    for said in _ID.finditer(text):
+    for said in itertools.islice(_ID.finditer(text), MOST_VOTES):
         places = range(said.start(), said.end())
         likely = math.prod(_share(tops[place], text[place]) for place in places)
-        _name(found, numbered, said[0], likely)
+        _name(found, numbered, said[0], likely * _ends(tops[said.end() : said.end() + 1]))
     return Votes(found, none)
 
 
 def _otherwise_named(
     question: str, numbered: NumberedDocument, first: Sequence[TokenLogprob], ask: Meter
 ) -> _Written:
-    """Return the likeliest number but 0, where there is one."""
+    """Return the number but 0 that begins with the likeliest digit, where there is one."""
+    last = len(numbered.sentences)
     digits = (option.token.strip() for option in first)
-    begun = next((digit for digit in digits if digit in _NUMBER_BEGINS), "")
-    if not begun or len(numbered.sentences) <= _ONE_DIGIT:
+    begun = next((digit for digit in digits if digit in _BEGINS and int(digit) <= last), "")
+    if not begun or int(begun) * 10 > last:
         return begun, [first]
     rest, tops = _written(ask, vote_prompt(numbered, question, trained=True, begun=begun))
     return begun + rest.partition(",")[0], [first, *tops]
@@ -208,6 +211,12 @@ def _name(found: dict[int, float], numbered: NumberedDocument, said: str, likely
     number = int(said)
     if 1 <= number <= len(numbered.sentences):
         found.setdefault(numbered.sentences[number - 1].index, likely)
+
+
+def _ends(after: Sequence[Sequence[TokenLogprob]]) -> float:
+    """Return the probability that no digit follows, of the alternatives there; 1 if unknown."""
+    digits = (o.logprob for top in after for o in top if o.token.strip()[:1].isdigit())
+    return max(0.0, 1 - sum(map(math.exp, digits)))
 
 
 def _share(top: Sequence[TokenLogprob], digit: str) -> float:

@@ -159,7 +159,7 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
     Weights that were trained apart, or one after the other, err differently: their mean is better
     than either (Wortsman et al. 2022).
 
-    :raises InputError: the files are of several bases, scales or layers.
+    :raises InputError: the files are of several bases, scales or layers, or called differently.
     """
     import gguf
 
@@ -170,10 +170,11 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
     ]
     bases = {str(one.fields[BASE].contents()) for one in readers}
     alphas = {float(one.fields["adapter.lora.alpha"].contents()) for one in readers}
+    called = {_invocation(one) for one in readers}
     shapes = {tuple(sorted((name, v.shape) for name, v in one.items())) for one in held}
-    if max(len(bases), len(alphas), len(shapes)) > 1:
+    if max(len(bases), len(alphas), len(shapes), len(called)) > 1:
         names = ", ".join(map(str, paths))
-        raise InputError(f"{names} are adapters of several bases, scales or layers")
+        raise InputError(f"{names} are adapters of several bases, scales, layers or calls")
     mean = {
         name: np.concatenate([one[name] for one in held], axis=0)
         if name.endswith("_a")
@@ -181,7 +182,13 @@ def write_mean(paths: Sequence[Path], out: Path) -> None:
         for name in held[0]
     }
     about = f"the mean of {len(paths)} adapters"
-    _write(mean, alphas.pop() * len(paths), out, bases.pop(), about)
+    _write(mean, alphas.pop() * len(paths), out, bases.pop(), about, called.pop())
+
+
+def _invocation(reader: Any) -> tuple[int, ...]:  # noqa: ANN401 (gguf has no types)
+    """Return the tokens from which on a file's adapters are applied; () for all."""
+    field = reader.fields.get(INVOCATION)
+    return tuple(int(token) for token in field.contents()) if field is not None else ()
 
 
 def _write(

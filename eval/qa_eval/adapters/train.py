@@ -3,7 +3,7 @@
 The base weights are those of the GGUF file, unpacked from their 4 bits, so that the adapter learns
 on what it will sit on. It needs the extra ``train``.
 
-Example: ``train(model, batches(written, crowd, encode, recipe), recipe, print)``.
+Example: ``train(model, batches(packs, 1000), Recipe(steps=200), print)``.
 """
 
 from __future__ import annotations
@@ -164,15 +164,22 @@ def mixed(
     def rounds(make: Callable[[], Sequence[T]]) -> Iterator[T]:
         while True:
             rows = make()
+            if not rows:
+                return
             yield from draw.sample(rows, len(rows))
 
-    own, others, both = rounds(written), rounds(crowd), bool(crowd())
+    own, others = rounds(written), rounds(crowd)
+    waiting = next(others, None)
     while True:
-        yield next(own if not both or draw.random() < share else others)
+        if waiting is None or draw.random() < share:
+            yield next(own)
+        else:
+            yield waiting
+            waiting = next(others)
 
 
 def batches(packs: Iterator[Packed], tokens: int) -> Iterator[list[Packed]]:
-    """Yield packed rows enough for one step each: of so many tokens that questions do not share."""
+    """Yield packed rows enough for one step each: of so many tokens together."""
     while True:
         batch: list[Packed] = []
         while sum(len(one.ids) for one in batch) < tokens:

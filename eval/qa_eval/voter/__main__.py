@@ -46,6 +46,8 @@ def main() -> None:
     settings = load_settings()
     gguf = find_gguf(settings.gguf, settings.cache, _note)
     passages, documents = load_passages(options.rows), load_documents(options.rows / "documents")
+    if not (passages or documents):
+        parser.error(f"--rows {options.rows}: no *.jsonl there, nor in its folder documents")
     draw = random.Random(options.seed)
     _note(f"{len(passages)} passages, {len(documents)} documents")
     shape = shape_of(options.start) if options.start else SHAPE

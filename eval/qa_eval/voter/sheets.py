@@ -275,7 +275,7 @@ def _article(
     window: Sequence[Sequence[Sentence]], items: Sequence[Item], draw: random.Random
 ) -> Iterator[Sheet]:
     inside = {(s.start, s.end) for part in window for s in part if not s.heading}
-    asked = [item for item in items if len(item.evidence[0]) == 1 and item.evidence[0][0] in inside]
+    asked = [item for item in items if any(item.evidence[:1]) and _alone(item) in inside]
     if len(asked) < _FEWEST_ASKED:
         return
     asked = draw.sample(asked, len(asked))
@@ -290,6 +290,12 @@ def _article(
         if len(plain) >= _FEWEST_SENTENCES and picked:
             spoken = language(" ".join(sentence.text for sentence in plain))
             yield _sheet(kept, spoken, picked[:_QUESTIONS])
+
+
+def _alone(item: Item) -> tuple[int, int] | None:
+    """Return the one sentence that is enough by the first gold set; None if it needs several."""
+    first = item.evidence[0]
+    return first[0] if len(first) == 1 else None
 
 
 def _still_asked(

@@ -284,7 +284,7 @@ class EmbeddedModel:
         usage = Usage()
         for event in self._load().server.events({**request, "return_progress": True}):
             state = event.get("prompt_progress")
-            if progress and state and state["processed"] - state["cache"] > 1:
+            if progress and state and state["processed"] - state["cache"] > _RECOMPUTED:
                 progress(f"reading the document: {state['processed']} of {state['total']} tokens")
             if event.get("stop"):
                 usage = replace(_usage(event["timings"]), generated_tokens=0)
@@ -317,8 +317,9 @@ class EmbeddedModel:
 
     def _prefix_key(self, tokens: Tokens, slot: str = "document") -> str:
         """Return a name for everything that a saved prefix's bytes depend on."""
-        through = self.identity if slot in _ADAPTED else self.identity.partition("+")[0]
-        parts = (through, metadata.version("xllamacpp"), _CACHE_LAYOUT)
+        base, *adapters = self.identity.split("+")
+        through = (adapters[_ADAPTED.index(slot)],) if adapters and slot in _ADAPTED else ()
+        parts = (base, *through, metadata.version("xllamacpp"), _CACHE_LAYOUT)
         digest = hashlib.sha256("\0".join(parts).encode())
         digest.update(b"".join(token.to_bytes(4, "little") for token in tokens))
         return digest.hexdigest()[:32]
