@@ -234,6 +234,13 @@ def test_a_bare_no_is_said_of_a_sentence_that_denies_or_limits(source):
     assert (statement.text, statement.support) == ("Non.", "partly")
 
 
+def test_a_bare_no_is_cited_with_the_first_sentence_that_denies_alone():
+    texts = ("Les animaux sont admis.", "Ils dorment ici.", "Rien n’est servi.", "Pas de bruit.")
+    several = tuple(cited(text, 40 * place) for place, text in enumerate(texts))
+    (statement,) = check("Non.", several, ENCODER, needed=lambda text, among: among[:1]).statements
+    assert [citation.text for citation in statement.citations] == ["Rien n’est servi."]
+
+
 @pytest.mark.parametrize(
     ("draft", "source"),
     [

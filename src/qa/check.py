@@ -77,9 +77,14 @@ class Checked:
 
 
 def fewest(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
-    """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``."""
+    """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``.
+
+    Of what has no word that a sentence could hold, «Non.», the first that denies something.
+    """
     wanted = content(text)
-    if len(chosen) == 1 or not wanted:
+    if not wanted:
+        return (next((one for one in chosen if denies(one.text)), chosen[0]),)
+    if len(chosen) == 1:
         return tuple(chosen)
     left, needed = set(wanted), []
     while left:

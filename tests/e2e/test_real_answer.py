@@ -68,5 +68,5 @@ def test_a_later_assistant_does_not_read_the_document_again(assistant):
     with Assistant.open(settings=settings) as later:
         answer = later.ask("En quelle année la coalition internationale a-t-elle été formée ?")
         assert "2014" in answer.text
-        assert answer.usage.prompt_tokens > 700
-        assert answer.usage.computed_tokens < 400
+        # The document alone is more than 700 tokens.
+        assert answer.usage.computed_tokens < 650 < 700 < answer.usage.prompt_tokens
