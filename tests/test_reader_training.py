@@ -27,6 +27,7 @@ from qa_eval.reader.rows import (
     write_held_out,
 )
 from qa_eval.voter.sheets import load_documents
+from tiny_qwen import encode, tiny
 
 torch = pytest.importorskip("torch")
 EVAL = Path(__file__).parents[1] / "eval"
@@ -35,28 +36,6 @@ ROW = Row(
     "Le pont a rouvert lundi.\nLe maire était là.",
     (Asked("Quand ?", "Lundi."), Asked("Combien ?", None), Asked("Qui ?", "Le maire.")),
 )
-
-
-def encode(text):
-    """Return the UTF-8 bytes: a tokenizer of 256 tokens."""
-    return list(text.encode())
-
-
-def tiny(layers=2):
-    from transformers import Qwen2Config, Qwen2ForCausalLM
-
-    torch.manual_seed(0)
-    config = Qwen2Config(
-        vocab_size=256,
-        hidden_size=32,
-        intermediate_size=48,
-        num_hidden_layers=layers,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-    )
-    model = Qwen2ForCausalLM(config).eval()
-    model.lm_head.weight.data *= 20  # else no token can be likely
-    return model
 
 
 def logits(model, packed):
