@@ -41,8 +41,6 @@ _LEFT_OUT = 0.42
 _GAPS = 0.12
 _FEWEST_ASKED = 3
 _FEWEST_SENTENCES = 2
-
-
 # A question and the numbers, or places, of the sentences that answer it; () where none does.
 Asked = tuple[str, tuple[int, ...]]
 
@@ -275,7 +273,7 @@ def _article(
     window: Sequence[Sequence[Sentence]], items: Sequence[Item], draw: random.Random
 ) -> Iterator[Sheet]:
     inside = {(s.start, s.end) for part in window for s in part if not s.heading}
-    asked = [item for item in items if any(item.evidence[:1]) and _alone(item) in inside]
+    asked = [item for item in items if _alone(item) in inside]
     if len(asked) < _FEWEST_ASKED:
         return
     asked = draw.sample(asked, len(asked))
@@ -293,8 +291,8 @@ def _article(
 
 
 def _alone(item: Item) -> tuple[int, int] | None:
-    """Return the one sentence that is enough by the first gold set; None if it needs several."""
-    first = item.evidence[0]
+    """Return the one sentence that is enough by the first gold set; None if there is none."""
+    first = item.evidence[0] if item.evidence else ()
     return first[0] if len(first) == 1 else None
 
 
