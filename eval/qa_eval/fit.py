@@ -58,7 +58,7 @@ _LOST_UNHEARD = 0.01
 _NEAREST = 0.8
 # How much an answer's words say about where it is from; 4 to 12 are within .02 (eval/LOG.md).
 _COVER = 8.0
-# From .4 to .9 it is worth the same; not fitted where drafts are missing that would be written.
+# Not fitted without the vote: where that changes what is read as one text, no draft is collected.
 _ALSO_UNFITTED = 0.8
 # Probabilities from which a second sentence may be used; of equals the most cautious is taken.
 _ALSO = (0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
@@ -331,7 +331,6 @@ PARTS = (
         least=0.0,
         reading=True,
         cover=_COVER,
-        also=_ALSO_UNFITTED,
     ),
     Part(
         "read-alone",
