@@ -1,5 +1,6 @@
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -12,7 +13,7 @@ from qa.sentences import (
     split_sentences,
     split_text,
 )
-from qa.sentences.abbreviations import load_abbreviations
+from qa.sentences.abbreviations import Kind, load_abbreviations
 from qa.sentences.boundaries import MAX_SENTENCE_CHARS
 from qa.types import Document
 
@@ -24,7 +25,7 @@ def _cases(name: str) -> list[dict]:
     return tomllib.loads((DATA / name).read_text(encoding="utf-8"))["case"]
 
 
-CASES = [*_cases("cases.toml"), *_cases("held_out.toml")]
+CASES = [case for name in ("cases", "held_out", "messy") for case in _cases(f"{name}.toml")]
 
 # fmt: off
 PIECES = [
@@ -304,7 +305,7 @@ def _lists() -> dict[str, dict[str, list[str]]]:
 def test_no_abbreviation_is_of_two_kinds_in_any_language():
     kinds: dict[str, str] = {}
     for lists in _lists().values():
-        for kind in ("always", "numbered", "dated", "final", "weak"):
+        for kind in get_args(Kind):
             for word in lists.get(kind, ()):
                 assert kinds.setdefault(word, kind) == kind, word
 

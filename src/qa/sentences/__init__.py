@@ -20,7 +20,7 @@ from qa.types import Document, Sentence
 
 __all__ = ["SPLITTER_VERSION", "has_more_sentences", "split_sentences", "split_text"]
 
-SPLITTER_VERSION = "5"
+SPLITTER_VERSION = "6"
 """Part of the index manifest: change it whenever the rules or the word lists change a split."""
 
 _WORD = re.compile(r"\w")

@@ -15,9 +15,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-Kind = Literal["always", "numbered", "dated", "final", "weak"]
+Kind = Literal["always", "numbered", "dated", "timed", "final", "weak"]
 
-_KINDS: tuple[Kind, ...] = ("always", "numbered", "dated", "final", "weak")
+_KINDS: tuple[Kind, ...] = ("always", "numbered", "dated", "timed", "final", "weak")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,8 @@ class Abbreviations:
     after_ordinal: frozenset[str]
     finite: frozenset[str]
     subordinate: frozenset[str]
+    unfinished: frozenset[str]
+    after_time: frozenset[str]
     last_words: frozenset[str]
 
     def kind(self, form: str) -> Kind | None:
@@ -67,5 +69,7 @@ def load_abbreviations() -> Abbreviations:
         after_ordinal=words("after_ordinal"),
         finite=words("finite"),
         subordinate=words("subordinate"),
+        unfinished=words("unfinished"),
+        after_time=words("after_time"),
         last_words=frozenset(word for form in kinds for word in _last_words(form)),
     )

@@ -148,10 +148,11 @@ def _is_boundary(stop: Stop, abbreviations: Abbreviations, lower_only: bool) -> 
         return _starts_unspaced(stop, abbreviations)
     if _OMISSION.match(stop.text, stop.first_at - 1):
         return True
-    if stop.first in _CONTINUES or _is_bracketed(stop):
+    if _continues(stop) or _is_bracketed(stop):
         return False
-    if stop.first.islower() and not (lower_only and _ends_lower_case(stop)):
-        return any(quote in stop.openers for quote in '«“„"')
+    in_lower_case = stop.first.islower() and not (lower_only and _ends_lower_case(stop))
+    if in_lower_case and not any(quote in stop.openers for quote in '«“„"'):
+        return False
     if len(stop.mark) > 3 and stop.mark[0] == "." and stop.first.isdigit():  # a table of contents
         return False
     return stop.mark != "." or not goes_on(stop, abbreviations)
@@ -175,6 +176,11 @@ def _starts_unspaced(stop: Stop, abbreviations: Abbreviations) -> bool:
         and (stop.word[-1] in "'’" or not rest.isalnum())
         and _UNSPACED.fullmatch(stop.before[-1] + stop.tail) is not None
     )
+
+
+def _continues(stop: Stop) -> bool:
+    """Return whether a mark follows that no sentence begins with."""
+    return stop.first in _CONTINUES or (stop.first == "&" and not stop.openers)
 
 
 def _is_bracketed(stop: Stop) -> bool:

@@ -22,10 +22,18 @@ _INITIALS = re.compile(r"(?:[^\W\d_]\.-?)*[^\W\d_]")
 _ACRONYM = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,2}")
 _VOWELLESS = re.compile(r"[B-DF-HJ-NP-TV-XZ][b-df-hj-np-tv-xz]{1,4}")  # Cn., Phl.
 _DASHES = ("-", "–", "—")
-_ROMAN = re.compile(r"[IVXLCDM]+\b")
-_CODE = re.compile(rf"(?:\d|[A-Z]{{1,2}}\.?{_SPACE}?-?\d)")
+# Not "C'est" nor "M. Roy".
+_ROMAN = re.compile(r"(?!MM?\.|[CDL]\. [A-ZÀ-Ý][a-zà-ÿ])[IVXLCDM]+\b(?!['’])")
+_MINUTES = re.compile(
+    rf"[0-5]\d(?={_SPACE}*(?:\Z|[\n.,;:!?)\]»/–—-]"
+    r"|(?:min|mn|précises|environ)\b|(?P<word>[^\W\d_]+)))"
+)
+_CODE = re.compile(rf"(?:\d|[A-Z]{{1,5}}\.?{_SPACE}?-?\d)")  # L. 121, THX-200
+_LETTER = re.compile(r"[B-HJ-NP-XZ]\b(?![.'’-])")  # fig. B, but not "modern art. A man"
+_AMOUNT = re.compile(rf"[+€$£]{_SPACE}?\d|\+{_SPACE}")  # tél. +33, max. $5, 5 min. + 2
 _ENUMERATOR = re.compile(
-    r"[(\[«“\"*_]*(?:\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[IVX]{1,6}|[ivx]{1,4})\.[)*_]*"
+    r"[(\[«“\"*_]*(?:(?:§{1,2}\s?)?\d{1,3}(?:\.\d{1,3})*|[A-Za-z]|[IVX]{1,6}|[ivx]{1,4}"
+    r"|N\.?B|(?:P\.?){1,2}S)\.[)*_]*"
 )
 _DIVISION = re.compile(
     r"[*_]*(?P<name>[^\W\d_]{2,12})\.?\s(?:\d{1,4}(?:[.-]\d+)*(?:er)?|[IVXLC]+)\."
@@ -100,7 +108,11 @@ def goes_on(stop: Stop, abbreviations: Abbreviations) -> bool:
         return False
     if _is_plain(token, abbreviations):
         return False
-    for form in [" ".join((words[-2] if len(words) > 1 else "", token)), token]:
+    last = token.rpartition("/")[2]  # €/min
+    for form in [
+        " ".join((words[-2] if len(words) > 1 else "", token)),
+        last if last[1:] else token,
+    ]:
         known = _abbreviation_goes_on(stop, form, abbreviations)
         if known is not None:
             return known
@@ -127,9 +139,11 @@ def _abbreviation_goes_on(stop: Stop, form: str, abbreviations: Abbreviations) -
         case "always":
             return True
         case "final":
-            return bracket
-        case "weak":
+            return bracket or (stop.openers[:1] == "(" and stop.first.isdigit())  # H.T. (20 %)
+        case "weak" if len(form) > 1 or form.islower():  # "V." is an initial
             return bracket or not is_starter(stop, abbreviations)
+        case "timed" if len(form) > 1 or form.islower():  # "H." is an initial
+            return bracket or _time_goes_on(stop, form, abbreviations)
         case "numbered" | "dated" as kind:
             if bracket or _is_number(stop, roman=kind == "numbered"):
                 return True
@@ -140,12 +154,23 @@ def _abbreviation_goes_on(stop: Stop, form: str, abbreviations: Abbreviations) -
     return abbreviations.kind(f"{form}. {stop.word}") in ("always", "weak") or None
 
 
+def _time_goes_on(stop: Stop, form: str, abbreviations: Abbreviations) -> bool:
+    """Return whether a time of day goes on: 18 h. 30, 3 p.m. Thursday, 9 a.m. Paris time."""
+    if stop.first.isdigit() and form == "h":  # "à 10 h. 34 personnes étaient là" ends
+        minutes = _MINUTES.match(stop.text, stop.first_at)
+        return minutes is not None and (
+            minutes["word"] is None or minutes["word"].lower() in abbreviations.starters
+        )
+    zone = stop.text[stop.first_at + len(stop.word) :][:5] == " time"
+    return stop.first.isdigit() or zone or stop.word in abbreviations.after_time
+
+
 def _is_number(stop: Stop, *, roman: bool) -> bool:
-    if stop.first.isdigit():
+    if stop.first.isdigit() or _AMOUNT.match(stop.text, stop.first_at):
         return True
     if not roman:
         return False
-    if _CODE.match(stop.text, stop.first_at):
+    if _CODE.match(stop.text, stop.first_at) or _LETTER.match(stop.text, stop.first_at):
         return True
     numeral = _ROMAN.match(stop.text, stop.first_at)
     if numeral is None:
@@ -156,8 +181,17 @@ def _is_number(stop: Stop, *, roman: bool) -> bool:
 
 
 def is_starter(stop: Stop, abbreviations: Abbreviations) -> bool:
-    """Return whether the word after the stop is one that often begins a sentence."""
-    return stop.word.lower().replace("’", "'") in abbreviations.starters
+    """Return whether the word after the stop is one that often begins a sentence.
+
+    An initial is none («J. A. Dupont»), nor is what begins a quotation in lower case. A contraction
+    («It's») is.
+    """
+    after = stop.first_at + len(stop.word)
+    initial = len(stop.word) == 1 and stop.text[after : after + 1] == "."
+    if initial or (stop.first.islower() and set(stop.openers) & set('«“„"')):
+        return False
+    word = stop.word.lower().replace("’", "'")
+    return word in abbreviations.starters or word.rstrip("'") in abbreviations.starters
 
 
 def _number_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) -> bool:
@@ -174,7 +208,7 @@ def _initial_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations)
     if _INITIALS.fullmatch(token) is None or token[-1].islower():
         short = _ACRONYM.fullmatch(token) or _VOWELLESS.fullmatch(token)
         return short is not None and not is_starter(stop, abbreviations)
-    if len(words) > 1 and words[-2].lower().strip(",") in abbreviations.lettered:
+    if len(words) > 1 and _ELISION.sub("", words[-2].lower().strip(".,")) in abbreviations.lettered:
         return False
     if not is_starter(stop, abbreviations):
         return True

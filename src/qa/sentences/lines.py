@@ -193,14 +193,20 @@ def _is_full(text: str, line: Block, following: Block, width: int) -> bool:
 
 def _flows_on(text: str, line: Block, following: Block) -> bool:
     """Return whether a sentence plainly runs over the line's end."""
-    if text[line.end - 1] == ".":
-        word = text[max(line.start, line.end - 40) : line.end].split()[-1]
-        if load_abbreviations().kind(word[:-1].lstrip('(«“"')) == "always":
-            return line.end - line.start >= _WRAP_CHARS
+    last = text[line.end - 1]
+    long = line.end - line.start >= _WRAP_CHARS
+    if long and (last == "." or last.islower() or last == "°"):
+        lists = load_abbreviations()
+        word = text[max(line.start, line.end - 40) : line.end].rpartition(" ")[2].lstrip('(«“"')
+        if word in lists.unfinished:
+            return True
+        kind = lists.kind(word[:-1]) if last == "." else None
+        if kind == "always" or (kind in ("numbered", "dated") and text[following.start].isdigit()):
+            return True
     return (
         text[following.start : following.start + 4].lstrip(_OPENERS)[:1].islower()
         and not ends_in(text, line, TERMINAL)
-        and (line.end - line.start >= _WRAP_CHARS or text[line.end - 1] in ",-")
+        and (long or text[line.end - 1] in ",-")
     )
 
 
