@@ -1,4 +1,6 @@
+import tomllib
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -16,6 +18,19 @@ def cited(text, start=0):
 TROOPS = cited("Les États-Unis déploient environ 2500 soldats en Irak et 900 en Syrie.")
 SPEAKER = cited("Le porte-parole, le général Yahya Rasoul, a parlé à Bagdad.", 100)
 ENCODER = HashEncoder()
+STATEMENTS = Path(__file__).parent / "data" / "statements.toml"
+
+
+@pytest.mark.parametrize(
+    "case",
+    tomllib.loads(STATEMENTS.read_text(encoding="utf-8"))["case"],
+    ids=lambda case: case["said"],
+)
+def test_a_statement_is_shown_if_its_sentences_say_it(case):
+    sources = tuple(cited(text, 1000 * place) for place, text in enumerate(case["sentences"]))
+    checked = check(case["said"], sources, ENCODER)
+    as_it_is = [s for s in checked.statements if s.support != "quoted"]
+    assert bool(as_it_is) is case["shown"]
 
 
 @pytest.mark.parametrize(

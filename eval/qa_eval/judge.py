@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from qa.entail import Entailment
-from qa.words import language, names, numbers, tokens
+from qa.words import by_the_clock, implied, language, names, numbers, tokens
 from qa.words.terms import NUMBER, decimal, fold, plain_text
 
 # Of a statement's words of four letters and more, each cut to five (the check compares stems and is
@@ -30,8 +30,9 @@ _FIGURES = re.compile(rf"{NUMBER}(?!\s*{_SCALE})")
 
 
 def numbers_hold(statement: str, source: str) -> bool:
-    """Tell whether every number and date of a statement stands in its source."""
-    return (_figures(statement) | numbers(statement)) <= (_figures(source) | numbers(source))
+    """Tell whether every number and date of a statement stands in its source, in any notation."""
+    said, held = by_the_clock(statement), by_the_clock(source)
+    return (_figures(said) | numbers(said)) <= (_figures(held) | numbers(held) | implied(source))
 
 
 def names_hold(statement: str, source: str) -> bool:

@@ -25,12 +25,19 @@ from qa.errors import ModelUnavailable
 from qa.sentences import split_text
 from qa.types import Citation, Statement, Support
 from qa.words import (
+    CALENDAR,
+    NUMBER_WORDS,
+    by_the_clock,
+    calendar,
     content_words,
     contradicts,
     denies,
     fold,
+    implied,
     language,
+    misbounds,
     mismeasures,
+    mistimes,
     names,
     numbers,
     stems,
@@ -43,6 +50,22 @@ _SUPPORTED_COVERAGE = 0.6
 _PARTLY_COVERAGE = 0.34
 # e5 cosines of unrelated sentences lie near .75, those of a sentence and its translation above .85.
 _SAME_MEANING = 0.84
+# A short answer and the words of the other language that say it; those of other answers lie at .84.
+_SAME_IN_ANOTHER_LANGUAGE = 0.87
+_PIECE_WORDS = 6
+# Capitals that name nobody: titles, which one text gives and another does not, and signs.
+_NO_NAME = CALENDAR | {
+    *("mme", "mlle", "madame", "monsieur", "dr", "docteur", "doctor", "pr", "professeur"),
+    *("professor", "maitre", "mr", "mrs", "ms", "miss", "sir", "st", "ste"),
+    *("am", "pm", "eur", "usd", "gbp", "md", "mds", "bn"),
+}
+_WORD_OF_NUMBER = frozenset(stem for word in NUMBER_WORDS for stem in stems(word))
+_WORD_OF_NO = frozenset(
+    stem for word in ("rien", "personne", "nothing", "nobody", "none") for stem in stems(word)
+)
+_WORD_OF_YES = frozenset(stem for word in ("oui", "yes") for stem in stems(word))
+_OPENING = re.compile(r"\W*([^\W\d_]\w+)[ -]([^\W\d_])")
+_A_SINGLE = re.compile(r"\W*(?:un|une|one|once)(?: seule?| only)?\W*", re.IGNORECASE)
 # Entailment models read sentences: of «2500.» they know nothing.
 _FEWEST_JUDGED_WORDS = 3
 # What a model adds around an answer: markers, labels, emphasis, quotation marks around the whole.
@@ -88,18 +111,23 @@ def fewest(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
         return tuple(chosen)
     left, needed = set(wanted), []
     while left:
-        gains = [(len(left & content(c.text)), -place, c) for place, c in enumerate(chosen)]
+        gains = [(len(left & held(c.text)), -place, c) for place, c in enumerate(chosen)]
         gain, _, best = max(gains, key=lambda entry: entry[:2])
         if gain == 0:
             break
         needed.append(best)
-        left -= content(best.text)
+        left -= held(best.text)
     return tuple(c for c in chosen if c in needed) or tuple(chosen[:1])
 
 
 def content(text: str) -> set[str]:
     """Return the words of a text that say something, by their stems, and its numbers."""
     return set(stems(text)) | numbers(text)
+
+
+def held(text: str) -> set[str]:
+    """Return what a sentence holds of that, in whatever notation: «le deuxième», «midi»."""
+    return content(text) | implied(text)
 
 
 def check(
@@ -255,14 +283,16 @@ def _support(
     """Return the label, or None when the statement is not proved by its sentences."""
     source = " ".join(citation.text for citation in cited)
     # A sentence ends with its line: «Studio pour 1» and «200 € par mois» do not say 1 200 €.
-    said_numbers = numbers("\n".join(" ".join(citation.text.split()) for citation in cited))
-    if not numbers(text) <= said_numbers or mismeasures(text, source):
+    lines = "\n".join(" ".join(citation.text.split()) for citation in cited)
+    said_numbers = numbers(lines) | implied(lines)
+    if not numbers(by_the_clock(text)) <= said_numbers or _differs(text, source):
         return None
     # «Irakienne» for «Irak»: a name may be inflected, so its first letters decide.
     words = [fold(word) for word in tokens(source) if stems(word)]
     crossing = {told_language(text), told_language(source)} == {"fr", "en"}
-    said = names(text) - names(source)
+    said = (names(text) | _opening_name(text)) - names(source) - _NO_NAME
     lost = [name for name in said if not any(_same_name(name, word) for word in words)]
+    lost = [name for name in lost if not _initials(name, source)]
     if lost and not crossing:
         return None
     verdict = _verdict(text, source, entailment)
@@ -271,15 +301,61 @@ def _support(
     entailed = verdict is not None and verdict.entailed
     if contradicts(text, source) and not entailed:
         return None
-    wanted = content_words(text) | numbers(text)
+    wanted = _wanted(text)
     if not wanted:  # «Non.» says nothing that could be found, «Elle.» nothing at all
-        return "partly" if entailed or (_NO.fullmatch(text) and denies(source)) else None
-    coverage = len(wanted & (content_words(source) | said_numbers)) / len(wanted)
+        said_no = _NO.fullmatch(text) and denies(source)
+        return "partly" if entailed or said_no or _stands_there(text, source) else None
+    there = content_words(source) | said_numbers | calendar(source, spans=True)
+    coverage = len(wanted & there) / len(wanted)
     if coverage >= (_PARTLY_COVERAGE if entailed else _SUPPORTED_COVERAGE):
         return "supported"
     if coverage >= _PARTLY_COVERAGE or entailed or _similar(text, source, encoder):
         return "partly"
-    return None
+    return "partly" if crossing and _similar_piece(text, source, encoder) else None
+
+
+def _wanted(text: str) -> set[str]:
+    """Return what of a statement its sentences must hold: words, numbers, days and months."""
+    if _A_SINGLE.fullmatch(text):  # «Une.», to how many
+        return {"1"}
+    words = content_words(text) - _WORD_OF_NUMBER - _WORD_OF_NO - CALENDAR
+    wanted = words | numbers(by_the_clock(text)) | calendar(text)
+    return (wanted - _WORD_OF_YES) or wanted  # «Oui, au genou» is as true as «Au genou»
+
+
+def _differs(text: str, source: str) -> bool:
+    """Tell whether a unit, a limit, a rate, a day or a month is another in the source."""
+    return any(rule(text, source) for rule in (mismeasures, misbounds, mistimes))
+
+
+def _stands_there(text: str, source: str) -> bool:
+    """Tell whether words that are too common to be looked for stand there in a row: «Un an.»."""
+    words = tokens(text)
+    return len(words) > 1 and f" {' '.join(words)} " in f" {' '.join(tokens(source))} "
+
+
+def _opening_name(text: str) -> set[str]:
+    """Return the first word where it begins a name of several: «Marie Dupont»."""
+    opening = _OPENING.match(text)
+    if opening is None or not (opening[1][0].isupper() and opening[2].isupper()):
+        return set()
+    return {word for word in tokens(opening[1]) if stems(word)}
+
+
+def _initials(name: str, source: str) -> bool:
+    """Tell whether the source spells an acronym out: «ONU», «Organisation des Nations unies»."""
+    letters = "".join(word[0] for word in tokens(source) if stems(word))
+    return len(name) > 2 and name in letters
+
+
+def _similar_piece(text: str, source: str, encoder: Encoder) -> bool:
+    """Tell whether a few words of the source mean what the statement says in another language."""
+    words = source.split()
+    pieces = [
+        " ".join(words[at : at + _PIECE_WORDS]) for at in range(0, len(words), _PIECE_WORDS // 2)
+    ]
+    vectors = encoder.encode([text, *pieces])
+    return float((vectors[1:] @ vectors[0]).max()) >= _SAME_IN_ANOTHER_LANGUAGE
 
 
 def _verdict(text: str, source: str, entailment: Entailment | None) -> Verdict | None:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Sequence
 from typing import Final
 
-from qa.check import Needed, content
+from qa.check import Needed, content, held
 from qa.types import Citation
 
 # More sentences than this are a summary, not an answer.
@@ -42,11 +42,11 @@ def pointing(question: str, *, also: float, cover: float) -> Needed:
         said = content(text)
         own = (said - asked) or said
         odds = [_logit(citation.score) - _logit(also) for citation in among]
-        holds = [own & content(citation.text) for citation in among]
+        holds = [own & held(citation.text) for citation in among]
 
         def worth(places: tuple[int, ...]) -> float:
-            held = set().union(*(holds[place] for place in places))
-            share = len(held) / len(own) if own else 0.0
+            found = set().union(*(holds[place] for place in places))
+            share = len(found) / len(own) if own else 0.0
             return sum(odds[place] for place in places) + cover * share
 
         sizes = range(1, min(_MOST, len(among)) + 1)

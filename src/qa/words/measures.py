@@ -14,7 +14,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Final
 
-from qa.words.numerals import numbers
+from qa.words.numerals import SPELLED_OUT, numbers
 from qa.words.terms import NUMBER, fold, plain_text
 
 _UNITS: Final = {
@@ -38,6 +38,17 @@ _UNITS: Final = {
         "h": "h|heure|heures|hour|hours",
         "min": "min|mn|minute|minutes",
         "s": "s|seconde|secondes|second|seconds",
+        "day": "j|jour|jours|day|days",
+        "week": "semaine|semaines|week|weeks",
+        "month": "mois|month|months",
+        "year": "ans|annee|annees|year|years",  # not «an»: "12 an hour"
+        "km/h": "km/h|kilometres a l'heure|kilometres par heure|kilometers per hour|kph",
+        "mile": "mile|miles",
+        "ha": "ha|hectare|hectares",
+        "t": "t|tonne|tonnes|ton|tons",
+        "GB": "go|gb|gigaoctet|gigaoctets|gigabyte|gigabytes",
+        "MB": "mo|mb|megaoctet|megaoctets|megabyte|megabytes",
+        "point": "point|points",
     }.items()
     for name in names.split("|")
 }
@@ -48,7 +59,7 @@ _BELOW: Final = (
     r"|(?<!\bau )(?<!\bdu )(?<!\bou )(?<!\bor )(?<!\bpas )\b(?:moins|minus) )(?=\d)"
 )
 _MEASURE: Final = re.compile(
-    rf"(?P<below>{_BELOW})?(?P<before>[€$£] ?)?(?P<number>{NUMBER})"
+    rf"(?P<below>{_BELOW})?(?P<before>[€$£] ?)?(?P<number>{NUMBER}|{SPELLED_OUT})"
     rf"(?:\s?(?P<unit>{_NAMED})(?![^\W_]|['’]|\s?[€$£])"
     r"(?P<under> (?:sous|below|en dessous de|au-dessous de) (?:zero|0)\b)?)?"
 )

@@ -22,7 +22,8 @@ _NEGATES: Final = re.compile(
 _QUALIFIES: Final = re.compile(
     r"\b(?:mais|but|sauf|hormis|excepte|except|unless|sans|without|seuls?|seules?|seulement|only"
     r"|just|avant|before|until|jusqu\w*|apres|after|si|s'|if|encore|yet|tous|toutes?|all|every"
-    r"|plus d[e']|more|less|longer than|moins|que|qu')(?![^\W_])"
+    # not «les enfants de moins de 6 ans», who are no limit
+    r"|(?<!\bde )plus d[e']|more|less|longer than|(?<!\bde )moins|que|qu')(?![^\W_])"
 )
 _NOT: Final = r"(?:pas|plus|jamais|guere|point|aucun\w*|nul\w*|rien)\b"
 _DENIED: Final = re.compile(
@@ -31,18 +32,26 @@ _DENIED: Final = re.compile(
     # «aucun animal n'est admis», «jamais garanti»
     r"|\baucune? (?:[\w'-]+ ){0,4}?(?:ne |n')(?P<none>(?:[\w-]+ ?){1,3})"
     r"|(?:^|[,;:] )(?:pas|jamais)(?P<bare>(?: [\w'-]+){1,2})"
+    # «personne n'a protesté», "nobody objected"
+    r"|(?<!\bune )(?<!\bla )\b(?:personne|nul) (?:ne |n')(?P<nobody>(?:[\w-]+ ?){1,3})"
+    r"|\b(?:nobody|no one)(?P<noone>(?: [\w'-]+){1,2})"
     # "does not cover", "isn't refundable", "can never be left"
     r"|(?:(?<!\bor )\bnot|n't|\bcannot|\bnever|\bno longer)\b(?P<not>(?: [\w'-]+){1,4})"
 )
 
 
+# What the affirming text may exclude without a word of negation.
+_EXCEPTS: Final = re.compile(
+    r"\b(?:sauf|hormis|except\w*|unless|hors|depourv\w*|devoid|(?:faute|prive\w*) d[e'])(?![^\W_])"
+)
 # What a «non» may rest on beside the words that deny: what excludes, refuses or limits.
 _RULES_OUT: Final = re.compile(
     r"\b(?:seul\w*|uniquement|only|sauf|except\w*|unless|exclu\w*|limit\w*|reserv\w*|void|banned"
     r"|interdi\w*|prohibit\w*|forb[ai]d\w*|proscri\w*|ill?egal\w*|refus\w*|rejet\w*|reject\w*"
     r"|declin\w*|repouss\w*|annul\w*|cancel\w*|suspend\w*|ferme\w*|clos\w*|impossib\w*|unable"
     r"|unavailab\w*|indisponib\w*|payant\w*|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain"
-    r"|plupart|most)\b"
+    r"|plupart|most|depourv\w*|prive\w*|faute|muet\w*|gratuit\w*|free|dispens\w*|exempt\w*"
+    r"|dement\w*|contrairement|hors|devoid)\b"
 )
 
 
@@ -57,6 +66,8 @@ def contradicts(statement: str, source: str) -> bool:
     if len(denying) != 1 or _QUALIFIES.search(denying[0]):
         return False
     (affirming,) = (text for text in texts if text is not denying[0])
+    if _EXCEPTS.search(affirming):  # «fermé le lundi», «tous les jours sauf le lundi»
+        return False
     return not _denied(denying[0]).isdisjoint(stems(affirming))
 
 
@@ -70,7 +81,7 @@ def _denied(text: str) -> set[str]:
     """Return the stems that a folded text denies and says nowhere else."""
     denied: set[str] = set()
     for match in _DENIED.finditer(text):
-        verb, *others = match.group("verb", "after", "none", "bare", "not")
+        verb, *others = match.group("verb", "after", "none", "bare", "nobody", "noone", "not")
         words = stems(verb or "") or [stem for part in others if part for stem in stems(part)]
         denied.update(words[:1])
     said = Counter(stems(text))

@@ -90,6 +90,10 @@ _AND: Final = re.compile(
     rf"(thousand|million|billion) and (?={_BELOW_HUNDRED}\b"
     rf"(?![ -]{_BELOW_HUNDRED}?[ -]?(?:hundred|thousand|million|billion)))"
 )
+# One of them as a word of its own, before another.
+SPELLED_OUT: Final = rf"(?<![\w-])(?:{'|'.join(sorted(_SPELLED, key=len, reverse=True))})(?= )"
+# They say nothing that the number does not: "two hundred" is «200».
+NUMBER_WORDS: Final = (*_SPELLED, *_HUNDREDS, *_SCALES)
 _MAX_DIGITS: Final = 24  # longer ones are identifiers, and would be rounded
 _NUMBER_PART: Final = re.compile(rf"[^\W\d_]+\d\w*|{NUMBER}|[^\W\d_]+|[^\w\s-]")
 
