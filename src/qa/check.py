@@ -37,8 +37,8 @@ from qa.words import (
     language,
     misbounds,
     mismeasures,
+    misnames,
     mistimes,
-    names,
     numbers,
     stems,
     tokens,
@@ -53,18 +53,8 @@ _SAME_MEANING = 0.84
 # A short answer and the words of the other language that say it; those of other answers lie at .84.
 _SAME_IN_ANOTHER_LANGUAGE = 0.87
 _PIECE_WORDS = 6
-# Capitals that name nobody: titles, which one text gives and another does not, and signs.
-_NO_NAME = CALENDAR | {
-    *("mme", "mlle", "madame", "monsieur", "dr", "docteur", "doctor", "pr", "professeur"),
-    *("professor", "maitre", "mr", "mrs", "ms", "miss", "sir", "st", "ste"),
-    *("am", "pm", "eur", "usd", "gbp", "md", "mds", "bn"),
-}
 _WORD_OF_NUMBER = frozenset(stem for word in NUMBER_WORDS for stem in stems(word))
-_WORD_OF_NO = frozenset(
-    stem for word in ("rien", "personne", "nothing", "nobody", "none") for stem in stems(word)
-)
 _WORD_OF_YES = frozenset(stem for word in ("oui", "yes") for stem in stems(word))
-_OPENING = re.compile(r"\W*([^\W\d_]\w+)[ -]([^\W\d_])")
 _A_SINGLE = re.compile(r"\W*(?:un|une|one|once)(?: seule?| only)?\W*", re.IGNORECASE)
 # Entailment models read sentences: of «2500.» they know nothing.
 _FEWEST_JUDGED_WORDS = 3
@@ -72,6 +62,7 @@ _FEWEST_JUDGED_WORDS = 3
 _MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
 _LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__|`")
+_NOBODY = re.compile(r"\W*(?:rien|personne|nothing|nobody|none)\W*", re.IGNORECASE)
 _NO = re.compile(
     r"\W*(?:non|no|pas|not|jamais|never|aucun\w*|none|personne|nobody|rien|nothing)\b.*",
     re.IGNORECASE | re.DOTALL,
@@ -102,11 +93,14 @@ class Checked:
 def fewest(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
     """Choose the fewest sentences that hold what the statement says, in the order of ``chosen``.
 
-    Of what has no word that a sentence could hold, «Non.», the first that denies something.
+    Of what has no word that a sentence could hold, the first where it stands, «Un an.», or that
+    denies something, «Non.».
     """
     wanted = content(text)
     if not wanted:
-        return (next((one for one in chosen if denies(one.text)), chosen[0]),)
+        proving = [one for one in chosen if _stands_there(text, one.text)]
+        proving += [one for one in chosen if denies(one.text)]
+        return (next(iter(proving), chosen[0]),)
     if len(chosen) == 1:
         return tuple(chosen)
     left, needed = set(wanted), []
@@ -121,13 +115,13 @@ def fewest(text: str, chosen: Sequence[Citation]) -> tuple[Citation, ...]:
 
 
 def content(text: str) -> set[str]:
-    """Return the words of a text that say something, by their stems, and its numbers."""
-    return set(stems(text)) | numbers(text)
+    """Return the words of a text that say something, by their stems, its numbers, days, months."""
+    return set(stems(text)) | numbers(text) | calendar(text)
 
 
 def held(text: str) -> set[str]:
-    """Return what a sentence holds of that, in whatever notation: «le deuxième», «midi»."""
-    return content(text) | implied(text)
+    """Return what a sentence holds of that, however it is told: «le 2e», «de mai à juin»."""
+    return content(text) | implied(text) | calendar(text, spans=True)
 
 
 def check(
@@ -284,16 +278,11 @@ def _support(
     source = " ".join(citation.text for citation in cited)
     # A sentence ends with its line: «Studio pour 1» and «200 € par mois» do not say 1 200 €.
     lines = "\n".join(" ".join(citation.text.split()) for citation in cited)
-    said_numbers = numbers(lines) | implied(lines)
-    if not numbers(by_the_clock(text)) <= said_numbers or _differs(text, source):
+    told = numbers(lines) | implied(lines)
+    if not _numbers_hold(text, told) or _differs(text, source):
         return None
-    # «Irakienne» for «Irak»: a name may be inflected, so its first letters decide.
-    words = [fold(word) for word in tokens(source) if stems(word)]
     crossing = {told_language(text), told_language(source)} == {"fr", "en"}
-    said = (names(text) | _opening_name(text)) - names(source) - _NO_NAME
-    lost = [name for name in said if not any(_same_name(name, word) for word in words)]
-    lost = [name for name in lost if not _initials(name, source)]
-    if lost and not crossing:
+    if misnames(text, source) and not crossing:
         return None
     verdict = _verdict(text, source, entailment)
     if verdict is not None and verdict.contradicted:
@@ -301,11 +290,11 @@ def _support(
     entailed = verdict is not None and verdict.entailed
     if contradicts(text, source) and not entailed:
         return None
-    wanted = _wanted(text)
+    wanted = _wanted(text, told)
     if not wanted:  # «Non.» says nothing that could be found, «Elle.» nothing at all
         said_no = _NO.fullmatch(text) and denies(source)
         return "partly" if entailed or said_no or _stands_there(text, source) else None
-    there = content_words(source) | said_numbers | calendar(source, spans=True)
+    there = content_words(source) | told | calendar(source, spans=True)
     coverage = len(wanted & there) / len(wanted)
     if coverage >= (_PARTLY_COVERAGE if entailed else _SUPPORTED_COVERAGE):
         return "supported"
@@ -314,12 +303,21 @@ def _support(
     return "partly" if crossing and _similar_piece(text, source, encoder) else None
 
 
-def _wanted(text: str) -> set[str]:
+def _numbers_hold(text: str, told: set[str]) -> bool:
+    """Tell whether the numbers of a statement are told, as they stand or with hours as in 17 h."""
+    return numbers(text) <= told or numbers(by_the_clock(text)) <= told
+
+
+def _wanted(text: str, told: set[str]) -> set[str]:
     """Return what of a statement its sentences must hold: words, numbers, days and months."""
     if _A_SINGLE.fullmatch(text):  # «Une.», to how many
         return {"1"}
-    words = content_words(text) - _WORD_OF_NUMBER - _WORD_OF_NO - CALENDAR
-    wanted = words | numbers(by_the_clock(text)) | calendar(text)
+    if _NOBODY.fullmatch(text):
+        return set()
+    dates = {stem for word in tokens(text) if fold(word) in CALENDAR for stem in stems(word)}
+    words = content_words(text) - _WORD_OF_NUMBER - dates
+    said = numbers(text) if numbers(text) <= told else numbers(by_the_clock(text))
+    wanted = words | said | calendar(text)
     return (wanted - _WORD_OF_YES) or wanted  # «Oui, au genou» is as true as «Au genou»
 
 
@@ -329,23 +327,9 @@ def _differs(text: str, source: str) -> bool:
 
 
 def _stands_there(text: str, source: str) -> bool:
-    """Tell whether words that are too common to be looked for stand there in a row: «Un an.»."""
-    words = tokens(text)
-    return len(words) > 1 and f" {' '.join(words)} " in f" {' '.join(tokens(source))} "
-
-
-def _opening_name(text: str) -> set[str]:
-    """Return the first word where it begins a name of several: «Marie Dupont»."""
-    opening = _OPENING.match(text)
-    if opening is None or not (opening[1][0].isupper() and opening[2].isupper()):
-        return set()
-    return {word for word in tokens(opening[1]) if stems(word)}
-
-
-def _initials(name: str, source: str) -> bool:
-    """Tell whether the source spells an acronym out: «ONU», «Organisation des Nations unies»."""
-    letters = "".join(word[0] for word in tokens(source) if stems(word))
-    return len(name) > 2 and name in letters
+    """Tell whether one of something, too common to be looked for, stands there: «Un an.»."""
+    one = f" {' '.join(tokens(text))} "
+    return bool(implied(text)) and one in f" {' '.join(tokens(source))} " and not denies(source)
 
 
 def _similar_piece(text: str, source: str, encoder: Encoder) -> bool:
@@ -364,11 +348,6 @@ def _verdict(text: str, source: str, entailment: Entailment | None) -> Verdict |
         return None
     (verdict,) = entailment.judge([(source, text)])
     return verdict
-
-
-def _same_name(name: str, word: str) -> bool:
-    stem = max(4, len(name) - 3)
-    return name == word or (len(name) > 3 and word.startswith(name[:stem]))
 
 
 def _similar(text: str, source: str, encoder: Encoder) -> bool:

@@ -19,6 +19,7 @@ Kind = Literal["text", "item", "table", "code", "rule", "heading"]
 HEADING_CHARS = 100
 _ROW_CHARS = 300  # a longer line with bars in it is prose
 _WRAP_CHARS = 25  # a shorter line was not broken because it was full
+_YEAR = re.compile(r"[12]\d{3}\b")
 _MAX_WIDTH = 130  # hard-wrapped text is narrower than this
 _FULL_SHARE = 0.8  # of a wrapped paragraph's lines
 _QUOTED_WIDTH = 60  # of a wrapped quotation, at least, that has no stop at the end of a line
@@ -197,11 +198,13 @@ def _flows_on(text: str, line: Block, following: Block) -> bool:
     long = line.end - line.start >= _WRAP_CHARS
     if long and (last == "." or last.islower() or last == "°"):
         lists = load_abbreviations()
-        word = text[max(line.start, line.end - 40) : line.end].rpartition(" ")[2].lstrip('(«“"')
+        word = text[max(line.start, line.end - 40) : line.end].split()[-1].lstrip('(«“"')
         if word in lists.unfinished:
             return True
         kind = lists.kind(word[:-1]) if last == "." else None
-        if kind == "always" or (kind in ("numbered", "dated") and text[following.start].isdigit()):
+        if kind == "always" or (kind == "numbered" and text[following.start].isdigit()):
+            return True
+        if kind == "dated" and _YEAR.match(text, following.start):
             return True
     return (
         text[following.start : following.start + 4].lstrip(_OPENERS)[:1].islower()

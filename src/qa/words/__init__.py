@@ -7,6 +7,7 @@ decided once. They are pure and know nothing of documents or of the index.
 from qa.words.bounds import misbounds
 from qa.words.days import CALENDAR, calendar, mistimes
 from qa.words.measures import mismeasures
+from qa.words.naming import misnames
 from qa.words.negation import contradicts, denies
 from qa.words.notation import by_the_clock, implied
 from qa.words.numerals import NUMBER_WORDS, numbers
@@ -35,6 +36,7 @@ __all__ = [
     "language",
     "misbounds",
     "mismeasures",
+    "misnames",
     "mistimes",
     "names",
     "numbers",

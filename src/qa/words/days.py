@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from qa.words.numerals import numbers
+from qa.words.numerals import MONTHS, numbers
 from qa.words.terms import fold, plain_text
 
 _DAYS: Final = {
@@ -16,42 +16,28 @@ _DAYS: Final = {
     for day, names in enumerate(
         (
             "lundi monday",
-            "mardi tuesday tue tues",
-            "mercredi wednesday wed",
-            "jeudi thursday thu thurs",
-            "vendredi friday fri",
+            "mardi tuesday",
+            "mercredi wednesday",
+            "jeudi thursday",
+            "vendredi friday",
             "samedi saturday",
             "dimanche sunday",
-        )
+        ),
+        start=1,
     )
     for name in names.split()
 }
+_SHORT_MONTHS: Final = {"mars", "mai", "may", "juin", "june", "july", "aout"}
+# Not their abbreviations: «sept» is a number, too.
 _MONTHS: Final = {
-    name: month
-    for month, names in enumerate(
-        (
-            "janvier january",
-            "fevrier february",
-            "mars march",
-            "avril april",
-            "mai may",
-            "juin june",
-            "juillet july",
-            "aout august",
-            "septembre september",
-            "octobre october",
-            "novembre november",
-            "decembre december",
-        )
-    )
-    for name in names.split()
+    name: month for name, month in MONTHS.items() if len(name) > 4 or name in _SHORT_MONTHS
 }
 CALENDAR: Final = frozenset([*_DAYS, *_MONTHS, *(f"{name}s" for name in _DAYS)])
 # "May" and "March" with their capital: "it may rain".
 _VERB: Final = re.compile(r"\b(?:may|march)\b")
 _TO: Final = r"(?: (?:matin|soir|inclus))? ?(?:au|a|to|through|until|-|–) ?"
 _WEEK: Final = re.compile(
-    r"\b(?:tous les jours|every day|daily|quotidien\w*|chaque jour|7 ?j(?:ours)? ?sur 7)\b"
+    r"\b(?:tous les jours|every day|daily|quotidien\w*|chaque jour|7 ?j(?:ours)? ?(?:sur|/) ?7)\b"
 )
 _WEEKEND: Final = re.compile(r"\bweek-?ends?\b")
 _WORKDAYS: Final = re.compile(r"\ben semaine\b|\bweekdays\b|\bjours ouvr\w+|\bworking days\b")
@@ -64,11 +50,10 @@ _HALVES: Final = {"am": re.compile(r"\d ?a\.?m\b"), "pm": re.compile(r"\d ?p\.?m
 
 
 def mistimes(statement: str, source: str) -> bool:
-    """Tell whether the statement names a day or a month that the source does not.
-
-    Or where both name parts of the day, not one that is the same.
-    """
-    if not calendar(statement) <= calendar(source, spans=True):
+    """Tell whether both name days or months, or parts of the day, and the source not the same."""
+    missing, held_days = calendar(statement), calendar(source, spans=True)
+    missing -= held_days
+    if {one.split()[0] for one in missing} & {one.split()[0] for one in held_days}:
         return True
     for parts in (_PARTS, _HALVES):
         said, held = (
@@ -86,20 +71,18 @@ def calendar(text: str, *, spans: bool = False) -> set[str]:
     :param spans: those between the ends of a span, too: «du lundi au vendredi».
     """
     text = plain_text(text)
-    text = fold(_VERB.sub(" ", text))
     found = {one for one in numbers(text) if one.startswith("month")}
-    for kind, names, size, first in (("day", _DAYS, 7, 0), ("month", _MONTHS, 12, 1)):
+    text = fold(_VERB.sub(" ", text))
+    for kind, names, size in (("day", _DAYS, 7), ("month", _MONTHS, 12)):
         word = "|".join(sorted(names, key=len, reverse=True))
         many = "s?" if kind == "day" else ""  # «mais» is no month
-        found |= {
-            f"{kind} {names[match] + first}" for match in re.findall(rf"\b({word}){many}\b", text)
-        }
+        found |= {f"{kind} {names[match]}" for match in re.findall(rf"\b({word}){many}\b", text)}
         if spans:
             for one, other in re.findall(rf"\b({word}){many}{_TO}({word}){many}\b", text):
                 length = (names[other] - names[one]) % size + 1
-                found |= {f"{kind} {(names[one] + step) % size + first}" for step in range(length)}
+                found |= {f"{kind} {(names[one] + step - 1) % size + 1}" for step in range(length)}
     if spans:
-        for pattern, days in ((_WEEK, range(7)), (_WEEKEND, (5, 6)), (_WORKDAYS, range(5))):
+        for pattern, days in ((_WEEK, range(1, 8)), (_WEEKEND, (6, 7)), (_WORKDAYS, range(1, 6))):
             if pattern.search(text):
                 found |= {f"day {day}" for day in days}
     return found

@@ -42,7 +42,6 @@ _UNITS: Final = {
         "week": "semaine|semaines|week|weeks",
         "month": "mois|month|months",
         "year": "ans|annee|annees|year|years",  # not «an»: "12 an hour"
-        "km/h": "km/h|kilometres a l'heure|kilometres par heure|kilometers per hour|kph",
         "mile": "mile|miles",
         "ha": "ha|hectare|hectares",
         "t": "t|tonne|tonnes|ton|tons",
@@ -75,7 +74,7 @@ def mismeasures(statement: str, source: str) -> bool:
 
 
 def _measures(text: str) -> Mapping[str, set[str]]:
-    """Return the units, below zero marked, of each number that is written in figures with one."""
+    """Return the units, below zero marked, of each number that is written with one."""
     found: dict[str, set[str]] = defaultdict(set)
     for match in _MEASURE.finditer(fold(plain_text(text))):
         unit = _UNITS.get(match["unit"] or "") or (match["before"] or "").strip()

@@ -32,9 +32,8 @@ _DENIED: Final = re.compile(
     # «aucun animal n'est admis», «jamais garanti»
     r"|\baucune? (?:[\w'-]+ ){0,4}?(?:ne |n')(?P<none>(?:[\w-]+ ?){1,3})"
     r"|(?:^|[,;:] )(?:pas|jamais)(?P<bare>(?: [\w'-]+){1,2})"
-    # «personne n'a protesté», "nobody objected"
+    # «personne n'a protesté»
     r"|(?<!\bune )(?<!\bla )\b(?:personne|nul) (?:ne |n')(?P<nobody>(?:[\w-]+ ?){1,3})"
-    r"|\b(?:nobody|no one)(?P<noone>(?: [\w'-]+){1,2})"
     # "does not cover", "isn't refundable", "can never be left"
     r"|(?:(?<!\bor )\bnot|n't|\bcannot|\bnever|\bno longer)\b(?P<not>(?: [\w'-]+){1,4})"
 )
@@ -42,7 +41,12 @@ _DENIED: Final = re.compile(
 
 # What the affirming text may exclude without a word of negation.
 _EXCEPTS: Final = re.compile(
-    r"\b(?:sauf|hormis|except\w*|unless|hors|depourv\w*|devoid|(?:faute|prive\w*) d[e'])(?![^\W_])"
+    r"\b(?:sauf|hormis|except(?:e|es|ed|ing)?|unless|depourv\w*|devoid|hors d[eu]"
+    r"|(?:faute|prive\w*) d[e'])(?![^\W_])"
+)
+_FORBIDS: Final = re.compile(
+    r"\b(?:interdi\w*|prohibit\w*|forb[ai]d\w*|refus\w*|rejet\w*|reject\w*|payant\w*|gratuit\w*"
+    r"|free)\b"
 )
 # What a «non» may rest on beside the words that deny: what excludes, refuses or limits.
 _RULES_OUT: Final = re.compile(
@@ -50,7 +54,7 @@ _RULES_OUT: Final = re.compile(
     r"|interdi\w*|prohibit\w*|forb[ai]d\w*|proscri\w*|ill?egal\w*|refus\w*|rejet\w*|reject\w*"
     r"|declin\w*|repouss\w*|annul\w*|cancel\w*|suspend\w*|ferme\w*|clos\w*|impossib\w*|unable"
     r"|unavailab\w*|indisponib\w*|payant\w*|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain"
-    r"|plupart|most|depourv\w*|prive\w*|faute|muet\w*|gratuit\w*|free|dispens\w*|exempt\w*"
+    r"|plupart|most|depourv\w*|prive\w*|muet\w*|gratuit\w*|dispens\w*|exempt\w*"
     r"|dement\w*|contrairement|hors|devoid)\b"
 )
 
@@ -71,6 +75,11 @@ def contradicts(statement: str, source: str) -> bool:
     return not _denied(denying[0]).isdisjoint(stems(affirming))
 
 
+def forbids(text: str) -> bool:
+    """Tell whether a folded text denies, forbids or exempts anything."""
+    return bool(_NEGATES.search(text) or _FORBIDS.search(text))
+
+
 def denies(text: str) -> bool:
     """Tell whether anything in the text denies, excludes or limits, so that a «non» may follow."""
     text = fold(plain_text(" ".join(text.split())))
@@ -81,7 +90,7 @@ def _denied(text: str) -> set[str]:
     """Return the stems that a folded text denies and says nowhere else."""
     denied: set[str] = set()
     for match in _DENIED.finditer(text):
-        verb, *others = match.group("verb", "after", "none", "bare", "nobody", "noone", "not")
+        verb, *others = match.group("verb", "after", "none", "bare", "nobody", "not")
         words = stems(verb or "") or [stem for part in others if part for stem in stems(part)]
         denied.update(words[:1])
     said = Counter(stems(text))

@@ -1,7 +1,7 @@
 """Numbers that a text tells without figures or plain number words: «le deuxième», «midi», «1€50».
 
-They are what a source holds beside :func:`qa.words.numbers`. A statement that has such a number is
-no lie; a statement is not asked to have them.
+They are what a source holds beside :func:`qa.words.numbers`: they excuse a statement, and no
+statement is asked to have them.
 
 Example: ``"2" in implied("au deuxième étage")``.
 """
@@ -12,7 +12,7 @@ import re
 from typing import Final
 
 from qa.words.numerals import numbers
-from qa.words.terms import fold, plain_text
+from qa.words.terms import NUMBER, fold, plain_text
 
 _FRENCH: Final = {
     "un": "un", "deux": "deux", "trois": "trois", "quatr": "quatre", "cinqu": "cinq", "six": "six",
@@ -30,14 +30,15 @@ _ENGLISH: Final = {
     "thirtieth": "thirty",
 }  # fmt: skip
 _FRENCH_ORDINAL: Final = re.compile(rf"\b({'|'.join(_FRENCH)})iemes?\b")
-_ENGLISH_ORDINAL: Final = re.compile(rf"(?<![^\W_])({'|'.join(_ENGLISH)})(?:es?)?\b")
+_ENGLISH_ORDINAL: Final = re.compile(rf"\b({'|'.join(_ENGLISH)})\b")
 _FIRST_OF_TENS: Final = re.compile(r"(?<=ty-)first\b")
 _UNIT: Final = (
     r"(?:fois|heures?|hours?|minutes?|jours?|days?|semaines?|weeks?|mois|months?|ans?|annees?"
     r"|years?|times?|kilos?|kg|km|kilometres?|litres?|metres?|tiers|third|quart|quarter)\b"
 )
 _ONE: Final = re.compile(
-    rf"\b(?:une?|one|an?)(?= {_UNIT})|\b(?:une?) seule?\b|\bonly one\b|\b(?:a|one) single\b"
+    rf"(?<!et )(?<!et-)(?<!cent )(?<!mille )\b(?:une?|one|an?)(?= {_UNIT})"
+    r"|\bune? seule?\b|\bonly one\b|\b(?:a|one) single\b"
     r"|\bonce\b|\bone\b(?! another)|\bpremi(?:er|ere)s?\b|\bfirst\b"
 )
 # What a clock says: minutes of an hour, and the hours that have names.
@@ -55,12 +56,16 @@ _CLOCK: Final = tuple(
         (r"\bminuit\b|\bmidnight\b", "0"),
     )
 )
-_AFTERNOON: Final = re.compile(r"(?<![\d:.,])(\d{1,2})(?=(?:[:.h]\d\d)? ?p\.?m\b)")
+_AFTERNOON: Final = re.compile(
+    r"(?<![\d:.,€$£])(?<![€$£] )(1[0-2]|0?[1-9])(?=(?:[:.h]\d\d)? ?p\.?m\b)"
+)
 _FULL_HOUR: Final = re.compile(r"(?<=\d)(?: ?(?:h|heures?) ?|:)00(?!\d|[:,.]\d)")
 _CENTURY: Final = re.compile(r"\b([ivx]+)(?:e|eme|er|es)?(?= siecles?\b)")
 _DECADE: Final = re.compile(r"\bannees (?:19|20)(\d0)\b|\b(?:19|20)(\d0)s\b")
 _PHONE: Final = re.compile(r"(?<!\d)\d\d(?:[.-]\d\d){4}(?!\d)")
-_CENTS: Final = re.compile(r"(\d+)(?:€(\d\d)(?!\d)| euros? (\d\d)(?!\d|[,.]\d| ?[^\W\d_]| ?[%€]))")
+_CENTS: Final = re.compile(
+    rf"({NUMBER})(?:€(\d\d)(?!\d)| euros? (\d\d)(?!\d|[,.]\d| ?[^\W\d_]| ?[%€]))"
+)
 _ROMAN: Final = {"i": 1, "v": 5, "x": 10}
 
 

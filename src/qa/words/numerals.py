@@ -14,7 +14,7 @@ from typing import Final
 
 from qa.words.terms import NUMBER, NUMERAL, decimal, fold, plain_text
 
-_MONTHS: Final = {
+MONTHS: Final = {
     name: number
     for number, names in enumerate(
         (
@@ -35,7 +35,7 @@ _MONTHS: Final = {
     )
     for name in names.split()
 }
-_MONTH: Final = "|".join(sorted(_MONTHS, key=len, reverse=True))
+_MONTH: Final = "|".join(sorted(MONTHS, key=len, reverse=True))
 _YEAR_FIRST: Final = re.compile(r"(?<!\d)(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?!\d)")
 _YEAR_LAST: Final = re.compile(r"(?<!\d)(\d{1,2})[-/.](\d{1,2})[-/.](\d{4})(?!\d)")
 _NAMED_MONTH: Final = re.compile(
@@ -111,7 +111,7 @@ def numbers(text: str) -> set[str]:
         for match in pattern.finditer(text):
             found |= _date(*(int(match[place]) for place in (year, month, day)))
         text = pattern.sub(" ; ", text)
-    found |= {f"month {_MONTHS[first or last]}" for first, last in _NAMED_MONTH.findall(text)}
+    found |= {f"month {MONTHS[first or last]}" for first, last in _NAMED_MONTH.findall(text)}
     text = _NAMED_MONTH.sub(_without_month, text)  # «5 sept. 2024» holds no 7
     text = re.sub(r"(?<=\d)h(?=\d)", " ; ", text)
     text = _SCALED.sub(lambda match: f"{match[1] or ''} {_SIGNS[match[2] or match[3]]} ", text)
