@@ -6,6 +6,7 @@ Example: ``misnames("Elle vit à Paris.", "Elle vit à Lyon.")`` is true.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 from qa.words.days import CALENDAR
@@ -33,11 +34,11 @@ def misnames(statement: str, source: str) -> bool:
         if not any(_same(name, word) for word in words)
         and not (name.upper() in statement and _is_spelled_out(name, source))
     ]
-    return bool(lost) or _renames(statement, source)
+    return bool(lost) or _renames(statement, source, words)
 
 
-def _renames(statement: str, source: str) -> bool:
-    """Tell whether the statement begins with a name that has another first name in the source.
+def _renames(statement: str, source: str, words: Sequence[str]) -> bool:
+    """Tell whether the statement begins with a name whose first name is none of the source's words.
 
     The first word of a sentence has a capital whatever it is, so only where the same name follows
     another word with a capital there: «Contactez Marie Dupont» has no first name «Contactez».
@@ -48,7 +49,7 @@ def _renames(statement: str, source: str) -> bool:
     first = fold(opening["first"])
     before = re.findall(rf"\b([^\W\d_]\w+)[ -]{re.escape(opening['second'])}\b", source)
     named = {fold(word) for word in before if word[0].isupper() and stems(word)} - _NO_NAME
-    told = first in _NO_NAME or not stems(first) or any(_same(first, word) for word in named)
+    told = first in _NO_NAME or not stems(first) or any(_same(first, word) for word in words)
     return bool(named) and not told
 
 
