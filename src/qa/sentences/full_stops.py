@@ -23,7 +23,7 @@ _ACRONYM = re.compile(r"(?:[^\W\d_]{1,2}\.){1,6}[^\W\d_]{1,2}")
 _VOWELLESS = re.compile(r"[B-DF-HJ-NP-TV-XZ][b-df-hj-np-tv-xz]{1,4}")  # Cn., Phl.
 _DASHES = ("-", "–", "—")
 # Not "C'est" nor "M. Roy".
-_ROMAN = re.compile(r"(?!MM?\.|[CDL]\. [A-ZÀ-Ý][a-zà-ÿ])[IVXLCDM]+\b(?!['’])")
+_ROMAN = re.compile(r"(?!MM?\.|[CDL]\. [A-ZÀ-Ý][a-zà-ÿ]{3})[IVXLCDM]+\b(?!['’])")
 _MINUTES = re.compile(
     rf"[0-5]\d(?={_SPACE}*(?:\Z|[\n.,;:!?)\]»/–—-]"
     r"|(?:min|mn|précises|environ)\b|(?P<word>[^\W\d_]+)))"
