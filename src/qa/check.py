@@ -1,11 +1,11 @@
 """Check what the model wrote against the sentences it was given, and repair or replace what fails.
 
-Every statement must find its numbers and dates in the sentences that it cites, with the units that
-they have there, and its capitalised names unless one is French and the other English, and may not
-deny what they say. With six tenths of
-its content words there it is supported, with a third of them, or a close meaning, partly. An
-entailment model, if there is one, is a witness more: what it upholds is supported with a third of
-the words, partly with fewer; what it contradicts fails.
+Every statement must find its numbers and dates in the sentences that it cites, in some notation,
+with the units, limits, rates and days that they have there, and its capitalised names unless one is
+French and the other English, and may not deny what they say. With six tenths of its content words
+there it is supported, with a third of them, or a close meaning, partly. An entailment model, if
+there is one, is a witness more: what it upholds is supported with a third of the words, partly with
+fewer; what it contradicts fails.
 Citations are narrowed to the sentences that a statement needs; a statement that fails is replaced
 by a quotation. The pointers are those of the evidence, so they are valid whatever the model wrote.
 
@@ -279,7 +279,8 @@ def _support(
     # A sentence ends with its line: «Studio pour 1» and «200 € par mois» do not say 1 200 €.
     lines = "\n".join(" ".join(citation.text.split()) for citation in cited)
     told = numbers(lines) | implied(lines)
-    if not _numbers_hold(text, told) or _differs(text, source):
+    said = next((one for one in _readings(text) if one <= told), None)
+    if said is None or _differs(text, source):
         return None
     crossing = {told_language(text), told_language(source)} == {"fr", "en"}
     if misnames(text, source) and not crossing:
@@ -290,7 +291,7 @@ def _support(
     entailed = verdict is not None and verdict.entailed
     if contradicts(text, source) and not entailed:
         return None
-    wanted = _wanted(text, told)
+    wanted = _wanted(text, said)
     if not wanted:  # «Non.» says nothing that could be found, «Elle.» nothing at all
         said_no = _NO.fullmatch(text) and denies(source)
         return "partly" if entailed or said_no or _stands_there(text, source) else None
@@ -303,20 +304,19 @@ def _support(
     return "partly" if crossing and _similar_piece(text, source, encoder) else None
 
 
-def _numbers_hold(text: str, told: set[str]) -> bool:
-    """Tell whether the numbers of a statement are told, as they stand or with hours as in 17 h."""
-    return numbers(text) <= told or numbers(by_the_clock(text)) <= told
+def _readings(text: str) -> tuple[set[str], set[str]]:
+    """Return the numbers of a statement as they stand, and with its hours as in 17 h."""
+    return numbers(text), numbers(by_the_clock(text))
 
 
-def _wanted(text: str, told: set[str]) -> set[str]:
-    """Return what of a statement its sentences must hold: words, numbers, days and months."""
+def _wanted(text: str, said: set[str]) -> set[str]:
+    """Return what its sentences must hold: words, these numbers, days and months."""
     if _A_SINGLE.fullmatch(text):  # «Une.», to how many
         return {"1"}
     if _NOBODY.fullmatch(text):
         return set()
     dates = {stem for word in tokens(text) if fold(word) in CALENDAR for stem in stems(word)}
     words = content_words(text) - _WORD_OF_NUMBER - dates
-    said = numbers(text) if numbers(text) <= told else numbers(by_the_clock(text))
     wanted = words | said | calendar(text)
     return (wanted - _WORD_OF_YES) or wanted  # «Oui, au genou» is as true as «Au genou»
 
