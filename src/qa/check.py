@@ -121,7 +121,7 @@ def content(text: str) -> set[str]:
 
 def held(text: str) -> set[str]:
     """Return what a sentence holds of that, however it is told: «le 2e», «de mai à juin»."""
-    return content(text) | implied(text) | calendar(text, spans=True)
+    return set(stems(text)) | numbers(text) | implied(text) | calendar(text, spans=True)
 
 
 def check(

@@ -35,6 +35,7 @@ _MONTHS: Final = {
 CALENDAR: Final = frozenset([*_DAYS, *_MONTHS, *(f"{name}s" for name in _DAYS)])
 # "May" and "March" with their capital: "it may rain".
 _VERB: Final = re.compile(r"\b(?:may|march)\b")
+_DIGIT: Final = re.compile(r"\d")  # no date is without one
 _TO: Final = r"(?: (?:matin|soir|inclus))? ?(?:au|a|to|through|until|-|–) ?"
 _WEEK: Final = re.compile(
     r"\b(?:tous les jours|every day|daily|quotidien\w*|chaque jour|7 ?j(?:ours)? ?(?:sur|/) ?7)\b"
@@ -71,7 +72,8 @@ def calendar(text: str, *, spans: bool = False) -> set[str]:
     :param spans: those between the ends of a span, too: «du lundi au vendredi».
     """
     text = plain_text(text)
-    found = {one for one in numbers(text) if one.startswith("month")}
+    dated = numbers(text) if _DIGIT.search(text) else ()
+    found = {one for one in dated if one.startswith("month")}
     text = fold(_VERB.sub(" ", text))
     for kind, names, size in (("day", _DAYS, 7), ("month", _MONTHS, 12)):
         word = "|".join(sorted(names, key=len, reverse=True))

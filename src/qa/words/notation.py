@@ -71,8 +71,8 @@ _ROMAN: Final = {"i": 1, "v": 5, "x": 10}
 
 def implied(text: str) -> set[str]:
     """Return the numbers that a text tells beside those of :func:`qa.words.numbers`."""
-    text = fold(plain_text(text))
-    text = _PHONE.sub(lambda match: re.sub(r"\D", " ", match[0]), text)
+    plain = fold(plain_text(text))
+    text = _PHONE.sub(lambda match: re.sub(r"\D", " ", match[0]), plain)
     found = {told for pattern, told in _CLOCK if pattern.search(text)}
     found |= {"2"} if re.search(r"\btwice\b", text) else set()
     found |= {str(_roman(match[1])) for match in _CENTURY.finditer(text)}
@@ -82,7 +82,8 @@ def implied(text: str) -> set[str]:
     told = _FRENCH_ORDINAL.sub(lambda match: _FRENCH[match[1]], text)
     told = _FIRST_OF_TENS.sub("one", told)
     told = _ENGLISH_ORDINAL.sub(lambda match: _ENGLISH[match[1]], told)
-    return found | numbers(told) | numbers(_ONE.sub("1", told)) | numbers(by_the_clock(text))
+    rewritten = {told, _ONE.sub("1", told), by_the_clock(text)} - {plain}
+    return found.union(*map(numbers, rewritten))
 
 
 def by_the_clock(text: str) -> str:
