@@ -62,9 +62,10 @@ _FEWEST_JUDGED_WORDS = 3
 _MARKER = re.compile(r"\s*[\[【]\s*\d+(?:\s*[,;]\s*\d+)*\s*[\]】]")
 _LABEL = re.compile(r"^\s*(?:réponse|answer)\s*:\s*", re.IGNORECASE)
 _EMPHASIS = re.compile(r"\*\*|__|`")
-_NOBODY = re.compile(r"\W*(?:rien|personne|nothing|nobody|none)\W*", re.IGNORECASE)
+_NO_ONE = "none|personne|nobody|rien|nothing"
+_NOBODY = re.compile(rf"\W*(?:{_NO_ONE})\W*", re.IGNORECASE)
 _NO = re.compile(
-    r"\W*(?:non|no|pas|not|jamais|never|aucun\w*|none|personne|nobody|rien|nothing)\b.*",
+    rf"\W*(?:non|no|pas|not|jamais|never|aucun\w*|{_NO_ONE})\b.*",
     re.IGNORECASE | re.DOTALL,
 )
 _REFUSAL = re.compile(

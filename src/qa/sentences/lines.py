@@ -197,20 +197,24 @@ def _flows_on(text: str, line: Block, following: Block) -> bool:
     last = text[line.end - 1]
     long = line.end - line.start >= _WRAP_CHARS
     if long and (last == "." or last.islower() or last == "°"):
-        lists = load_abbreviations()
         word = text[max(line.start, line.end - 40) : line.end].split()[-1].lstrip('(«“"')
-        if word in lists.unfinished:
+        if word in load_abbreviations().unfinished:
             return True
-        kind = lists.kind(word[:-1]) if last == "." else None
-        if kind == "always" or (kind == "numbered" and text[following.start].isdigit()):
-            return True
-        if kind == "dated" and _YEAR.match(text, following.start):
+        if last == "." and _goes_on_below(word[:-1], text, following.start):
             return True
     return (
         text[following.start : following.start + 4].lstrip(_OPENERS)[:1].islower()
         and not ends_in(text, line, TERMINAL)
         and (long or text[line.end - 1] in ",-")
     )
+
+
+def _goes_on_below(form: str, text: str, at: int) -> bool:
+    """Return whether an abbreviation at a line's end goes on at the next: «art.», «31 déc.»."""
+    kind = load_abbreviations().kind(form)
+    if kind == "numbered":
+        return text[at].isdigit()
+    return kind == "always" or (kind == "dated" and _YEAR.match(text, at) is not None)
 
 
 def ends_in(text: str, block: Block, marks: frozenset[str]) -> bool:

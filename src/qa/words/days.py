@@ -52,9 +52,9 @@ _HALVES: Final = {"am": re.compile(r"\d ?a\.?m\b"), "pm": re.compile(r"\d ?p\.?m
 
 def mistimes(statement: str, source: str) -> bool:
     """Tell whether both name days or months, or parts of the day, and the source not the same."""
-    missing, held_days = calendar(statement), calendar(source, spans=True)
-    missing -= held_days
-    if {one.split()[0] for one in missing} & {one.split()[0] for one in held_days}:
+    told = calendar(source, spans=True)
+    missing = calendar(statement) - told
+    if {one.split()[0] for one in missing} & {one.split()[0] for one in told}:
         return True
     for parts in (_PARTS, _HALVES):
         said, held = (

@@ -44,17 +44,17 @@ _EXCEPTS: Final = re.compile(
     r"\b(?:sauf|hormis|except(?:e|es|ed|ing)?|unless|depourv\w*|devoid|hors d[eu]"
     r"|(?:faute|prive\w*) d[e'])(?![^\W_])"
 )
-_FORBIDS: Final = re.compile(
-    r"\b(?:interdi\w*|prohibit\w*|forb[ai]d\w*|refus\w*|rejet\w*|reject\w*|payant\w*|gratuit\w*"
-    r"|free)\b"
+_FORBIDDING: Final = (
+    r"interdi\w*|prohibit\w*|forb[ai]d\w*|refus\w*|rejet\w*|reject\w*|payant\w*|gratuit\w*"
 )
+_FORBIDS: Final = re.compile(rf"\b(?:{_FORBIDDING}|free)\b")
 # What a «non» may rest on beside the words that deny: what excludes, refuses or limits.
 _RULES_OUT: Final = re.compile(
     r"\b(?:seul\w*|uniquement|only|sauf|except\w*|unless|exclu\w*|limit\w*|reserv\w*|void|banned"
-    r"|interdi\w*|prohibit\w*|forb[ai]d\w*|proscri\w*|ill?egal\w*|refus\w*|rejet\w*|reject\w*"
+    rf"|{_FORBIDDING}|proscri\w*|ill?egal\w*"
     r"|declin\w*|repouss\w*|annul\w*|cancel\w*|suspend\w*|ferme\w*|clos\w*|impossib\w*|unable"
-    r"|unavailab\w*|indisponib\w*|payant\w*|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain"
-    r"|plupart|most|depourv\w*|prive\w*|muet\w*|gratuit\w*|dispens\w*|exempt\w*"
+    r"|unavailab\w*|indisponib\w*|facultati\w*|optional|manqu\w*|lack\w*|fail\w*|vain"
+    r"|plupart|most|depourv\w*|prive\w*|muet\w*|dispens\w*|exempt\w*"
     r"|dement\w*|contrairement|hors|devoid)\b"
 )
 
