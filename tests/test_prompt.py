@@ -94,6 +94,20 @@ def test_the_vote_is_bounded_to_the_numbers_that_exist_and_begins_with_the_stati
     assert one.messages[-1].content == "Qui parle ?"
 
 
+@pytest.mark.parametrize(
+    ("last", "number"),
+    [(5, "[1-5]"), (9, "[1-9]"), (10, "[1-9] [0-9]?"), (130, "[1-9] [0-9]? [0-9]?")],
+)
+def test_a_trained_vote_writes_numbers_and_never_0(last, number):
+    sentences = [Sentence("a.txt", n, 0, 5, f"Mot {n}.") for n in range(last)]
+    prompt = vote_prompt(number_document(DOCUMENT, sentences, "fr"), "Qui ?", trained=True)
+    assert prompt.schema is None
+    assert prompt.grammar.splitlines() == [
+        'root ::= number ("," number)? "]}"',
+        f"number ::= {number}",
+    ]
+
+
 def test_a_line_break_inside_a_sentence_cannot_start_a_line_of_the_prompt():
     sentence = Sentence("a.txt", 1, 0, 9, "Un\n[2] deux")
     assert "\n[2]" not in number_document(DOCUMENT, [sentence], "fr").prefix[0].content

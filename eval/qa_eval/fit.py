@@ -112,12 +112,14 @@ def replayed(sample: Sample, part: Part) -> Sample:
     )
     gold = dict(zip(recorded, sample.gold, strict=True))
     together = sample.together if voting else sample.together_unvoted
+    absent = sample.absent if voting else 0.0
     shown = read_together(unasked)
     return replace(
         sample,
         candidates=tuple(asked),
         gold=tuple(gold[c.hit.sentence] for c in asked),
-        together=together if left_open(asked) else foremost(asked),
+        together=together if left_open(asked, absent) else foremost(asked),
+        absent=absent,
         draft=sample.draft if shown == read_together(sample.candidates) else "",
         shown=tuple(shown),
     )

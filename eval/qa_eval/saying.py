@@ -71,7 +71,7 @@ def _selection(
     unasked = [replace(candidate, probe=None) for candidate in candidates]
     asked = policy(unasked, part, lambda candidate: probes[candidate.hit.sentence])
     foreign = foreignness(encoder.encode([exchange.question], query=True)[0], encoder.id)
-    together = known.together if left_open(asked) else foremost(asked)
+    together = known.together if left_open(asked, known.absent) else foremost(asked)
     overall = Overall(together, foreign, known.absent)
     selection = decide(exchange.sought, asked, exchange.calibration, overall)
     several = len(question_parts(exchange.sought)) > 1

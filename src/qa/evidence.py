@@ -37,9 +37,11 @@ _MOST_CHARS_TOGETHER: Final = 2400
 # The foremost: the voted ones and so many of the best hits. Further ones may be asked to find the
 # sentence, but one of many says yes by chance, so whether there is an answer is left to these.
 _FOREMOST: Final = 2
-# Between these log-odds the best of them by itself leaves open whether there is an answer; outside,
-# hearing the best ones together changed nothing (eval/LOG.md, 2026-11-29).
-_LEFT_OPEN: Final = (-5.0, 2.5)
+# From these log-odds on, the best of them by itself is sure to answer; below the others, less how
+# likely the vote said that nothing does, all are sure not to. Outside, hearing the best ones
+# together changed next to nothing (eval/LOG.md, 2026-11-29 and 30).
+_SURE_ANSWER: Final = 2.5
+_SURE_ABSENCE: Final = -6.0
 # What sentences that are read together are read with.
 Passages = Callable[[Sequence[Sentence]], Sequence[str]]
 # Ranks under consideration; a sentence further down is considered when the model votes for it.
@@ -224,11 +226,12 @@ def select(
         return probe(question, texts[0], language, ask, inside)
 
     candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
-    heeded = "together" in calibration.answerable.weights and left_open(candidates)
+    within = numbered is not None and _surest(candidates).hit.sentence.document == numbered.document
+    absent = votes.none if within else 0.0
+    heeded = "together" in calibration.answerable.weights and left_open(candidates, absent)
     shown = read_together(every)
     together = hear(shown) if heeded else foremost(candidates)
-    within = numbered is not None and _surest(candidates).hit.sentence.document == numbered.document
-    overall = Overall(together, foreign, votes.none if within else 0.0)
+    overall = Overall(together, foreign, absent)
     selection = decide(question, candidates, calibration, overall)
     sources = written_from(selection, shown, calibration, overall, several=several)
     return replace(selection, notices=notices, sources=sources)
@@ -254,7 +257,7 @@ def written_from(
         return ()
     several = several or sum(c.voted for c in selection.candidates) > 1
     unsure = max(c.probability for c in selection.candidates) < calibration.also
-    if not (several or unsure or left_open(selection.candidates)):
+    if not (several or unsure or left_open(selection.candidates, overall.absent)):
         return ()
     asked = {c.hit.sentence: c.hit for c in selection.candidates}
     return tuple(asked.get(one, Hit(one, 0.0, 1)) for one in shown)
@@ -280,10 +283,13 @@ def foremost(candidates: Sequence[Candidate]) -> float:
     return max((c.probe for c in first if c.probe is not None), default=0.0)
 
 
-def left_open(candidates: Sequence[Candidate]) -> bool:
-    """Tell whether the probes leave open if there is an answer."""
-    least, most = _LEFT_OPEN
-    return least < foremost(candidates) < most
+def left_open(candidates: Sequence[Candidate], absent: float) -> bool:
+    """Tell whether the probes and the vote leave open if there is an answer.
+
+    :param absent: that of :class:`Overall`.
+    """
+    best = foremost(candidates)
+    return best - max(absent, 0.0) > _SURE_ABSENCE and best < _SURE_ANSWER
 
 
 def read_together(candidates: Sequence[Candidate]) -> list[Sentence]:

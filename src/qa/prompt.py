@@ -137,23 +137,21 @@ def number_document(
     return NumberedDocument(document.id, language, tuple(numbered), messages[:1])
 
 
-def vote_prompt(
-    numbered: NumberedDocument, question: str, *, trained: bool = False, begun: str = ""
-) -> Prompt:
+def vote_prompt(numbered: NumberedDocument, question: str, *, trained: bool = False) -> Prompt:
     """Ask for the numbers of the sentences that hold the answer: JSON, bounded, ids only.
 
-    :param trained: the model was trained to vote: it writes nothing but numbers, 0 for no sentence.
-    :param begun: the beginning of the first number, of such a model.
+    :param trained: the model was trained to vote: it goes on with nothing but numbers.
     """
     template = load_template(f"vote.{numbered.language}")
     user = fill(template, {"document": "", "question": question})[1]
     if trained:
         return Prompt(
             (*numbered.prefix, user),
-            _NUMBERS_TOKENS - len(begun),  # so that both need the same room
+            _NUMBERS_TOKENS,
             slot="document",
             top_logprobs=_TOP_LOGPROBS,
-            begun=_BEGUN_VOTE + begun,
+            begun=_BEGUN_VOTE,
+            grammar=_numbers_grammar(len(numbered.sentences)),
         )
     item = {"type": "integer", "minimum": 1, "maximum": len(numbered.sentences)}
     ids = {"type": "array", "items": item, "minItems": 1, "maxItems": MOST_VOTES}
@@ -165,6 +163,15 @@ def vote_prompt(
         schema=schema,
         top_logprobs=_TOP_LOGPROBS,
     )
+
+
+def _numbers_grammar(last: int) -> str:
+    """Return the GBNF of one or two numbers of sentences, of no more digits than ``last`` has.
+
+    Never 0, be it the likeliest: how likely it was is told before any grammar.
+    """
+    number = f"[1-{min(last, 9)}]" + " [0-9]?" * (len(str(last)) - 1)
+    return f'root ::= number ("," number)? "]}}"\nnumber ::= {number}'
 
 
 def probe_prompt(question: str, text: str, language: Language) -> Prompt:

@@ -108,7 +108,7 @@ class Prompt:
     ``document`` prompts as it was trained to: with numbers. ``schema`` is a JSON
     schema that the output must follow; ``top_logprobs`` > 0 asks for that many alternatives of
     every generated token (at most 20). ``begun``: how the reply begins, of a model that was
-    trained to read; it goes on from there.
+    trained to read; it goes on from there, by the ``grammar`` (GBNF) if there is one.
     """
 
     messages: tuple[Message, ...]
@@ -118,6 +118,7 @@ class Prompt:
     top_logprobs: int = 0
     stop: tuple[str, ...] = ()
     begun: str = ""
+    grammar: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,6 @@ _MAX_LOGIT = 8.0
 _PLAIN_LOGIT = 2.0
 _TINY = 1e-6
 _ID = re.compile(r"[0-9]+")
-_BEGINS = frozenset("123456789")
 
 
 def log_odds(top: Sequence[TokenLogprob], text: str, language: Language) -> float:
@@ -158,41 +157,25 @@ def vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
 
 
 def _trained_vote(question: str, numbered: NumberedDocument, ask: Meter) -> Votes:
-    """Hear a model that was trained to vote, which names 0 where no sentence answers.
+    """Hear a model that was trained to vote, for which 0 is likeliest where no sentence answers.
 
     How likely it held that is told; the likeliest sentence is named all the same, since it is to be
     read, too.
     """
     text, tops = _written(ask, vote_prompt(numbered, question, trained=True))
-    first = tops[0] if tops else ()
-    none = _none_odds(first, text)
-    if text.startswith("0"):
-        text, tops = _otherwise_named(question, numbered, first, ask)
+    none = _none_odds(tops[0] if tops else ())
     found: dict[int, float] = {}
-    for said in itertools.islice(_ID.finditer(text), MOST_VOTES):
+    for said in itertools.islice(_ID.finditer(text), MOST_VOTES if none <= 0 else 1):
         places = range(said.start(), said.end())
         likely = math.prod(_share(tops[place], text[place]) for place in places)
         _name(found, numbered, said[0], likely * _ends(tops[said.end() : said.end() + 1]))
     return Votes(found, none)
 
 
-def _otherwise_named(
-    question: str, numbered: NumberedDocument, first: Sequence[TokenLogprob], ask: Meter
-) -> _Written:
-    """Return the number but 0 that begins with the likeliest digit, where there is one."""
-    last = len(numbered.sentences)
-    digits = (option.token.strip() for option in first)
-    begun = next((digit for digit in digits if digit in _BEGINS and int(digit) <= last), "")
-    if not begun or int(begun) * 10 > last:
-        return begun, [first]
-    rest, tops = _written(ask, vote_prompt(numbered, question, trained=True, begun=begun))
-    return begun + rest.partition(",")[0], [first, *tops]
-
-
-def _none_odds(first: Sequence[TokenLogprob], text: str) -> float:
-    """Return log P(0)/P(another digit); without alternatives the text decides, of fixed weight."""
+def _none_odds(first: Sequence[TokenLogprob]) -> float:
+    """Return log P(0)/P(another digit) of the first token's alternatives; 0 if unknown."""
     if not any(option.token.strip()[:1].isdigit() for option in first):
-        return _PLAIN_LOGIT if text.startswith("0") else -_PLAIN_LOGIT
+        return 0.0
     absent = min(max(_share(first, "0"), _TINY), 1 - _TINY)
     return max(-_MAX_LOGIT, min(_MAX_LOGIT, math.log(absent / (1 - absent))))
 

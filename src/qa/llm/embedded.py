@@ -155,6 +155,8 @@ class EmbeddedModel:
         request["stop"] = list(prompt.stop)
         if prompt.schema is not None:
             request["json_schema"] = prompt.schema
+        if prompt.grammar:
+            request["grammar"] = prompt.grammar
         if prompt.top_logprobs > 0:
             request["n_probs"] = min(prompt.top_logprobs, _MOST_LOGPROBS)
         before = self._ready(prompt)
