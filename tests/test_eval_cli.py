@@ -330,6 +330,19 @@ def test_features_to_fit_with_that_are_not_there_are_refused(bench):
     assert not bench.out.exists()
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (("--collect", "--known", "none.jsonl"), r"--known: there is no file 'none\.jsonl'"),
+        (("--known", __file__), r"--known goes with features.*add --collect or --fit"),
+    ],
+)
+def test_known_features_that_cannot_be_used_are_refused(bench, given, told):
+    with pytest.raises(InputError, match=told):
+        bench.run(*given)
+    assert not bench.out.exists()
+
+
 def test_features_that_are_kept_are_fitted_without_a_model(bench, monkeypatch):
     bench.run("--collect", "--read", 0)
     asked = len(bench.model.prompts)

@@ -269,6 +269,25 @@ def test_features_are_collected_once_and_a_fit_separates_the_sides(assistant, tm
             assert figures["over_refusal"] == 0.0
 
 
+def test_what_the_same_reader_said_of_the_same_sentences_is_not_asked_again(assistant, tmp_path):
+    model = scripted("Yahya Rasoul.", probes=lambda _: says(-5.0))
+    model.reads = True
+    resources = replace(assistant.resources(), model=model)
+    once, again, other = (tmp_path / f"{name}.jsonl" for name in ("once", "again", "other"))
+    collect(resources, model, ITEMS, once, voting=False)
+    asked = sum(prompt.max_tokens == 1 for prompt in model.prompts)
+    assert asked > 2
+    known = load_samples(once)
+    model.prompts.clear()
+    collect(resources, model, ITEMS, again, voting=False, known=known)
+    assert not [prompt for prompt in model.prompts if prompt.max_tokens == 1]
+    assert again.read_text("utf-8") == once.read_text("utf-8")
+    elsewhere = [replace(sample, asked="Autre question ?") for sample in known]
+    collect(resources, model, ITEMS, other, voting=False, known=elsewhere)
+    assert sum(prompt.max_tokens == 1 for prompt in model.prompts) == asked
+    assert other.read_text("utf-8") == once.read_text("utf-8")
+
+
 def test_a_row_that_was_cut_is_collected_again_and_the_others_are_not(assistant, tmp_path):
     path = tmp_path / "features.jsonl"
     resources = assistant.resources()

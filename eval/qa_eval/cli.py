@@ -199,6 +199,15 @@ def _require_possible(options: argparse.Namespace, settings: Settings) -> None:
         raise InputError(
             f"--baseline {options.baseline} needs a model; the extractive backend has none"
         )
+    if options.known and not (options.collect or options.fit is not None):
+        raise InputError("--known goes with features that are collected: add --collect or --fit")
+    _require_files("--known", options.known)
+
+
+def _require_files(option: str, paths: Sequence[Path]) -> None:
+    for path in paths:
+        if not path.is_file():
+            raise InputError(f"{option}: there is no file {str(path)!r}; correct the path")
 
 
 def _votes(options: argparse.Namespace, documents: int) -> bool:
@@ -274,6 +283,14 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--parts", nargs="+", help="fit only these parts of evidence.json")
     parser.add_argument("--collect", action="store_true", help="collect features, fit nothing")
     parser.add_argument(
+        "--known",
+        type=Path,
+        nargs="+",
+        default=(),
+        metavar="FILE",
+        help="features of the same reader: what it said of the same sentences is not asked again",
+    )
+    parser.add_argument(
         "--compare", type=Path, nargs=2, metavar=("A", "B"), help="test two finished runs' folders"
     )
     parser.add_argument("--gate", type=Path, help="ask a gate's questions; fail below its bounds")
@@ -318,10 +335,12 @@ def _fit(
         raise InputError("--fit needs a model; the extractive backend has none")
     parts = parts_for(options.parts, reading=model.reads)
     path = out / _FEATURES
-    collected(path, model.label)  # another model's are refused before the documents are read
+    for held in (path, *options.known):
+        collected(held, model.label)  # another model's are refused before the documents are read
+    known = [sample for held in options.known for sample in load_samples(held)]
     if options.voting:
         assistant.warm(_note)
-    collect(resources, model, items, path, voting=options.voting, progress=_note)
+    collect(resources, model, items, path, voting=options.voting, known=known, progress=_note)
     _note(f"features in {path}")
     if not options.collect:
         _fit_parts(parts, load_samples(path), model.label, resources.encoder, options.command)
@@ -337,9 +356,7 @@ def _fit_kept(options: argparse.Namespace, settings: Settings) -> int:
     from qa_eval.features import collected, load_samples, told_model
     from qa_eval.fit import parts_for
 
-    for path in options.fit:
-        if not path.is_file():
-            raise InputError(f"--fit: there is no file {str(path)!r}; correct the path")
+    _require_files("--fit", options.fit)
     model = told_model(options.fit[0])
     for path in options.fit:
         collected(path, model)

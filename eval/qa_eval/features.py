@@ -110,6 +110,44 @@ class Sample:
 Reading = tuple[str, tuple[int, ...]]
 
 
+class _Reader:
+    """What the model says of sentences, asked once of each text; ``known`` was asked before."""
+
+    def __init__(self, asked: str, ask: Meter, resources: Resources, known: Sample | None) -> None:
+        self._asked, self._ask, self._resources = asked, ask, resources
+        self._odds: dict[tuple[Sentence, ...], float] = {}
+        self._drafts: dict[tuple[Sentence, ...], str] = {}
+        if known is not None and known.asked == asked and known.candidates:
+            unvoted = [replace(candidate, vote=None) for candidate in known.candidates]
+            shown = tuple(read_together(known.candidates))
+            self._odds[tuple(read_together(unvoted))] = known.together_unvoted
+            self._odds[shown] = known.together
+            probes = {(c.hit.sentence,): c.probe for c in known.candidates}
+            self._odds |= {shown: odds for shown, odds in probes.items() if odds is not None}
+            self._drafts |= {shown: known.draft} if known.draft else {}
+
+    def odds(self, shown: Sequence[Sentence]) -> float:
+        """Return log P(answer)/P(refusal) over the sentences as one text, 0 over none."""
+        if not shown:
+            return 0.0
+        if tuple(shown) not in self._odds:
+            texts = self._resources.passages(shown)
+            odds = read(self._asked, texts, language(self._asked), self._ask)
+            self._odds[tuple(shown)] = odds
+        return self._odds[tuple(shown)]
+
+    def draft(self, shown: Sequence[Sentence]) -> str:
+        """Return what it writes from the sentences, nothing where it would refuse."""
+        if self.odds(shown) <= 0:
+            return ""
+        if tuple(shown) not in self._drafts:
+            spoken = language(self._asked)
+            prompt = read_prompt(self._asked, self._resources.passages(shown), spoken)
+            pieces = drafted(self._ask, prompt, spoken)
+            self._drafts[tuple(shown)] = "".join(piece.text for piece in pieces)
+        return self._drafts[tuple(shown)]
+
+
 def collect(
     resources: Resources,
     model: ChatModel,
@@ -117,19 +155,22 @@ def collect(
     path: Path,
     *,
     voting: bool,
+    known: Sequence[Sample] = (),
     progress: Callable[[str], None] | None = None,
 ) -> None:
     """Append the features of every item that ``path`` does not hold yet; overviews have none.
 
+    :param known: samples of the same reader: what it said of the same sentences is taken from them.
     :raises InputError: ``path`` holds features of another model.
     """
     done = collected(path, model.label)
+    before = {sample.id: sample for sample in known}
     _mend(path)
     with path.open("a", encoding="utf-8") as file:
         for place, item in enumerate(items, start=1):
             if item.id in done or item.kind == "overview":
                 continue
-            row = _features(resources, Meter(model), item, voting=voting)
+            row = _features(resources, Meter(model), item, before.get(item.id), voting=voting)
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
             file.flush()
             if progress:
@@ -169,7 +210,9 @@ def told_model(path: Path) -> str:
     return model
 
 
-def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> dict[str, object]:
+def _features(
+    resources: Resources, ask: Meter, item: Item, known: Sample | None, *, voting: bool
+) -> dict[str, object]:
     question, previous = item.question, None
     if item.history and leans_on_history(question):
         previous = item.history[-1].question
@@ -186,22 +229,19 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
     gold = {span for gold_set in item.evidence for span in gold_set}
     every = considered(hits, votes, item.document)
 
-    def judge(candidate: Candidate) -> float:
-        texts = resources.passages([candidate.hit.sentence])
-        if ask.model.reads:
-            return read(asked, texts, language(asked), ask)
-        return probe(question, texts[0], spoken, ask)
+    reader = _Reader(asked, ask, resources, known) if ask.model.reads else None
 
-    def together(candidates: Sequence[Candidate]) -> float:
-        if not candidates or not ask.model.reads:
-            return 0.0
-        texts = resources.passages(read_together(candidates))
-        return read(asked, texts, language(asked), ask)
+    def judge(candidate: Candidate) -> float:
+        if reader is not None:
+            return reader.odds([candidate.hit.sentence])
+        return probe(question, resources.passages([candidate.hit.sentence])[0], spoken, ask)
 
     asked_of = policy(every, _GENEROUS, judge)
     probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
     candidates = [replace(c, probe=probes.get(c.hit.sentence)) for c in every]
-    odds = together(every)
+    shown = read_together(every)
+    unvoted = read_together([replace(candidate, vote=None) for candidate in every])
+    odds = reader.odds(shown) if reader else 0.0
     return {
         "id": item.id,
         "model": ask.model.label,
@@ -211,14 +251,14 @@ def _features(resources: Resources, ask: Meter, item: Item, *, voting: bool) -> 
         "kind": item.kind,
         "absent": votes.none,
         "together": odds,
-        "together_unvoted": together([replace(c, vote=None) for c in every]),
+        "together_unvoted": reader.odds(unvoted) if reader else 0.0,
         "gold_sets": [[list(span) for span in gold_set] for gold_set in item.evidence],
         "answers": item.answers,
         "said": said_anyway(exchange, candidates, Overall(odds, absent=votes.none), resources),
         "write": _write_odds(
             asked, question, candidates, ask, resources, voting=numbered is not None
         ),
-        "draft": _draft(asked, resources.passages(read_together(every)), ask) if odds > 0 else "",
+        "draft": reader.draft(shown) if reader else "",
         "candidates": [
             {
                 "hit": _dump(candidate.hit),
@@ -255,11 +295,6 @@ def _write_odds(
     prompt = write_prompt(asked, texts, language(asked))
     text, top = ask.complete(replace(prompt, max_tokens=1))
     return answer_odds(top, text, language(asked))
-
-
-def _draft(asked: str, texts: Sequence[str], ask: Meter) -> str:
-    spoken = language(asked)
-    return "".join(one.text for one in drafted(ask, read_prompt(asked, texts, spoken), spoken))
 
 
 def _dump(hit: Hit) -> dict[str, object]:
