@@ -38,6 +38,19 @@ def test_two_thirds_of_the_paragraphs_are_heard(mark, count):
     assert len(heard) >= count * 2 / 3
 
 
+@pytest.mark.parametrize("first", [1, 2, 3, 6, 12])
+def test_of_two_paragraphs_both_are_heard(first):
+    texts = [f"Le maire numéro {n} parle du budget de la commune." for n in range(13)]
+    text = " ".join(texts[:first]) + "\n\n" + " ".join(texts[first:])
+    found = [
+        Sentence("a.txt", n, text.index(one), text.index(one) + len(one), one)
+        for n, one in enumerate(texts)
+    ]
+    parts = central_sentences(found, text)
+    assert 3 <= len(parts) <= 6
+    assert {hit.sentence.index < first for part in parts for hit in part} == {True, False}
+
+
 def test_headings_are_left_out():
     heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
     assert central_sentences([heading], "Titre") == ()

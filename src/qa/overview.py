@@ -86,16 +86,21 @@ def central_sentences(
 
 
 def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentence]]:
-    """Group sentences by blank lines, or by lines where there are none, or by threes."""
+    """Group sentences by blank lines, or by lines where there are none, or by threes.
+
+    Of two paragraphs, which are too few to tell, both are cut.
+    """
     if not citable:
         return []
+    paragraphs: list[Sequence[Sentence]] = []
     for mark in ("\n\n", "\n"):
         place = {sentence: text.count(mark, 0, sentence.start) for sentence in citable}
         paragraphs = [list(group) for _, group in itertools.groupby(citable, place.__getitem__)]
         if len(paragraphs) >= _FEWEST:
-            return list(paragraphs)
+            return paragraphs
     count = min(len(citable), max(_FEWEST, min(MOST, len(citable) // _PART_SENTENCES)))
-    return _cut(citable, count)
+    shares = [max(1, round(count * len(one) / len(citable))) for one in paragraphs]
+    return [run for one, runs in zip(paragraphs, shares, strict=True) for run in _cut(one, runs)]
 
 
 def _cut(items: Sequence[Sentence], parts: int) -> list[Sequence[Sentence]]:
