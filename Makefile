@@ -1,5 +1,5 @@
 # make run    set everything up, index index/documents/, open the chat on 127.0.0.1:7860
-# make test   set everything up, run every test (real models, real browser)
+# make test   set everything up, run every test but the live ones (real models, real browser)
 # make check  format, lint, types, docstrings     make eval, make bench   measure
 # make baselines   what others make of the same questions: takes an hour
 # make gate   25 questions, loose bounds: has something broken?
@@ -10,7 +10,7 @@
 # PYTHON=python3.12        the Python to build .venv with (3.11 or newer)
 # PIP_EXTRA="--extra-index-url https://download.pytorch.org/whl/cpu"
 #                          where pip also looks; this one offers torch's small CPU build
-# ARGS="--limit 20"        passed on to qa by run, eval and bench, to pytest by test
+# ARGS="--limit 20"        passed on to qa by run, eval, gate, baselines and bench, to pytest by test
 
 PYTHON ?= python3
 PIP_EXTRA ?=

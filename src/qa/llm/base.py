@@ -24,7 +24,8 @@ class ChatModel(Protocol):
     ``has_logprobs``: the server offers log-probabilities.
     ``reads``: it was trained to answer from a passage or to refuse, so that the first word after a
     passage tells whether the passage holds the answer; it takes prompts of the slot ``read``.
-    And to vote: after a numbered document it names the sentences that answer, or 0.
+    And to vote: after a numbered document it names the sentences that answer; how likely 0 was
+    tells that none does.
     """
 
     @property
