@@ -335,12 +335,27 @@ def test_features_to_fit_with_that_are_not_there_are_refused(bench):
     [
         (("--collect", "--known", "none.jsonl"), r"--known: there is no file 'none\.jsonl'"),
         (("--known", __file__), r"--known goes with features.*add --collect or --fit"),
+        (("--fit", __file__, "--known", "none.jsonl"), "collected, not with --fit FILE"),
     ],
 )
 def test_known_features_that_cannot_be_used_are_refused(bench, given, told):
     with pytest.raises(InputError, match=told):
         bench.run(*given)
     assert not bench.out.exists()
+
+
+def test_known_features_of_the_same_reader_are_taken_over_and_others_refused(bench):
+    again, first = bench.folder / "again", bench.out / "features.jsonl"
+    bench.model.label, bench.model.reads = "one", True
+    bench.run("--collect", "--read", 0)
+    bench.model.prompts.clear()
+    bench.run("--collect", "--read", 0, "--known", first, out=again)
+    assert not [prompt for prompt in bench.model.prompts if prompt.max_tokens == 1]
+    bench.model.label = "two"
+    with pytest.raises(InputError, match=r"--known: .*features of 'one', or of .*leave it out"):
+        bench.run("--collect", "--read", 0, "--known", first, out=bench.folder / "third")
+    with pytest.raises(InputError, match="no line names its model"):
+        bench.run("--collect", "--known", bench.folder / "set.jsonl", out=bench.folder / "third")
 
 
 def test_features_that_are_kept_are_fitted_without_a_model(bench, monkeypatch):

@@ -1,9 +1,10 @@
 import json
+import math
 from dataclasses import replace
 
 import pytest
 
-from fakes import HashEncoder, ScriptedModel
+from fakes import HashEncoder, Reply, ScriptedModel
 from qa.assistant import Assistant
 from qa.calibration import Logistic, calibration_for
 from qa.errors import InputError, ModelUnavailable
@@ -11,7 +12,7 @@ from qa.evidence import Candidate, Selection
 from qa.llm.choose import Choice
 from qa.settings import Settings
 from qa.store import Store
-from qa.types import Answer, Citation, Document, Evidence, Hit, Sentence, Statement
+from qa.types import Answer, Citation, Document, Evidence, Hit, Sentence, Statement, TokenLogprob
 from qa_eval import corpus
 from qa_eval.baselines import BASELINES
 from qa_eval.data import Item
@@ -270,22 +271,32 @@ def test_features_are_collected_once_and_a_fit_separates_the_sides(assistant, tm
 
 
 def test_what_the_same_reader_said_of_the_same_sentences_is_not_asked_again(assistant, tmp_path):
-    model = scripted("Yahya Rasoul.", probes=lambda _: says(-5.0))
-    model.reads = True
+    def reads(prompt):
+        text = prompt.messages[-1].content
+        likely = {FIRST: 0.9, SECOND: 0.2}.get(text.partition("\n")[0].partition(" : ")[2], 0.6)
+        top = (TokenLogprob("La", math.log(likely)), TokenLogprob("Int", math.log(1 - likely)))
+        return Reply("La foule.", top=top)
+
+    model = ScriptedModel(default=reads, reads=True)
     resources = replace(assistant.resources(), model=model)
-    once, again, other = (tmp_path / f"{name}.jsonl" for name in ("once", "again", "other"))
-    collect(resources, model, ITEMS, once, voting=False)
-    asked = sum(prompt.max_tokens == 1 for prompt in model.prompts)
-    assert asked > 2
-    known = load_samples(once)
-    model.prompts.clear()
-    collect(resources, model, ITEMS, again, voting=False, known=known)
-    assert not [prompt for prompt in model.prompts if prompt.max_tokens == 1]
-    assert again.read_text("utf-8") == once.read_text("utf-8")
+
+    def read_anew(known, name):
+        path = tmp_path / name
+        model.prompts.clear()
+        collect(resources, model, ITEMS, path, voting=False, known=known)
+        assert path.read_text("utf-8") == (tmp_path / "once.jsonl").read_text("utf-8")
+        return [prompt.max_tokens for prompt in model.prompts if prompt.slot == "read"]
+
+    asked = read_anew((), "once.jsonl")
+    known = load_samples(tmp_path / "once.jsonl")
+    assert len({c.probe for sample in known for c in sample.candidates}) > 1
+    assert known[0].draft == "La foule."
+    assert asked.count(1) > 3
+    again = read_anew(known, "again.jsonl")
+    assert again.count(1) == 0
+    assert len(again) == len([one for one in asked if one > 1]) - sum(bool(s.draft) for s in known)
     elsewhere = [replace(sample, asked="Autre question ?") for sample in known]
-    collect(resources, model, ITEMS, other, voting=False, known=elsewhere)
-    assert sum(prompt.max_tokens == 1 for prompt in model.prompts) == asked
-    assert other.read_text("utf-8") == once.read_text("utf-8")
+    assert read_anew(elsewhere, "other.jsonl") == asked
 
 
 def test_a_row_that_was_cut_is_collected_again_and_the_others_are_not(assistant, tmp_path):

@@ -402,7 +402,7 @@ def test_where_single_sentences_leave_it_open_they_are_read_together(
         (-5.9, 0.0, True),
         (-6.0, 0.0, False),  # sure not to
         (-3.0, 3.0, False),  # and the vote agrees
-        (-3.0, -3.0, True),  # it does not
+        (-8.0, -3.0, False),  # a vote for a sentence opens nothing
         (2.4, 8.0, True),
     ],
 )
@@ -458,14 +458,19 @@ def test_it_is_written_from_what_was_read_together_where_one_sentence_may_not_do
         assert [hit.rank for hit in selection.sources] == [1, 2, 1]
 
 
-@pytest.mark.parametrize(("document", "told"), [("a.txt", math.log(9)), ("b.txt", 0.0)])
-def test_a_vote_for_no_sentence_says_nothing_of_another_documents_sentence(document, told):
+@pytest.mark.parametrize(
+    ("document", "told", "together"),
+    [("a.txt", math.log(9), False), ("b.txt", 0.0, True)],
+)
+def test_a_vote_for_no_sentence_says_nothing_of_another_documents_sentence(
+    document, told, together
+):
     def reply(prompt):
         if prompt.slot == "document":
             return Reply(
                 "1", top=(TokenLogprob("0", math.log(0.9)), TokenLogprob("1", math.log(0.1)))
             )
-        likely = 0.9 if "La foule" in prompt.messages[-1].content else 0.1
+        likely = 0.02 if "La foule" in prompt.messages[-1].content else 0.01
         top = (TokenLogprob("La", math.log(likely)), TokenLogprob("Int", math.log(1 - likely)))
         return Reply("La", top=top)
 
@@ -475,10 +480,11 @@ def test_a_vote_for_no_sentence_says_nothing_of_another_documents_sentence(docum
         else hit
         for hit in HITS
     ]
-    rule = replace(RULE, answerable=Logistic({"absent": -1.0}, 0.0))
+    rule = replace(RULE, answerable=Logistic({"absent": -1.0, "together": 1.0}, 0.0))
     model = ScriptedModel(default=reply, reads=True)
     selection = select("Qui écoute ?", hits, rule, Meter(model), numbered=NUMBERED)
     assert selection.features["absent"] == pytest.approx(told)
+    assert any(p.messages[-1].content.count("\n") > 1 for p in model.prompts) == together
 
 
 def test_two_votes_are_written_from_together():

@@ -51,6 +51,18 @@ def test_of_two_paragraphs_both_are_heard(first):
     assert {hit.sentence.index < first for part in parts for hit in part} == {True, False}
 
 
+def test_a_greeting_is_no_paragraph_to_quote():
+    texts = [f"Le maire numéro {n} parle du budget de la commune." for n in range(9)]
+    text = "Bonjour à tous,\n\n" + " ".join(texts)
+    found = [
+        Sentence("a.txt", n, text.index(one), text.index(one) + len(one), one)
+        for n, one in enumerate(["Bonjour à tous,", *texts])
+    ]
+    heard = [hit.sentence.index for part in central_sentences(found, text) for hit in part]
+    assert len(heard) == 3
+    assert 0 not in heard
+
+
 def test_headings_are_left_out():
     heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
     assert central_sentences([heading], "Titre") == ()

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 from qa import Assistant
 from qa.embed import Encoder
 from qa.errors import InputError
+from qa.llm.base import ChatModel
 from qa.settings import Settings
 from qa_eval import compare, corpus, manifest, report
 from qa_eval.baselines import BASELINES, OTHERS, WRITING
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str], settings: Settings) -> int:
     if options.from_feedback:
         return _feedback(options.from_feedback, settings)
     if options.fit:
+        if options.known:
+            raise InputError("--known goes with features that are collected, not with --fit FILE")
         return _fit_kept(options, settings)
     return _measure(arguments, options, settings)
 
@@ -335,9 +338,8 @@ def _fit(
         raise InputError("--fit needs a model; the extractive backend has none")
     parts = parts_for(options.parts, reading=model.reads)
     path = out / _FEATURES
-    for held in (path, *options.known):
-        collected(held, model.label)  # another model's are refused before the documents are read
-    known = [sample for held in options.known for sample in load_samples(held)]
+    collected(path, model.label)  # another model's are refused before the documents are read
+    known = _known(options.known, model)
     if options.voting:
         assistant.warm(_note)
     collect(resources, model, items, path, voting=options.voting, known=known, progress=_note)
@@ -345,6 +347,23 @@ def _fit(
     if not options.collect:
         _fit_parts(parts, load_samples(path), model.label, resources.encoder, options.command)
     return 0
+
+
+def _known(paths: Sequence[Path], model: ChatModel) -> list[Sample]:
+    """Read features whose odds are to be taken over.
+
+    :raises InputError: they are not of this model, or of one that was not trained to read.
+    """
+    from qa_eval.features import load_samples, told_model
+
+    for path in paths:
+        told = told_model(path)
+        if told != model.label or any(sample.write for sample in load_samples(path)):
+            raise InputError(
+                f"--known: {path} holds features of {told!r}, or of other adapters than "
+                f"{model.label!r} has, which is asked now; leave it out"
+            )
+    return [sample for path in paths for sample in load_samples(path)]
 
 
 def _fit_kept(options: argparse.Namespace, settings: Settings) -> int:

@@ -101,9 +101,8 @@ class Sample:
 
     def together_readings(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
         """Return which sentences are read together, by index, then which would be without votes."""
-        unvoted = [replace(candidate, vote=None) for candidate in self.candidates]
-        shown, without = read_together(self.candidates), read_together(unvoted)
-        return tuple(s.index for s in shown), tuple(s.index for s in without)
+        shown, unvoted = _together(self.candidates)
+        return tuple(s.index for s in shown), tuple(s.index for s in unvoted)
 
 
 # A sample's id and the indices of the sentences that were read as one text.
@@ -117,35 +116,41 @@ class _Reader:
         self._asked, self._ask, self._resources = asked, ask, resources
         self._odds: dict[tuple[Sentence, ...], float] = {}
         self._drafts: dict[tuple[Sentence, ...], str] = {}
-        if known is not None and known.asked == asked and known.candidates:
-            unvoted = [replace(candidate, vote=None) for candidate in known.candidates]
-            shown = tuple(read_together(known.candidates))
-            self._odds[tuple(read_together(unvoted))] = known.together_unvoted
-            self._odds[shown] = known.together
-            probes = {(c.hit.sentence,): c.probe for c in known.candidates}
-            self._odds |= {shown: odds for shown, odds in probes.items() if odds is not None}
+        if known is not None and known.asked == asked:
+            shown, unvoted = map(tuple, _together(known.candidates))
+            self._odds |= {unvoted: known.together_unvoted, shown: known.together}
+            self._odds |= {
+                (c.hit.sentence,): c.probe for c in known.candidates if c.probe is not None
+            }
             self._drafts |= {shown: known.draft} if known.draft else {}
 
     def odds(self, shown: Sequence[Sentence]) -> float:
         """Return log P(answer)/P(refusal) over the sentences as one text, 0 over none."""
-        if not shown:
+        key = tuple(shown)
+        if not key:
             return 0.0
-        if tuple(shown) not in self._odds:
+        if key not in self._odds:
             texts = self._resources.passages(shown)
-            odds = read(self._asked, texts, language(self._asked), self._ask)
-            self._odds[tuple(shown)] = odds
-        return self._odds[tuple(shown)]
+            self._odds[key] = read(self._asked, texts, language(self._asked), self._ask)
+        return self._odds[key]
 
     def draft(self, shown: Sequence[Sentence]) -> str:
         """Return what it writes from the sentences, nothing where it would refuse."""
+        key = tuple(shown)
         if self.odds(shown) <= 0:
             return ""
-        if tuple(shown) not in self._drafts:
+        if key not in self._drafts:
             spoken = language(self._asked)
             prompt = read_prompt(self._asked, self._resources.passages(shown), spoken)
             pieces = drafted(self._ask, prompt, spoken)
-            self._drafts[tuple(shown)] = "".join(piece.text for piece in pieces)
-        return self._drafts[tuple(shown)]
+            self._drafts[key] = "".join(piece.text for piece in pieces)
+        return self._drafts[key]
+
+
+def _together(candidates: Sequence[Candidate]) -> tuple[list[Sentence], list[Sentence]]:
+    """Return what is read together, then what would be without votes."""
+    unvoted = [replace(candidate, vote=None) for candidate in candidates]
+    return read_together(candidates), read_together(unvoted)
 
 
 def collect(
@@ -228,7 +233,6 @@ def _features(
     votes = vote(question, numbered, ask) if numbered else Votes({})
     gold = {span for gold_set in item.evidence for span in gold_set}
     every = considered(hits, votes, item.document)
-
     reader = _Reader(asked, ask, resources, known) if ask.model.reads else None
 
     def judge(candidate: Candidate) -> float:
@@ -239,8 +243,7 @@ def _features(
     asked_of = policy(every, _GENEROUS, judge)
     probes = {candidate.hit.sentence: candidate.probe for candidate in asked_of}
     candidates = [replace(c, probe=probes.get(c.hit.sentence)) for c in every]
-    shown = read_together(every)
-    unvoted = read_together([replace(candidate, vote=None) for candidate in every])
+    shown, unvoted = _together(every)
     odds = reader.odds(shown) if reader else 0.0
     return {
         "id": item.id,

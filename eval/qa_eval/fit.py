@@ -250,7 +250,10 @@ def _cited_spans(
 ) -> list[tuple[int, int]]:
     """Return what an answer would cite: what its draft points at, where there is one."""
     several = len(question_parts(sample.question)) > 1
-    sources = written_from(selection, sample.shown, calibration, sample.overall, several=several)
+    heeded = left_open(selection.candidates, sample.absent)
+    sources = written_from(
+        selection, sample.shown, calibration, sample.together, heeded=heeded, several=several
+    )
     said = statements(sample.draft, ()) if sources else []
     if not said:
         return [(hit.sentence.start, hit.sentence.end) for hit in selection.chosen]

@@ -4,7 +4,7 @@ From answers that would not have been shown, too, it is learnt how an answer tha
 from one that is not (:mod:`qa.certainty`). It goes the pipeline's own way, from candidates that
 were judged before.
 
-Example: ``said_anyway(exchange, candidates, together, resources)["text"]``.
+Example: ``said_anyway(exchange, candidates, known, resources)["text"]``.
 """
 
 from __future__ import annotations
@@ -71,12 +71,15 @@ def _selection(
     unasked = [replace(candidate, probe=None) for candidate in candidates]
     asked = policy(unasked, part, lambda candidate: probes[candidate.hit.sentence])
     foreign = foreignness(encoder.encode([exchange.question], query=True)[0], encoder.id)
-    together = known.together if left_open(asked, known.absent) else foremost(asked)
+    heeded = left_open(asked, known.absent)
+    together = known.together if heeded else foremost(asked)
     overall = Overall(together, foreign, known.absent)
     selection = decide(exchange.sought, asked, exchange.calibration, overall)
     several = len(question_parts(exchange.sought)) > 1
     shown = read_together(candidates)
-    sources = written_from(selection, shown, exchange.calibration, overall, several=several)
+    sources = written_from(
+        selection, shown, exchange.calibration, together, heeded=heeded, several=several
+    )
     return replace(selection, sources=sources)
 
 

@@ -37,8 +37,8 @@ _MOST_CHARS_TOGETHER: Final = 2400
 # The foremost: the voted ones and so many of the best hits. Further ones may be asked to find the
 # sentence, but one of many says yes by chance, so whether there is an answer is left to these.
 _FOREMOST: Final = 2
-# From these log-odds on, the best of them by itself is sure to answer; below the others, less how
-# likely the vote said that nothing does, all are sure not to. Outside, hearing the best ones
+# From the first log-odds on, the best of them by itself is sure to answer; up to the second, after
+# taking off the vote's odds that nothing does, it is sure not to. Outside, hearing the best ones
 # together changed next to nothing (eval/LOG.md, 2026-11-29 and 30).
 _SURE_ANSWER: Final = 2.5
 _SURE_ABSENCE: Final = -6.0
@@ -76,10 +76,10 @@ class Overall:
     """What is known of the question beside its candidates one by one.
 
     ``together``: log P(answer)/P(refusal) over the best of them read as one text, or the foremost
-    probe where that leaves nothing open; ``foreign``: how much it sounds as if no document could
-    answer it (:func:`qa.whole.foreignness`); ``absent``: log P(none of the document's sentences
-    answers)/P(one does), of a model that was trained to vote, where what it voted on holds the
-    sentence with the best probe: of other documents it says nothing.
+    probe where that and the vote leave nothing open; ``foreign``: how much it sounds as if no
+    document could answer it (:func:`qa.whole.foreignness`); ``absent``: log P(none of the
+    document's sentences answers)/P(one does), of a model that was trained to vote, where what it
+    voted on holds the sentence with the best probe: of other documents it says nothing.
     """
 
     together: float = 0.0
@@ -226,14 +226,15 @@ def select(
         return probe(question, texts[0], language, ask, inside)
 
     candidates = policy(every, calibration, lambda candidate: hear([candidate.hit.sentence]))
-    within = numbered is not None and _surest(candidates).hit.sentence.document == numbered.document
-    absent = votes.none if within else 0.0
-    heeded = "together" in calibration.answerable.weights and left_open(candidates, absent)
     shown = read_together(every)
+    voted_on = numbered.document if numbered is not None else None
+    absent = votes.none if {one.document for one in shown} == {voted_on} else 0.0
+    heeded = "together" in calibration.answerable.weights and left_open(candidates, absent)
     together = hear(shown) if heeded else foremost(candidates)
-    overall = Overall(together, foreign, absent)
+    within = _surest(candidates).hit.sentence.document == voted_on
+    overall = Overall(together, foreign, votes.none if within else 0.0)
     selection = decide(question, candidates, calibration, overall)
-    sources = written_from(selection, shown, calibration, overall, several=several)
+    sources = written_from(selection, shown, calibration, together, heeded=heeded, several=several)
     return replace(selection, notices=notices, sources=sources)
 
 
@@ -241,8 +242,9 @@ def written_from(
     selection: Selection,
     shown: Sequence[Sentence],
     calibration: Calibration,
-    overall: Overall,
+    together: float,
     *,
+    heeded: bool,
     several: bool,
 ) -> tuple[Hit, ...]:
     """Return what is written from as one text; nothing, where it is written from the chosen ones.
@@ -251,13 +253,15 @@ def written_from(
     several sentences may be needed or none is sure to be the right one.
 
     :param shown: the sentences that are read together.
+    :param together: that of :class:`Overall`.
+    :param heeded: whether they were, since single ones leave it open.
     :param several: whether several things are asked.
     """
-    if not (calibration.cover and selection.chosen and overall.together > 0):
+    if not (calibration.cover and selection.chosen and together > 0):
         return ()
     several = several or sum(c.voted for c in selection.candidates) > 1
     unsure = max(c.probability for c in selection.candidates) < calibration.also
-    if not (several or unsure or left_open(selection.candidates, overall.absent)):
+    if not (several or unsure or heeded):
         return ()
     asked = {c.hit.sentence: c.hit for c in selection.candidates}
     return tuple(asked.get(one, Hit(one, 0.0, 1)) for one in shown)
@@ -286,7 +290,8 @@ def foremost(candidates: Sequence[Candidate]) -> float:
 def left_open(candidates: Sequence[Candidate], absent: float) -> bool:
     """Tell whether the probes and the vote leave open if there is an answer.
 
-    :param absent: that of :class:`Overall`.
+    :param absent: log P(none of the document's sentences answers)/P(one does), 0 where they are not
+        all of the document that was voted on.
     """
     best = foremost(candidates)
     return best - max(absent, 0.0) > _SURE_ABSENCE and best < _SURE_ANSWER

@@ -88,7 +88,7 @@ def central_sentences(
 def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentence]]:
     """Group sentences by blank lines, or by lines where there are none, or by threes.
 
-    Of two paragraphs, which are too few to tell, both are cut.
+    Of two paragraphs, which are too few to tell, both are cut, unless one is a mere greeting.
     """
     if not citable:
         return []
@@ -99,6 +99,8 @@ def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentenc
         if len(paragraphs) >= _FEWEST:
             return paragraphs
     count = min(len(citable), max(_FEWEST, min(MOST, len(citable) // _PART_SENTENCES)))
+    if not all(any(len(s.text) in _READABLE_CHARS for s in one) for one in paragraphs):
+        return _cut(citable, count)
     shares = [max(1, round(count * len(one) / len(citable))) for one in paragraphs]
     return [run for one, runs in zip(paragraphs, shares, strict=True) for run in _cut(one, runs)]
 
