@@ -356,14 +356,16 @@ def _known(paths: Sequence[Path], model: ChatModel) -> list[Sample]:
     """
     from qa_eval.features import load_samples, told_model
 
+    known: list[Sample] = []
     for path in paths:
-        told = told_model(path)
-        if told != model.label or any(sample.write for sample in load_samples(path)):
+        told, samples = told_model(path), load_samples(path)
+        if told != model.label or any(sample.write for sample in samples):
             raise InputError(
                 f"--known: {path} holds features of {told!r}, or of other adapters than "
                 f"{model.label!r} has, which is asked now; leave it out"
             )
-    return [sample for path in paths for sample in load_samples(path)]
+        known += samples
+    return known
 
 
 def _fit_kept(options: argparse.Namespace, settings: Settings) -> int:
