@@ -28,6 +28,9 @@ HISTORY = (Turn("Combien de soldats américains sont en Irak ?", "2500 soldats."
         "D’accord, et pour Lyon ?",
         "En 2023 ?",
         "Pour Paris ?",
+        "Non pardon, je voulais dire l’isolation des façades nord",
+        "Je parlais de l’accord signé avec la mairie de Lyon en 2012",
+        "I meant the meeting of the finance committee in Paris",
     ],
 )
 def test_questions_that_point_back_lean_on_the_history(question):
@@ -82,6 +85,21 @@ def test_a_rewriting_that_leaves_out_what_is_asked_is_not_used(asked, said):
     assert question == f"Combien de soldats américains sont en Irak ? {asked}"
 
 
+def test_a_rewriting_that_keeps_the_value_before_is_not_used():
+    history = (Turn("Que devient mon acompte si j'annule trois mois avant le départ ?", "Rendu."),)
+    said = "Que devient mon acompte si j'annule trois mois avant le départ prévu ?"
+    asked = "et à une semaine du départ ?"
+    question = standalone(asked, history, Meter(ScriptedModel([said])), "fr")
+    assert question == f"{history[0].question} {asked}"
+
+
+def test_a_correction_says_what_it_corrects_to():
+    history = (Turn("Combien de voix pour les panneaux solaires ?", "26 voix contre 19."),)
+    said = "Combien de voix pour l’isolation ?"
+    asked = "non pardon je voulais dire l’isolation"
+    assert standalone(asked, history, Meter(ScriptedModel([said])), "fr") == said
+
+
 def test_a_question_word_is_something_else_to_ask():
     history = (Turn("Quand a lieu le concert ?", "Lundi."),)
     said = "Où a lieu le concert ?"
@@ -92,6 +110,22 @@ def test_a_rewriting_may_say_a_part_of_what_is_asked_in_other_words():
     said = "Combien de soldats américains étaient en Syrie cette année-là ?"
     asked = "Et en Syrie, la même année ?"
     assert standalone(asked, HISTORY, Meter(ScriptedModel([said])), "fr") == said
+
+
+def test_a_follow_up_in_another_language_is_rewritten_in_its_own():
+    before = "How many American soldiers are in Iraq?"
+    model = ScriptedModel([before, "How many American soldiers are in Syria?"])
+    assert standalone("And in Syria?", HISTORY, Meter(model), "en").endswith("in Syria?")
+    translation, rewriting = (prompt.messages[-1].content for prompt in model.prompts)
+    assert HISTORY[0].question in translation
+    assert before in rewriting
+    assert HISTORY[0].question not in rewriting
+
+
+def test_a_follow_up_that_cannot_be_rewritten_follows_the_translation():
+    model = ScriptedModel(["How many American soldiers are in Iraq?", ""])
+    question = standalone("And in Syria?", HISTORY, Meter(model), "en")
+    assert question == "How many American soldiers are in Iraq? And in Syria?"
 
 
 def test_without_a_model_the_last_question_is_put_before():

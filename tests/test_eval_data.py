@@ -94,6 +94,31 @@ def test_the_typed_questions_have_their_sentences_in_documents_of_their_own() ->
         }
 
 
+def test_the_further_follow_ups_have_their_sentences_and_a_question_before() -> None:
+    typed = ROOT / "eval" / "typed"
+    theirs = {path.name: path.read_text("utf-8") for path in (typed / "documents").iterdir()}
+    further = load_items(ROOT / "eval" / "followups.jsonl", TEXTS)
+    further += load_items(typed / "followups.jsonl", theirs)
+    texts = TEXTS | theirs
+    citable = {
+        (name, one.start, one.end)
+        for name in {item.document for item in further}
+        for one in split_sentences(Document(name, name, texts[name]))
+        if not one.heading
+    }
+    gold = {(item.document, *span) for item in further for one in item.evidence for span in one}
+    assert gold <= citable
+    assert all(item.history for item in further)
+    assert Counter(item.tags[0] for item in further) == {
+        "lean": 34,
+        "answer": 17,
+        "near-miss": 17,
+        "subject": 17,
+        "crossed": 44,
+    }
+    assert not {item.document for item in further} & {item.document for item in TEST}
+
+
 def test_gold_sets_are_ordered_and_distinct() -> None:
     for item in EVERY:
         assert len(set(item.evidence)) == len(item.evidence), item.id

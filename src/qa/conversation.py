@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from qa.llm.meter import Meter
 from qa.parts import asks
 from qa.prompt import Language, rewrite_prompt
+from qa.translation import translated
 from qa.types import Answer, Turn
-from qa.words import names, numbers, stems, tokens
+from qa.words import names, numbers, stems, tokens, told_language
 
 # A question that begins so goes on from the one before.
 _GOES_ON = re.compile(
@@ -23,10 +24,16 @@ _GOES_ON = re.compile(
     r"même question|and|but(?! d(?:es?|u|'|’))|so|or|what about|how about|same question)\b",
     re.IGNORECASE,
 )
+# «Non pardon, je voulais dire l’isolation»
+_CORRECTS = re.compile(
+    r"\b(?:je (?:voulais|veux) dire|je parl(?:ais|e) d(?:es?|u|['’])"
+    r"|i meant?|i (?:was|am) talking about)\b",
+    re.IGNORECASE,
+)
 # «Merci. Et en Syrie ?», "OK, and in Syria?"
 _COURTESY = re.compile(
-    r"^\s*(?:(?:merci|ok(?:ay)?|d['’]accord|bien|parfait|super|oui|non|bonjour|thanks|thank you"
-    r"|great|good|right|yes|no|hello|hi)\b[\s,;:.!…–-]+)+",
+    r"^\s*(?:(?:merci|ok(?:ay)?|d['’]accord|bien|parfait|super|oui|non|bonjour|pardon|désolée?"
+    r"|thanks|thank you|great|good|right|yes|no|hello|hi|sorry)\b[\s,;:.!…–-]+)+",
     re.IGNORECASE,
 )
 # «Il faut», "there is": nobody and nothing that was said before.
@@ -60,7 +67,9 @@ def turn(asked: str, answer: Answer) -> Turn:
 def leans_on_history(question: str) -> bool:
     """Tell whether the question needs the conversation before it to be understood."""
     question = _COURTESY.sub("", question)
-    if _GOES_ON.search(question) or _POINTS_BACK.search(_IMPERSONAL.sub(" ", question)):
+    if _GOES_ON.search(question) or _CORRECTS.search(question):
+        return True
+    if _POINTS_BACK.search(_IMPERSONAL.sub(" ", question)):
         return True
     said, named = set(stems(question)), set(filter(stems, names(question)))  # «POURQUOI ?»: none
     if named or numbers(question):  # «En 2023 ?», «Pour Paris ?»
@@ -75,22 +84,27 @@ def standalone(
     """Return the question in words that need no history; as it is when nothing better is found.
 
     Without a model, or when the model's rewriting says things that nobody said, or not what is
-    asked now, the last question is put before it.
+    asked now, the last question is put before it. That is translated first, where it was asked in
+    another ``language`` than this one: the rewriting, and so the answer, would be in that.
     """
     last = history[-1]
-    joined = f"{last.question} {question}"
     if ask is None:
-        return joined
-    text, _ = ask.complete(rewrite_prompt(last.question, last.answer, question, language))
+        return f"{last.question} {question}"
+    other = told_language(last.question) not in (language, None)
+    before = translated(last.question, language, ask) if other else last.question
+    joined = f"{before} {question}"
+    text, _ = ask.complete(rewrite_prompt(before, last.answer, question, language))
     rewritten = " ".join(text.split())
     faithful = _is_faithful(rewritten, f"{joined} {last.answer}")
-    return rewritten if faithful and _says(rewritten, question, last.question) else joined
+    return rewritten if faithful and _says(rewritten, question, before) else joined
 
 
 def _says(rewritten: str, question: str, before: str) -> bool:
-    """A rewriting says at least half of what is asked now, and is not the question before again."""
-    said, asked = (set(stems(one)) | numbers(one) for one in (rewritten, question))
-    return tokens(rewritten) != tokens(before) and 2 * len(asked & said) >= len(asked)
+    """A rewriting says at least half of what is new, and is not the question before again."""
+    now = _CORRECTS.sub(" ", _COURTESY.sub("", question))
+    said, asked, known = (set(stems(one)) | numbers(one) for one in (rewritten, now, before))
+    new = asked - known or asked
+    return tokens(rewritten) != tokens(before) and 2 * len(new & said) >= len(new)
 
 
 def _is_faithful(rewritten: str, said: str) -> bool:

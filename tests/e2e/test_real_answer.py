@@ -10,6 +10,8 @@ from playwright.sync_api import expect
 
 from qa import Assistant
 from qa.settings import load_settings
+from qa.types import Turn
+from qa.words import told_language
 
 pytestmark = pytest.mark.e2e
 
@@ -59,6 +61,15 @@ def test_what_the_document_does_not_say_is_refused(assistant, serve, visit):
     expect(page.get_by_role("log")).to_contain_text(
         "Les documents ne répondent pas à cette question.", timeout=240_000
     )
+
+
+def test_a_short_question_in_another_language_than_the_one_before_is_answered_in_its_own(assistant):
+    """It has few words, so it is rewritten beside the one before, and must not become French."""
+    before = Turn("Combien de soldats américains sont déployés en Irak ?", "Environ 2500 soldats.")
+    answer = assistant.ask("When was the coalition created?", [before])
+    assert told_language(answer.question) == "en"
+    assert "2014" in answer.text
+    assert told_language(answer.text) in ("en", None)
 
 
 def test_a_later_assistant_does_not_read_the_document_again(assistant):
