@@ -63,11 +63,11 @@ def test_what_the_document_does_not_say_is_refused(assistant, serve, visit):
     )
 
 
-def test_a_short_question_in_another_language_than_the_one_before_is_answered_in_its_own(assistant):
-    """It has few words, so it is rewritten beside the one before, and must not become French."""
-    before = Turn("Combien de soldats américains sont déployés en Irak ?", "Environ 2500 soldats.")
-    answer = assistant.ask("When was the coalition created?", [before])
+def test_a_follow_up_in_another_language_than_the_question_before_is_answered_in_its_own(assistant):
+    before = Turn("Qui dirige la coalition internationale ?", "Les États-Unis.")
+    answer = assistant.ask("And when was it formed?", [before])
     assert told_language(answer.question) == "en"
+    assert "dirige" not in answer.question
     assert "2014" in answer.text
     assert told_language(answer.text) in ("en", None)
 
