@@ -68,3 +68,47 @@ def test_a_list_of_questions_needs_no_title():
 def test_a_sentence_whose_neighbours_are_not_known_is_read_alone():
     sentence = split_sentences(Document("d", "d", FAQ))[-1]
     assert passage(sentence, ()) == "Oui, une fois."
+
+
+def test_an_item_is_read_with_what_leads_its_list_in_once():
+    text = "Ne le prenez pas si :\n- vous êtes asthmatique ;\n- vous conduisez.\n"
+    assert read(text, "- vous êtes asthmatique ;") == (
+        "Ne le prenez pas si : - vous êtes asthmatique ;"
+    )
+    both = ["- vous êtes asthmatique ;", "- vous conduisez."]
+    assert read(text, both[0], both) == "Ne le prenez pas si : - vous êtes asthmatique ;"
+    assert read(text, both[1], both) == "- vous conduisez."
+
+
+def test_a_title_of_items_is_read_with_a_colon():
+    text = "Un vent fort.\nCroiseurs A, 18 milles\n1. Anouk Roch, 2 h 14\n2. Ysolde Parmentel, 3 h"
+    assert read(text, "2. Ysolde Parmentel, 3 h") == (
+        "Croiseurs A, 18 milles : 2. Ysolde Parmentel, 3 h"
+    )
+
+
+def test_a_row_is_read_with_the_names_of_its_columns_beside_others_too():
+    rows = ["| Huile | 5 | 49,00 |", "| Filtre | 1 | 11,90 |"]
+    text = "| Pièce | Qté | Total |\n|---|--:|--:|\n" + "\n".join(rows)
+    for row, cells in zip(
+        rows, ["Huile ; Qté : 5 ; Total : 49,00", "Filtre ; Qté : 1 ; Total : 11,90"], strict=True
+    ):
+        assert read(text, row, rows) == f"Pièce : {cells}"
+
+
+def test_a_reply_is_read_with_its_question():
+    text = "Le maire s’explique. Quand la piscine rouvrira-t-elle ? Pas avant septembre. On verra."
+    assert read(text, "Pas avant septembre.") == (
+        "Quand la piscine rouvrira-t-elle ? Pas avant septembre."
+    )
+    assert read(text, "On verra.") == "On verra."
+
+
+def test_what_follows_a_part_is_read_with_its_name_and_the_next_part_is_not():
+    text = (
+        "PROCÈS-VERBAL\n\nLes présents ont voté.\n\nRésolution 4 – Syndic (art. 25)\n\nAdoptée.\n\n"
+        "Résolution 5 – Budget 2025 : 88 000 €\n\nRejetée.\n"
+    )
+    assert read(text, "Adoptée.") == "Résolution 4 – Syndic (art. 25) : Adoptée."
+    assert read(text, "Rejetée.") == "Résolution 5 – Budget 2025 : 88 000 € : Rejetée."
+    assert "Résolution 4" not in read(text, "Résolution 5 – Budget 2025 : 88 000 €")

@@ -1,8 +1,8 @@
 """Sentences → chunks: one for each sentence that can be cited, with the context it is read in.
 
 The context is what a reader has seen before the sentence: the document's title, the heading
-above and the sentence before. It helps to find the sentence («Ils…», «cette loi») and is never
-cited itself.
+above, and the sentence before or, of an item or a row, what names it. It helps to find the sentence
+(«Ils…», «cette loi») and is never cited itself.
 
 Example: ``[chunk.context for chunk in make_chunks(document, split_sentences(document))]``.
 """
@@ -13,6 +13,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from qa.lists import heads, leads
 from qa.types import Chunk, Document, Sentence
 
 CONTEXT_CHARS = 400
@@ -28,15 +29,18 @@ def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chun
     """Return one chunk for each sentence of ``document`` that is not a heading, in order."""
     chunks: list[Chunk] = []
     title, heading, before = _part(_label(document.title)), _NOTHING, _NOTHING
-    for sentence in sentences:
+    for sentence, lead in zip(sentences, leads(sentences), strict=True):
         if sentence.heading:
             # A rule (* * *) ends a passage, but what follows is still under the same heading.
             label = _label(sentence.text)
             heading, before = _part(label) if label else heading, _NOTHING
             continue
         here = _part(_flat(sentence.text))
-        chunks.append(Chunk(sentence, _join((title, heading, before), here.folded)))
+        above = _part(_flat(lead.text)) if lead is not None else before
+        chunks.append(Chunk(sentence, _join((title, heading, above), here.folded)))
         before = here
+        if heads(sentence):
+            heading = _part(_label(sentence.text))
     return tuple(chunks)
 
 

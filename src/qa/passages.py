@@ -1,8 +1,8 @@
 """What a sentence is read with: the heading it stands under, and the sentence it leans on.
 
-«Rien pour les moins de 18 ans.» answers only under «Combien coûte la carte ?», and «Elle» is
-whoever was named before. The model judges and answers from the passage; only the sentence is
-cited.
+«Rien pour les moins de 18 ans.» answers only under «Combien coûte la carte ?», «- vous êtes
+asthmatique» after «Ne le prenez pas si :», «5» in the column «Quantité», and «Elle» is whoever was
+named before. The model judges and answers from the passage; only the sentence is cited.
 
 Example: ``passage(sentences[4], sentences)`` is ``"Tarifs : Elle coûte 12 €."``.
 """
@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
+from qa.lists import heads, is_item, is_row, lead, named_cells
+from qa.sentences import is_division
 from qa.types import Sentence
 from qa.words import fold
 
@@ -30,6 +32,9 @@ _OPENS_BACK: Final = re.compile(
 )
 
 
+_CLOSING: Final = ' \u00a0\u202f»”"*_)'
+
+
 def passage(
     sentence: Sentence, sentences: Sequence[Sentence], shown: Collection[Sentence] = ()
 ) -> str:
@@ -43,23 +48,49 @@ def passage(
     """
     parts = [_heading(sentence, sentences)]
     before = leans_on(sentence, sentences)
-    if before is not None and before not in shown:
-        parts.append(_shortened(before.text))
-    parts.append(" ".join(sentence.text.split()))
-    return " ".join(part for part in parts if part)
+    line = " ".join(sentence.text.split())
+    if before is not None and is_row(before) and is_row(sentence):
+        line = named_cells(before.text, line)
+    elif before is not None and not _is_read(before, sentence, sentences, shown):
+        parts.append(_led_in(_shortened(before.text), sentence))
+    return " ".join(part for part in (*parts, line) if part)
 
 
 def leans_on(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | None:
-    """Return the sentence before, if this one points back to it."""
+    """Return the sentence that this one is not understood without, if there is one.
+
+    Of a row of a table that is the row of its columns' names, of an item what leads its list in
+    («Ne le prenez pas si :»), else the sentence before, if this one points back to it or replies.
+    """
     before = sentences[sentence.index - 1] if sentence.index and sentences else None
-    return before if before is not None and not before.heading and _leans(sentence) else None
+    if before is None:
+        return None
+    above = lead(sentence, sentences)
+    if above is not None or before.heading:
+        return above
+    return before if _leans(sentence) or _replies(sentence, before) else None
+
+
+def _is_read(
+    before: Sentence,
+    sentence: Sentence,
+    sentences: Sequence[Sentence],
+    shown: Collection[Sentence],
+) -> bool:
+    """Return whether what a sentence leans on is read anyway, itself or before another item."""
+    return before in shown or any(
+        leans_on(other, sentences) == before for other in shown if other.index < sentence.index
+    )
 
 
 def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
     """Return the nearest heading above as a lead-in; a first line that asks nothing is a title."""
     last = min(sentence.index, len(sentences)) - 1
     above = (sentences[index] for index in range(last, -1, -1))
-    heading = next((one for one in above if one.heading and _names(one.text)), None)
+    part = is_division(sentence.text)  # is in no other part, only below what has no number
+    heading = next(
+        (one for one in above if heads(one) and not (part and is_division(one.text))), None
+    )
     if heading is None:
         return ""
     text = _shortened(heading.text).strip("#*_> ")
@@ -68,15 +99,20 @@ def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
     return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
 
 
-def _names(heading: str) -> bool:
-    """Return whether a heading has words and is not the edge of a code block."""
-    return any(map(str.isalnum, heading)) and not heading.lstrip("> ").startswith(("```", "~~~"))
-
-
 def _leans(sentence: Sentence) -> bool:
     text = fold(sentence.text)
     words = re.findall(r"[^\W\d_]+", text)[:_OPENING_WORDS]
     return any(map(_POINTS_BACK.fullmatch, words)) or _OPENS_BACK.match(text) is not None
+
+
+def _led_in(lead: str, sentence: Sentence) -> str:
+    """Return what an item is led in by, with a colon where it has no mark at its end."""
+    return f"{lead} :" if is_item(sentence) and not lead.endswith((":", "?")) else lead
+
+
+def _replies(sentence: Sentence, before: Sentence) -> bool:
+    """Return whether a sentence follows a question and is none."""
+    return before.text.rstrip(_CLOSING).endswith("?") and "?" not in sentence.text
 
 
 def _shortened(text: str) -> str:

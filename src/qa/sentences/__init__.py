@@ -14,13 +14,19 @@ from collections.abc import Iterator
 from itertools import islice
 
 from qa.sentences.boundaries import cut_long, sentence_ends
-from qa.sentences.headings import mark_headings
+from qa.sentences.headings import is_division, mark_headings
 from qa.sentences.lines import Block, find_blocks
 from qa.types import Document, Sentence
 
-__all__ = ["SPLITTER_VERSION", "has_more_sentences", "split_sentences", "split_text"]
+__all__ = [
+    "SPLITTER_VERSION",
+    "has_more_sentences",
+    "is_division",
+    "split_sentences",
+    "split_text",
+]
 
-SPLITTER_VERSION = "6"
+SPLITTER_VERSION = "7"
 """Part of the index manifest: change it whenever the rules or the word lists change a split."""
 
 _WORD = re.compile(r"\w")

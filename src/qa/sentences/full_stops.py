@@ -199,7 +199,10 @@ def _number_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) 
     if len(number) > 3 or not number.isdigit():
         return False
     lead = words[-2][-1:] if len(words) > 1 else ""
-    inline_item = lead == ";" or (lead == ":" and number == "1")
+    aside = stop.text[stop.start : stop.at - len(number)][-2:]
+    inline_item = (
+        lead == ";" or (lead == ":" and number == "1") or (len(aside) == 2 and aside.isspace())
+    )
     return inline_item or stop.word in abbreviations.after_ordinal
 
 

@@ -123,7 +123,7 @@ def _is_told(line: str, *, alone: bool) -> bool:
 
     In a list of questions «vous» is whoever reads it.
     """
-    labelled = _LABEL.match(line) is not None and not _is_division(line)
+    labelled = _LABEL.match(line) is not None and not is_division(line)
     addressed = _ADDRESSED if alone else _FAMILIAR
     return labelled or addressed.search(line) is not None
 
@@ -147,11 +147,12 @@ def _is_named(text: str, block: Block, before: Block | None, after: Block) -> bo
     return (
         _is_underlined(text, after)
         or _is_numbered_title(text, block, before, after)
-        or _is_division(text[block.start : block.end])
+        or is_division(text[block.start : block.end])
     )
 
 
-def _is_division(line: str) -> bool:
+def is_division(line: str) -> bool:
+    """Return whether a line begins as a part of a text does: «Article 4», "Step 2:"."""
     match = _DIVISION.match(line)
     return match is not None and match["name"].lower() in load_abbreviations().divisions
 
@@ -162,7 +163,7 @@ def _states(text: str, block: Block) -> bool:
     if block.kind == "item":
         line = line.split(None, 1)[1]
     division = _DIVISION.match(line)
-    if division and (_is_division(line) or len(division["number"]) <= _OWN_DIGITS):
+    if division and (is_division(line) or len(division["number"]) <= _OWN_DIGITS):
         line = line[division.end() :]
     return ends_in(text, block, _ENDS) or _FACT.search(line) is not None or _is_clause(line)
 

@@ -1,0 +1,104 @@
+"""What names an item, a row or a part of a document, above it."""
+
+import pytest
+
+from qa.lists import heads, lead, leads, named_cells
+from qa.sentences import split_sentences
+from qa.types import Document
+
+
+def led(text):
+    """Return {sentence: what names it above} of those that have such a thing."""
+    sentences = split_sentences(Document("d", "d", text))
+    above = list(leads(sentences))
+    assert above == [lead(sentence, sentences) for sentence in sentences]
+    return {s.text: a.text for s, a in zip(sentences, above, strict=True) if a is not None}
+
+
+def test_a_list_is_led_in_by_the_line_that_ends_in_a_colon():
+    text = (
+        "Ne le prenez jamais si :\n- vous êtes allergique ;\n- vous avez moins de 6 ans.\n"
+        "Appelez un médecin.\n\nEn cas de doute :\n\na) relisez la notice ;\nb) demandez."
+    )
+    assert led(text) == {
+        "- vous êtes allergique ;": "Ne le prenez jamais si :",
+        "- vous avez moins de 6 ans.": "Ne le prenez jamais si :",
+        "a) relisez la notice ;": "En cas de doute :",
+        "b) demandez.": "En cas de doute :",
+    }
+
+
+def test_a_list_is_led_in_by_a_line_without_a_mark():
+    text = (
+        "Le vent était fort.\nCroiseurs A, 18 milles\n1. Anouk Lestrevel, 2 h 14\n"
+        "2. Mathurin Gosselain, 2 h 19\nCroiseurs B, 14 milles\n1. Clémence Ratovel, 2 h 12\n"
+    )
+    assert led(text) == {
+        "1. Anouk Lestrevel, 2 h 14": "Croiseurs A, 18 milles",
+        "2. Mathurin Gosselain, 2 h 19": "Croiseurs A, 18 milles",
+        "1. Clémence Ratovel, 2 h 12": "Croiseurs B, 14 milles",
+    }
+
+
+def test_an_item_of_several_sentences_does_not_end_its_list():
+    text = "Il faut :\n- payer. Les chèques sont refusés.\n- signer.\n"
+    assert led(text) == {"- payer.": "Il faut :", "- signer.": "Il faut :"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Il faut :\n\n## Frais\n\n- payer.\n",
+        "Il a dit : « Bien. » Puis il est parti. Nul ne le revit.\n- Payer.\n",
+        "Il faut :\nPayer. Signer.\n- Attendre.\n",
+        "- Payer.\n- Signer.\n",
+    ],
+)
+def test_what_stands_between_ends_what_leads_in(text):
+    assert led(text) == {}
+
+
+def test_an_inner_list_is_led_in_by_its_item_and_the_outer_one_goes_on():
+    text = "Préparez :\n1. la pâte :\n- 200 g de farine\n- un œuf\n2. la garniture\n"
+    assert led(text) == {
+        "1. la pâte :": "Préparez :",
+        "- 200 g de farine": "1. la pâte :",
+        "- un œuf": "1. la pâte :",
+        "2. la garniture": "Préparez :",
+    }
+
+
+def test_the_row_above_a_rule_names_the_columns_of_all_rows_below():
+    text = "| An | 2023 | 2024 |\n|---|--:|--:|\n| Visites | 12 | 15 |\n| Prêts | 7 | 9 |\n\nFin."
+    names = "| An | 2023 | 2024 |"
+    assert led(text) == {"| Visites | 12 | 15 |": names, "| Prêts | 7 | 9 |": names}
+
+
+def test_without_a_rule_three_columns_without_a_number_are_names():
+    text = (
+        "Jour | Matin | Soir\nLundi | 9 h | 18 h\nMardi | 10 h | 19 h\n\n"
+        "Des vélos.\nMarque | Ostrel\nPoids | 3 kg"
+    )
+    names = "Jour | Matin | Soir"
+    assert led(text) == {"Lundi | 9 h | 18 h": names, "Mardi | 10 h | 19 h": names}
+
+
+def test_cells_are_read_with_the_names_of_their_columns():
+    assert named_cells("| Réf. | Prix | |", "| A-1 | 46,50 | neuf |") == (
+        "Réf. : A-1 ; Prix : 46,50 ; neuf"
+    )
+    assert named_cells("Jour | Matin | Soir", "Lundi | | 18 h") == "Jour : Lundi ; Soir : 18 h"
+
+
+def test_a_part_that_tells_a_fact_is_no_heading_but_names_what_follows():
+    text = "Résolution 4 – Mandat du syndic (art. 25)\n\nPour : 521 – Contre : 187.\n"
+    first, second = split_sentences(Document("d", "d", text))
+    assert not first.heading
+    assert heads(first)
+    assert not heads(second)
+
+
+def test_a_long_table_is_named_to_its_end():
+    rows = "\n".join(f"Ville {n} | {n} | {n + 1}" for n in range(3000))
+    named = led(f"Ville | Hommes | Femmes\n{rows}")
+    assert len(named) == 3000
