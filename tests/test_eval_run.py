@@ -21,6 +21,7 @@ from qa_eval.fit import (
     PARTS,
     Outcome,
     as_data,
+    best_certainty,
     best_threshold,
     fit_part,
     outcome,
@@ -492,6 +493,20 @@ def test_one_question_more_does_not_move_the_threshold_to_the_edge():
     sure, no = [decided(0.9)] * 100, [decided(0.1, "unanswerable:near-miss")] * 10
     lost = [decided(0.95, "unanswerable:near-miss")] * 10
     assert best_threshold([*sure, decided(0.3), *no, *lost]) == pytest.approx(0.5, abs=0.02)
+
+
+def given(certainty, worth=1.0, kind="answerable", *, answered=True):
+    return replace(decided(0.9, kind), certainty=certainty, citation_f1=worth, answered=answered)
+
+
+def test_uncertain_answers_are_given_up_where_they_are_worth_little():
+    false = given(0.2, 0.0, "unanswerable:false-premise")
+    no = [given(0.0, 0.0, "unanswerable:false-premise", answered=False)] * 60
+    sure = [given(0.8)] * 40
+    astray = best_certainty([*sure, *[given(0.25, worth=0.0)] * 3, false, *no])
+    good = best_certainty([*sure, *[given(0.15)] * 3, false, *no])
+    assert 0.2 < astray <= 0.5
+    assert good <= 0.15
 
 
 def test_who_cannot_tell_does_not_refuse_everything():

@@ -483,6 +483,39 @@ def test_the_confidence_is_of_the_answer_that_the_writer_wrote(opened, monkeypat
     assert sure.confidence > guessed.confidence + 0.05
 
 
+def least_certain(monkeypatch, certainty):
+    """A calibration that gives no answer below a certainty."""
+    rule = replace(
+        calibration_for("nothing was fitted on this"),
+        right=Logistic({"quoted": -3.0}, 3.0),  # .95 of what is written, .5 of a quotation
+        least_certainty=certainty,
+    )
+    monkeypatch.setattr(pipeline, "calibration_for", lambda *_, **__: rule)
+
+
+def test_an_answer_that_is_too_uncertain_is_not_given(opened, monkeypatch):
+    wrong = "7 000 chars."  # is not in the sentence, which is quoted instead
+    least_certain(monkeypatch, 0.0)
+    quoted = opened(scripted(wrong, probes=held(4.0))).ask(TROOPS)
+    assert [one.support for one in quoted.statements] == ["quoted"]
+    least_certain(monkeypatch, quoted.confidence + 0.05)
+    events = list(opened(scripted(wrong, probes=held(4.0))).stream(TROOPS))
+    answer = events[-1]
+    assert (answer.answered, answer.statements, answer.kind) == (False, (), "no answer")
+    assert quoted.citations[0].text in [citation.text for citation in answer.nearest]
+    assert not any(isinstance(event, Statement) for event in events)
+    assert opened(scripted("2500 soldats.", probes=held(4.0))).ask(TROOPS).answered
+
+
+@pytest.mark.parametrize("draft", ["", "2500 sol"])
+def test_a_dying_model_makes_no_answer_uncertain(opened, monkeypatch, draft):
+    least_certain(monkeypatch, 0.9)
+    dead = Reply(draft, error=ModelUnavailable("the runner died"))
+    answer = opened(scripted(dead, probes=held(4.0))).ask(TROOPS)
+    assert [one.support for one in answer.statements] == ["quoted"]
+    assert answer.unfinished == draft
+
+
 def test_a_hopeless_question_is_not_written(opened, monkeypatch):
     listening(monkeypatch)
     model = scripted(refusing(0.1), probes=lambda _: says(-8.0))

@@ -1,8 +1,8 @@
 """Fits the evidence models on collected features and reports, by cross-validation over documents.
 
 Logistic regressions (scikit-learn, L2): which candidates are gold, whether the question has an
-answer, the same once the writer's first token is known, and whether what is said is right. The cut
-is the one that minimises refused answerable plus answered unanswerable questions, each as a share
+answer, the same once the writer's first token is known, and whether what is said is right. The cuts
+are those that minimise refused answerable plus answered unanswerable questions, each as a share
 of its side. Figures are of questions whose document was held out of the fit.
 
 Example: ``fit_part(PARTS[0], load_samples(Path("features.jsonl")))``.
@@ -14,8 +14,10 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from qa.calibration import Calibration, Logistic
@@ -227,14 +229,15 @@ def outcome(sample: Sample, calibration: Calibration) -> Outcome:
     asked = calibration.writer is None or first >= calibration.hopeless
     tried = asked and bool(selection.chosen)  # nothing is chosen where nothing is near
     confidence = heard(selection, always, sample.write).confidence if tried else first
+    sure = _certainty(sample, replace(selection, confidence=confidence), calibration)
     return Outcome(
         sample,
         confidence,
         citation_scores(spans, sample.gold_sets)[2] if sample.gold_sets else 0.0,
         sum(c.probe is not None for c in sample.candidates),
-        tried and confidence >= calibration.threshold,
+        tried and confidence >= calibration.threshold and sure >= calibration.least_certainty,
         first,
-        _certainty(sample, replace(selection, confidence=confidence), calibration),
+        sure,
         _is_right(sample),
     )
 
@@ -274,22 +277,50 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
 
     :return: a cut from .05 to .95, the middle of those that are equally good but for a question.
     """
-    yes = [o.confidence for o in outcomes if o.sample.answerable]
+    decided = [_Decided(o.sample, o.confidence, 1.0) for o in outcomes]
+    return _best_cut(decided, np.linspace(0.05, 0.95, 91))
+
+
+def best_certainty(outcomes: Sequence[Outcome]) -> float:
+    """Return the certainty from which an answer is given that the threshold lets pass.
+
+    By the same cost, but that what is not given costs no more than it was worth: its citation F1.
+
+    :return: from 0 to .5.
+    """
+    decided = [
+        _Decided(o.sample, o.certainty if o.answered else -1.0, o.citation_f1) for o in outcomes
+    ]
+    return _best_cut(decided, np.linspace(0.0, 0.5, 51))
+
+
+class _Decided(NamedTuple):
+    """A question is answered where its value reaches the cut; what it costs if it is not."""
+
+    sample: Sample
+    value: float
+    worth: float
+
+
+def _best_cut(decided: Sequence[_Decided], every: npt.NDArray[np.float64]) -> float:
+    """Return one of the cuts ``every``, ascending."""
+    yes = [one for one in decided if one.sample.answerable]
     no: dict[str, list[float]] = defaultdict(list)
-    for one in outcomes:
+    for one in decided:
         if not one.sample.answerable:
-            no[one.sample.kind].append(one.confidence)
+            no[one.sample.kind].append(one.value)
 
     def cost(cut: float) -> float:
         answered = (
             mean([c >= cut for c in values]) / _ANSWERED_AT_MOST.get(kind, _OTHERS_ANSWERED_AT_MOST)
             for kind, values in no.items()
         )
-        return mean([c < cut for c in yes]) / _REFUSED_AT_MOST + mean(list(answered))
+        lost = mean([one.worth if one.value < cut else 0.0 for one in yes])
+        return lost / _REFUSED_AT_MOST + mean(list(answered))
 
-    every = [float(cut) for cut in np.linspace(0.05, 0.95, 91)]
+    cuts = [float(cut) for cut in every]
     most = _MOST_REFUSED * _REFUSED_AT_MOST
-    cuts = [cut for cut in every if mean([c < cut for c in yes]) <= most] or every[:1]
+    cuts = [cut for cut in cuts if mean([one.value < cut for one in yes]) <= most] or cuts[:1]
     costs = [cost(cut) for cut in cuts]
     most_cost = min(costs) * _EQUALLY_GOOD + 1e-9
     near = [cut for cut, value in zip(cuts, costs, strict=True) if value <= most_cost]
@@ -420,7 +451,7 @@ def _recorded(sample: Sample, part: Part) -> bool:
 
 
 def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[Outcome]]:
-    """Fit one part; both cuts come from questions whose document was held out."""
+    """Fit one part; the cuts come from questions whose document was held out."""
     seen = [replayed(sample, part) for sample in samples if sample.candidates]
 
     pairs = cross_fit(seen, lambda some: fit_models(some, part))
@@ -431,6 +462,8 @@ def fit_part(part: Part, samples: Sequence[Sample]) -> tuple[Calibration, list[O
     outcomes = held_out()
     cuts = {"threshold": best_threshold(outcomes), "hopeless": _hopeless(outcomes)}
     cuts["also"] = part.also or _best_also({cut: _cited(held_out(also=cut)) for cut in _ALSO})
+    if part.right_features:
+        cuts["least_certainty"] = best_certainty(held_out(**cuts))
     return replace(fit_models(seen, part), **cuts), held_out(**cuts)  # type: ignore[arg-type]
 
 
@@ -461,5 +494,8 @@ def as_data(calibration: Calibration, fitted: dict[str, object]) -> dict[str, ob
             for name, model in models.items()
             if model
         },
-        **{name: getattr(calibration, name) for name in (*cuts, "nearest", "cover")},
+        **{
+            name: getattr(calibration, name)
+            for name in (*cuts, "nearest", "cover", "least_certainty")
+        },
     }

@@ -48,8 +48,9 @@ class Calibration:
     probed while no probe reaches ``yes_probe``, and, after the foremost, while one reaches
     ``least_probe``. ``nearest``: where no sentence's cosine reaches it, nothing is about the
     question, and no model is asked. ``right``: how likely an answer is the right one where the
-    documents hold it (:mod:`qa.certainty`; None: not fitted). ``fitted``: when, on what, with
-    which model and encoder, by which command.
+    documents hold it (:mod:`qa.certainty`; None: not fitted); ``least_certainty``: an answer that
+    is less certain than this is not given. ``fitted``: when, on what, with which model and
+    encoder, by which command.
     """
 
     sentence: Logistic
@@ -67,6 +68,7 @@ class Calibration:
     least_probe: float = -99.0
     nearest: float = 0.0
     cover: float = 0.0
+    least_certainty: float = 0.0
 
     @property
     def first_cut(self) -> float:
@@ -104,6 +106,7 @@ def load_calibrations() -> Mapping[str, Calibration]:
             least_probe=part.get("least_probe", -99.0),
             nearest=part.get("nearest", 0.0),
             cover=part.get("cover", 0.0),
+            least_certainty=part.get("least_certainty", 0.0),
         )
         for name, part in raw.items()
     }

@@ -78,16 +78,22 @@ def answer_events(
     checked = Checked(())
     if chosen:
         selection, checked = yield from written(exchange, selection, chosen, resources)
-    if not checked.statements:
+    if not checked.statements or not _is_certain(exchange, selection, checked):
         if whole := _whole(question, hits, search, refused=True):
             yield from _overview(exchange, whole, resources)
             return
         yield Evidence((), chosen=True, confidence=selection.confidence)
-        yield _abstention(exchange, selection, considered, resources)
+        yield _abstention(exchange, selection, checked, considered, resources)
         return
     yield from checked.statements
     exchange.mark("checked")
     yield _answer(exchange, selection, checked, considered, resources)
+
+
+def _is_certain(exchange: Exchange, selection: Selection, checked: Checked) -> bool:
+    """Return whether an answer is likely enough the right one; of what broke off nobody knows."""
+    least = exchange.calibration.least_certainty
+    return bool(exchange.unfinished) or certainty(exchange, selection, checked) >= least
 
 
 def _whole(
@@ -232,12 +238,20 @@ def _foreign(question: str, resources: Resources) -> float:
 
 
 def _abstention(
-    exchange: Exchange, selection: Selection, considered: Sequence[Citation], resources: Resources
+    exchange: Exchange,
+    selection: Selection,
+    checked: Checked,
+    considered: Sequence[Citation],
+    resources: Resources,
 ) -> Answer:
+    """Say that there is no answer.
+
+    :param checked: what was too uncertain to be given; nothing, where nothing was written.
+    """
     return Answer(
         text=NO_ANSWER[exchange.language],
         answered=False,
-        confidence=round(certainty(exchange, selection, Checked(())), 4),
+        confidence=round(certainty(exchange, selection, checked), 4),
         answerable=round(selection.confidence, 4),
         statements=(),
         citations=(),

@@ -69,6 +69,8 @@ def written(
         exchange.mark("written")
         exchange.notices.append(f"the answer was not written to its end: {error}")
         exchange.unfinished = draft.strip()
+        # Fitted on answers that were written to their end.
+        exchange.calibration = replace(exchange.calibration, least_certainty=0.0)
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
     said = _said(exchange, draft, given, cut=cut)
