@@ -18,7 +18,8 @@ def led(text):
 def test_a_list_is_led_in_by_the_line_that_ends_in_a_colon():
     text = (
         "Ne le prenez jamais si :\n- vous êtes allergique ;\n- vous avez moins de 6 ans.\n"
-        "Appelez un médecin.\n\nEn cas de doute :\n\na) relisez la notice ;\nb) demandez."
+        "Appelez un médecin si ces signes durent plus de trois jours.\n\n"
+        "En cas de doute :\n\na) relisez la notice ;\nb) demandez."
     )
     assert led(text) == {
         "- vous êtes allergique ;": "Ne le prenez jamais si :",
@@ -42,6 +43,18 @@ def test_a_list_is_led_in_by_a_line_without_a_mark():
 
 def test_an_item_of_several_sentences_does_not_end_its_list():
     text = "Il faut :\n- payer. Les chèques sont refusés.\n- signer.\n"
+    assert led(text) == {
+        "- payer.": "Il faut :",
+        "Les chèques sont refusés.": "- payer.",
+        "- signer.": "Il faut :",
+    }
+
+
+def test_only_what_is_short_and_follows_at_once_needs_its_item():
+    text = (
+        "Il faut :\n- payer.\n\nLes chèques sont refusés.\n- signer. Les élèves de moins de seize "
+        "ans font signer leurs parents ou un autre adulte. Cela suffit.\n"
+    )
     assert led(text) == {"- payer.": "Il faut :", "- signer.": "Il faut :"}
 
 
@@ -55,6 +68,11 @@ def test_an_item_of_several_sentences_does_not_end_its_list():
     ],
 )
 def test_what_stands_between_ends_what_leads_in(text):
+    assert led(text) == {}
+
+
+def test_what_is_said_in_a_dialogue_is_no_list():
+    text = "— Rodolphe est un ami, mais il se trompe. Je le lui ai dit.\n— Et la place ?\n"
     assert led(text) == {}
 
 

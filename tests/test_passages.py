@@ -80,6 +80,16 @@ def test_an_item_is_read_with_what_leads_its_list_in_once():
     assert read(text, both[1], both) == "- vous conduisez."
 
 
+def test_a_short_sentence_of_an_item_is_read_with_it():
+    text = (
+        "- Véhicule de prêt : gratuit trois jours. Le carburant reste à votre charge. Il est rendu."
+    )
+    assert read(text, "Le carburant reste à votre charge.") == (
+        "- Véhicule de prêt : gratuit trois jours. Le carburant reste à votre charge."
+    )
+    assert read(text, "Il est rendu.") == "Le carburant reste à votre charge. Il est rendu."
+
+
 def test_a_title_of_items_is_read_with_a_colon():
     text = "Un vent fort.\nCroiseurs A, 18 milles\n1. Anouk Roch, 2 h 14\n2. Ysolde Parmentel, 3 h"
     assert read(text, "2. Ysolde Parmentel, 3 h") == (

@@ -19,13 +19,16 @@ from qa.types import Sentence
 
 # Sentences above an item among which its list begins: a longer list is hardly led in by one.
 _MOST_ABOVE: Final = 60
-# Of an item, how many sentences may follow the one that has its mark.
+# Of an item, how many sentences may follow the one that has its mark; and the words of those that
+# say too little without it («Le carburant reste à la charge de l'emprunteur.»).
 _MOST_WITHIN: Final = 3
+_MOST_WORDS: Final = 8
 # Of a table whose first row may be a heading, without a rule that says so.
 _FEWEST_COLUMNS: Final = 3
 _ITEM: Final = re.compile(
     r"(?:(?P<sign>[-*+•·‣▪●◦–—])|\(?(?:(?P<number>\d{1,3})|(?P<letter>[a-z]|[ivx]{2,4}))[.)])\s"
 )
+_DASHES: Final = ("–", "—")  # of a dialogue, too: what follows there may be another's
 _ENDED: Final = re.compile(r"[.!?…;,][\s»”\"')*_]*$")
 _BAR: Final = re.compile(r"\s*(?<!\\)\|\s*")
 _RULE: Final = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
@@ -34,10 +37,11 @@ _RULE: Final = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
 def leads(sentences: Iterable[Sentence]) -> Iterator[Sentence | None]:
     """Yield for each sentence what names it above: its columns' names, or what leads its list in.
 
-    A list is led in by the line right above its first item, if that ends in a colon or in no mark.
+    A list is led in by the line right above its first item, if that ends in a colon or in no mark;
+    short sentences that follow in an item, by the item.
     A table's first row names its columns if a rule of Markdown («|---|---|») follows it, or if
     there are three or more and no number in it: «Marque | Ostrel» may be a fact like those below.
-    Of what is neither item nor row there is none.
+    Of anything else there is none.
 
     :param sentences: of one document, in order.
     """
@@ -130,18 +134,21 @@ class _Lists:
 
     def __init__(self) -> None:
         self._open: list[tuple[str | None, Sentence]] = []
-        self._begun, self._within = False, 0
+        self._item: Sentence | None = None
+        self._within, self._end, self._short = 0, 0, False
 
     def leading(self, sentence: Sentence) -> Sentence | None:
         """Return what leads in the list of the next sentence."""
         mark = _mark(sentence)
+        gap, self._end = sentence.start - self._end, sentence.end
         if mark is None:
             self._pass(sentence)
-            return None
+            self._short &= gap <= 1 and len(sentence.text.split()) <= _MOST_WORDS
+            return self._item if self._short else None
         while self._open and self._open[-1][0] == mark:
             self._open.pop()
         found = self._open[-1][1] if self._open else None
-        self._begun, self._within = True, 0
+        self._item, self._within, self._short = sentence, 0, mark not in _DASHES
         if sentence.text.endswith(":"):
             self._open.append((mark, sentence))
         return found
@@ -150,9 +157,9 @@ class _Lists:
         """Take note of a sentence that is no item: it leads in, belongs to one, or ends all."""
         self._within += 1
         if not sentence.heading and not _ENDED.search(sentence.text):
-            self._open, self._begun, self._within = [(None, sentence)], False, 0
-        elif sentence.heading or not self._begun or self._within > _MOST_WITHIN:
-            self._open = []
+            self._open, self._item = [(None, sentence)], None
+        elif sentence.heading or self._item is None or self._within > _MOST_WITHIN:
+            self._open, self._item = [], None
 
 
 def _mark(sentence: Sentence) -> str | None:

@@ -66,9 +66,10 @@ def leans_on(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | No
     if before is None:
         return None
     above = lead(sentence, sentences)
-    if above is not None or before.heading:
+    if above is not None and (is_item(sentence) or is_row(sentence) or not _leans(sentence)):
         return above
-    return before if _leans(sentence) or _replies(sentence, before) else None
+    leans = not before.heading and (_leans(sentence) or _replies(sentence, before))
+    return before if leans else None
 
 
 def _is_read(
