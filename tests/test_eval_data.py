@@ -73,25 +73,34 @@ def test_the_further_off_topic_requests_are_put_to_calibration_documents() -> No
     assert not {item.question for item in further} & {item.question for item in EVERY}
 
 
-def test_the_typed_questions_have_their_sentences_in_documents_of_their_own() -> None:
-    folder = ROOT / "eval" / "typed"
-    texts = {path.name: path.read_text("utf-8") for path in (folder / "documents").iterdir()}
-    typed = load_items(folder / "questions.jsonl", texts)
-    assert len(typed) == 120
+TYPED = {
+    "answerable": 9,
+    "followup": 1,
+    "unanswerable:near-miss": 3,
+    "unanswerable:false-premise": 1,
+    "unanswerable:off-topic": 1,
+}
+FORMS = TYPED | {"unanswerable:near-miss": 2, "unanswerable:false-premise": 2, "overview": 1}
+
+
+@pytest.mark.parametrize(
+    ("folder", "documents", "kinds"), [("typed", 8, TYPED), ("forms", 10, FORMS)]
+)
+def test_further_questions_have_their_sentences_in_documents_of_their_own(
+    folder: str, documents: int, kinds: dict[str, int]
+) -> None:
+    place = ROOT / "eval" / folder
+    texts = {path.name: path.read_text("utf-8") for path in (place / "documents").iterdir()}
+    items = load_items(place / "questions.jsonl", texts)
+    assert len(texts) == documents
     assert not texts.keys() & TEXTS.keys()
-    assert not {item.question for item in typed} & {item.question for item in EVERY}
+    assert not {item.question for item in items} & {item.question for item in EVERY}
     for name, text in texts.items():
         sentences = split_sentences(Document(name, name, text))
         citable = {(one.start, one.end) for one in sentences if not one.heading}
-        asked = [item for item in typed if item.document == name]
+        asked = [item for item in items if item.document == name]
         assert {span for item in asked for gold in item.evidence for span in gold} <= citable
-        assert Counter(item.kind for item in asked) == {
-            "answerable": 9,
-            "followup": 1,
-            "unanswerable:near-miss": 3,
-            "unanswerable:false-premise": 1,
-            "unanswerable:off-topic": 1,
-        }
+        assert Counter(item.kind for item in asked) == kinds
 
 
 def test_the_further_follow_ups_have_their_sentences_and_a_question_before() -> None:

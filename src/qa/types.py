@@ -224,7 +224,7 @@ class Answer:
 
     ``confidence``: the probability that the documents answer and that this is their answer (of an
     abstention, that the best sentence is); ``answerable``: that they answer, which decides whether
-    it answers; both 1 for overviews and small talk. ``question`` is the standalone question used;
+    it is tried; an answer of too low a confidence is not given. Both are 1 for overviews and small talk. ``question`` is the standalone question used;
     ``considered`` the candidates with their scores; ``notices`` what the user should know:
     fallbacks, truncation, repairs. ``kind``: an overview quotes sentences that cover a document;
     small talk is the reply to a greeting, with ``answered`` False and nothing cited.
