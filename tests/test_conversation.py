@@ -51,6 +51,8 @@ def test_questions_that_point_back_lean_on_the_history(question):
         "Where is Paris?",
         "Bon, combien coûte la carte annuelle ?",
         "Well water quality of the Harlow spring?",
+        "Bien-être au travail : quelles mesures annoncées ?",
+        "Well-being room opening hours?",
         "Ou se trouve le siege de la societe Arvel ?",
         "Is there a swimming pool at the Grand Hotel in Nice?",
         "Combien de jours y a-t-il entre le dépôt et la réponse ?",

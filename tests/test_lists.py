@@ -1,5 +1,7 @@
 """What names an item, a row or a part of a document, above it."""
 
+import random
+
 import pytest
 
 from qa.lists import heads, lead, leads, named_cells
@@ -12,7 +14,7 @@ def led(text):
     sentences = split_sentences(Document("d", "d", text))
     above = list(leads(sentences))
     assert above == [lead(sentence, sentences) for sentence in sentences]
-    return {s.text: a.text for s, a in zip(sentences, above, strict=True) if a is not None}
+    return {s.text: a.sentence.text for s, a in zip(sentences, above, strict=True) if a is not None}
 
 
 def test_a_list_is_led_in_by_the_line_that_ends_in_a_colon():
@@ -50,12 +52,13 @@ def test_an_item_of_several_sentences_does_not_end_its_list():
     }
 
 
-def test_only_what_is_short_and_follows_at_once_needs_its_item():
+def test_only_what_is_short_and_on_its_line_needs_its_item():
     text = (
-        "Il faut :\n- payer.\n\nLes chèques sont refusés.\n- signer. Les élèves de moins de seize "
-        "ans font signer leurs parents ou un autre adulte. Cela suffit.\n"
+        "Il faut :\n- payer.\n- signer. Les élèves de moins de seize ans font signer leurs parents "
+        "ou un autre adulte. Cela suffit.\n- attendre\nInscription obligatoire.\n\nCela suffit.\n"
     )
-    assert led(text) == {"- payer.": "Il faut :", "- signer.": "Il faut :"}
+    items = ("- payer.", "- signer.", "- attendre")
+    assert led(text) == dict.fromkeys(items, "Il faut :")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +68,37 @@ def test_only_what_is_short_and_follows_at_once_needs_its_item():
         "Il a dit : « Bien. » Puis il est parti. Nul ne le revit.\n- Payer.\n",
         "Il faut :\nPayer. Signer.\n- Attendre.\n",
         "- Payer.\n- Signer.\n",
+        "Contacts utiles.\n- Marie Dupont\n06 12 34 56 78\n- Paul Martin\n06 98 76 54 32\n",
+        "Des villes.\nVille | Mai | Juin\nParis | 30 | 31\n- chiffres provisoires\n",
+        "> - vous êtes malade\n- je viens quand même\n",
     ],
 )
 def test_what_stands_between_ends_what_leads_in(text):
-    assert led(text) == {}
+    assert not {item for item in led(text) if item.startswith("-")}
+
+
+@pytest.mark.parametrize(
+    ("text", "lost"),
+    [
+        (  # a paragraph between two lists
+            "N'en prenez pas si :\n- vous toussez ;\n\nLes doses sont celles-ci.\n\n- Adultes : 2.",
+            "- Adultes : 2.",
+        ),
+        (
+            "Ordre du jour :\n- travaux\n\nFait à Lyon.\n\n- Paul Martin, président",
+            "- Paul Martin, président",
+        ),
+        ("Il faut :\n1. payer\n2. signer\n\n1. Accueil", "1. Accueil"),  # it begins anew
+        ("Il est interdit :\n- d'entrer, sauf :\n- les chiens\n- de sortir", "- de sortir"),
+        (
+            "Marie demanda :\n— Où est Paul ?\n— Je ne sais pas, répondit Jean.",
+            "— Je ne sais pas, répondit Jean.",
+        ),
+    ],
+)
+def test_in_doubt_nothing_leads_in(text, lost):
+    assert lost not in led(text)
+    assert led(text)
 
 
 def test_what_is_said_in_a_dialogue_is_no_list():
@@ -84,6 +114,32 @@ def test_an_inner_list_is_led_in_by_its_item_and_the_outer_one_goes_on():
         "- un œuf": "1. la pâte :",
         "2. la garniture": "Préparez :",
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "inner"),
+    [
+        (
+            "Sont interdits :\n- les animaux, sauf :\n  - les chiens guides ;\n- les vélos ;",
+            {"- les chiens guides ;": "- les animaux, sauf :", "- les vélos ;": "Sont interdits :"},
+        ),
+        (
+            "Il ne peut exiger :\na) un dépôt, sauf :\n(i) s'il est meublé ;\nb) un chèque.",
+            {
+                "(i) s'il est meublé ;": "a) un dépôt, sauf :",
+                "b) un chèque.": "Il ne peut exiger :",
+            },
+        ),
+        (
+            "Sont admis :\n1. les chiens, sauf :\n- ceux de catégorie :\n2. les chats",
+            {"2. les chats": "Sont admis :"},
+        ),
+        ("Sont admis :\n- **Animaux :**\n  * chiens", {"* chiens": "- **Animaux :**"}),
+        ("Sont exclus, sauf :\n- les animaux :\n- les chiens", {"- les chiens": "- les animaux :"}),
+    ],
+)
+def test_an_inner_list_is_led_in_by_what_stands_right_above(text, inner):
+    assert inner.items() <= led(text).items()
 
 
 def test_the_row_above_a_rule_names_the_columns_of_all_rows_below():
@@ -120,3 +176,36 @@ def test_a_long_table_is_named_to_its_end():
     rows = "\n".join(f"Ville {n} | {n} | {n + 1}" for n in range(3000))
     named = led(f"Ville | Hommes | Femmes\n{rows}")
     assert len(named) == 3000
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("Jour | Matin | Soir\nLundi | 9 h | 18 h\n\nNom | Âge | Ville\nPaul | 12 | Lyon", 2),
+        ("| Hommes | Femmes | Total\nLyon | 12 | 15 | 27", 1),  # an empty corner
+        ("Jean Dupont | Directeur | Lyon\nMarie Roux | Comptable | Paris", 0),  # no names there
+        ("`cat journal | grep erreur | wc`\n`ls dossier | sort | head -3`", 0),
+        ("P(A | B) = x | y | z\nP(C | D) = 3 | 4 | 5", 0),
+        ("> | Ville | Mai |\n> |---|---|\n> | Lyon | 12 |", 1),
+        ("Taille | Poids\n------+------\n12 | 15", 1),
+    ],
+)
+def test_tables_begin_and_end(text, named):
+    assert len(led(text)) == named
+
+
+def test_an_empty_corner_shifts_no_column():
+    assert named_cells("| Hommes | Femmes", "Lyon | 12 | 15") == "Lyon ; Hommes : 12 ; Femmes : 15"
+
+
+SHAPES = (
+    *("- un", "- deux :", "  - trois", "1. un", "2. deux", "a) un ;", "(i) un", "— Oui.", "– un ;"),
+    *("Il faut :", "Un titre", "Une phrase. Une autre.", "une suite", "## Titre", "", "> - cité"),
+    *("a | b | c", "1 | 2 | 3", "| A | B |", "|---|---|", "-----+-----", "- `a | b` : un", "Non."),
+)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_one_sentence_is_named_as_it_is_among_all(seed):
+    draw = random.Random(seed)
+    led("\n".join(draw.choices(SHAPES, k=60)))  # compares both

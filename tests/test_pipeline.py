@@ -503,6 +503,9 @@ def test_an_answer_that_is_too_uncertain_is_not_given(opened, monkeypatch):
     answer = events[-1]
     assert (answer.answered, answer.statements, answer.kind) == (False, (), "no answer")
     assert quoted.citations[0].text in [citation.text for citation in answer.nearest]
+    assert answer.notices == (
+        f"what was written is too uncertain to be given: {quoted.confidence:.2f}",
+    )
     assert not any(isinstance(event, Statement) for event in events)
     assert opened(scripted("2500 soldats.", probes=held(4.0))).ask(TROOPS).answered
 

@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
 
 from qa.calibration import Calibration, Logistic
@@ -278,7 +277,7 @@ def best_threshold(outcomes: Sequence[Outcome]) -> float:
     :return: a cut from .05 to .95, the middle of those that are equally good but for a question.
     """
     decided = [_Decided(o.sample, o.confidence, 1.0) for o in outcomes]
-    return _best_cut(decided, np.linspace(0.05, 0.95, 91))
+    return _best_cut(decided, [float(cut) for cut in np.linspace(0.05, 0.95, 91)])
 
 
 def best_certainty(outcomes: Sequence[Outcome]) -> float:
@@ -291,7 +290,7 @@ def best_certainty(outcomes: Sequence[Outcome]) -> float:
     decided = [
         _Decided(o.sample, o.certainty if o.answered else -1.0, o.citation_f1) for o in outcomes
     ]
-    return _best_cut(decided, np.linspace(0.0, 0.5, 51))
+    return _best_cut(decided, [float(cut) for cut in np.linspace(0.0, 0.5, 51)])
 
 
 class _Decided(NamedTuple):
@@ -302,8 +301,11 @@ class _Decided(NamedTuple):
     worth: float
 
 
-def _best_cut(decided: Sequence[_Decided], every: npt.NDArray[np.float64]) -> float:
-    """Return one of the cuts ``every``, ascending."""
+def _best_cut(decided: Sequence[_Decided], cuts: Sequence[float]) -> float:
+    """Return the middle one of the best of some cuts, which ascend.
+
+    Those that refuse far too much are left out; what another cut refuses anyway counts there, too.
+    """
     yes = [one for one in decided if one.sample.answerable]
     no: dict[str, list[float]] = defaultdict(list)
     for one in decided:
@@ -318,7 +320,6 @@ def _best_cut(decided: Sequence[_Decided], every: npt.NDArray[np.float64]) -> fl
         lost = mean([one.worth if one.value < cut else 0.0 for one in yes])
         return lost / _REFUSED_AT_MOST + mean(list(answered))
 
-    cuts = [float(cut) for cut in every]
     most = _MOST_REFUSED * _REFUSED_AT_MOST
     cuts = [cut for cut in cuts if mean([one.value < cut for one in yes]) <= most] or cuts[:1]
     costs = [cost(cut) for cut in cuts]

@@ -3,7 +3,8 @@
 The first is known before a word is written and decides whether anything is (:mod:`qa.evidence`).
 The second, fitted on answers that were right and wrong, sees what the writing told: a word that
 the writer hesitated at, a statement that the check did not let pass; and how much was asked. Where
-nothing is said, it is how sure the best sentence would be as a quotation.
+nothing was written, it is how sure the best sentence would be as a quotation. An answer below the
+calibration's ``least_certainty`` is not given.
 
 Example: ``certainty(exchange, selection, Checked(()))``.
 """
@@ -44,7 +45,7 @@ def answer_features(exchange: Exchange, selection: Selection, checked: Checked) 
 def certainty(exchange: Exchange, selection: Selection, checked: Checked) -> float:
     """Return the probability, 0 to 1, that the documents answer and that this is their answer.
 
-    :param checked: what is shown; no statements where it abstains.
+    :param checked: what was written; no statements where nothing was.
     """
     right = exchange.calibration.right
     if right is None or not selection.features:

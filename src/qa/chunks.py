@@ -29,17 +29,21 @@ def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chun
     """Return one chunk for each sentence of ``document`` that is not a heading, in order."""
     chunks: list[Chunk] = []
     title, heading, before = _part(_label(document.title)), _NOTHING, _NOTHING
+    outer = heading  # the last one that is a heading
     for sentence, lead in zip(sentences, leads(sentences), strict=True):
         if sentence.heading:
             # A rule (* * *) ends a passage, but what follows is still under the same heading.
             label = _label(sentence.text)
             heading, before = _part(label) if label else heading, _NOTHING
+            outer = heading
             continue
         here = _part(_flat(sentence.text))
-        above = _part(_flat(lead.text)) if lead is not None else before
-        chunks.append(Chunk(sentence, _join((title, heading, above), here.folded)))
+        above = _part(_flat(lead.sentence.text)) if lead is not None else before
+        part = heads(sentence)  # is in no part before it
+        within = outer if part else heading
+        chunks.append(Chunk(sentence, _join((title, within, above), here.folded)))
         before = here
-        if heads(sentence):
+        if part:
             heading = _part(_label(sentence.text))
     return tuple(chunks)
 

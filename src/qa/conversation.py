@@ -33,9 +33,10 @@ _CORRECTS = re.compile(
 # «Merci. Et en Syrie ?», «Ah bon, et pourquoi ?», "OK, and in Syria?"
 _COURTESY = re.compile(
     r"^\s*(?:(?:merci|ok(?:ay)?|d['’]accord|bien|parfait|super|oui|non|bonjour|pardon|désolée?"
-    r"|a+h(?: bon)?|thanks|thank you|great|good|right|yes|no|hello|hi|sorry|i see)\b[\s,;:.!?…–-]+"
+    r"|a+h(?: bon)?|thanks|thank you|great|good|right|yes|no|hello|hi|sorry|i see)\b"
+    r"(?:[\s,;:.!?…]|[–-](?=\s))+"
     r"|(?:o+h|eh bien|bon|ben|tiens|vraiment|compris|entendu|intéressant|dommage"
-    r"|oh really|really|well|interesting|hm+|wow)\b\s*[,;:.!?…–-]+\s*)+",
+    r"|oh really|really|well|interesting|hm+|wow)\b\s*(?:[,;:.!?…]|[–-](?=\s))+\s*)+",
     re.IGNORECASE,
 )
 # «Il faut», "there is": nobody and nothing that was said before.

@@ -72,7 +72,8 @@ class Exchange:
 
     ``sought`` and ``spoken``: the question in the document's language, where that is another one.
     ``least_likely``: the log-probability of the least likely word of what was written;
-    ``unfinished``: the draft of a model that died while it wrote, or what the limit cut of it.
+    ``broke_off``: the writing did not come to its end; ``unfinished``: the draft of a model that
+    died while it wrote, or what the limit cut of it.
     """
 
     question: str
@@ -85,6 +86,7 @@ class Exchange:
     marks: dict[str, float] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
     least_likely: float = 0.0
+    broke_off: bool = False
     unfinished: str = ""
 
     def mark(self, name: str) -> None:

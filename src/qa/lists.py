@@ -1,91 +1,130 @@
 """Items of lists, rows of tables, parts: what names them stands above, once for all of them.
 
 «- vous êtes asthmatique» is nothing without «Ne le prenez pas si :», and «Lundi | 9 h» nothing
-without «Jour | Ouverture».
+without «Jour | Ouverture». A sentence has offsets and no lines, so the rules go by marks and by the
+characters between sentences; in doubt nothing leads in, since a wrong name is worse than none.
 
-Example: ``lead(item, sentences)`` is the sentence «Ne le prenez pas si :», and
+Example: ``lead(item, sentences).sentence`` is «Ne le prenez pas si :», and
 ``named_cells("Jour | Ouverture", "Lundi | 9 h")`` is ``"Jour : Lundi ; Ouverture : 9 h"``.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
-from typing import Final
+from typing import Final, Literal, NamedTuple
 
-from qa.sentences import is_division
+from qa.sentences import division_name, load_abbreviations
 from qa.types import Sentence
 
-# Sentences above an item among which its list begins: a longer list is hardly led in by one.
-_MOST_ABOVE: Final = 60
+# Sentences from what leads in to an item: a longer list is hardly led in by one line. Looking back
+# for that needs some more, since what stands above tells whether a line leads in.
+_MOST_BELOW: Final = 60
+_LOOK_BACK: Final = _MOST_BELOW + 20
 # Of an item, how many sentences may follow the one that has its mark; and the words of those that
 # say too little without it («Le carburant reste à la charge de l'emprunteur.»).
 _MOST_WITHIN: Final = 3
 _MOST_WORDS: Final = 8
-# Of a table whose first row may be a heading, without a rule that says so.
+# A line without a colon leads in what follows a list only where that was one: of so many items.
+_FEWEST_ITEMS: Final = 2
+# Characters between two sentences: of a blank line, and of a break before an indented line.
+_BLANK: Final = 2
+_INDENTED: Final = 3
+# Of a table whose first row may name the columns, without a rule that says so: its columns, and the
+# words of a name.
 _FEWEST_COLUMNS: Final = 3
-_ITEM: Final = re.compile(
-    r"(?:(?P<sign>[-*+•·‣▪●◦–—])|\(?(?:(?P<number>\d{1,3})|(?P<letter>[a-z]|[ivx]{2,4}))[.)])\s"
+_MOST_NAME_WORDS: Final = 4
+
+_MARK: Final = re.compile(
+    r"(?P<sign>[-*+•·‣▪●◦○■□✓✔➢–—])\s+(?P<first>\S)"
+    r"|(?P<open>\(?)(?:(?P<number>\d{1,3})|(?P<letter>[A-Za-z]|[ivxIVX]{2,5}))(?P<close>[.)°])\s+\S"
 )
-_DASHES: Final = ("–", "—")  # of a dialogue, too: what follows there may be another's
-_ENDED: Final = re.compile(r"[.!?…;,][\s»”\"')*_]*$")
+_DASHES: Final = "–—"  # of a dialogue, too
+_FIRSTS: Final = ("1", "a", "A", "i", "I")
+_TRIMMED: Final = " \u00a0\u202f*_»”\"'"
+_COLON: Final = (":", "：")
+_ENDS: Final = tuple(".!?…;,")
+_STOPS: Final = tuple(".!?…")
+_RULE: Final = re.compile(r"[\s>|:+=-]*-[\s|:+=-]*")
 _BAR: Final = re.compile(r"\s*(?<!\\)\|\s*")
-_RULE: Final = re.compile(r"[\s|:+=-]*-[\s|:+=-]*")
+_SYMBOLS: Final = frozenset("`=<>≤≥{};")
+
+Kind = Literal["columns", "list", "item"]
 
 
-def leads(sentences: Iterable[Sentence]) -> Iterator[Sentence | None]:
-    """Yield for each sentence what names it above: its columns' names, or what leads its list in.
+class Lead(NamedTuple):
+    """What names a sentence: its columns' names, what leads its list in, or the item it is in."""
+
+    sentence: Sentence
+    kind: Kind
+
+
+class _Mark(NamedTuple):
+    """The mark of an item: its shape, ``number`` what stands in it, ``told`` if somebody speaks."""
+
+    shape: str
+    number: str
+    told: bool
+
+
+def leads(sentences: Sequence[Sentence]) -> Iterator[Lead | None]:
+    """Yield for each sentence what names it above, None where nothing does.
 
     A list is led in by the line right above its first item, if that ends in a colon or in no mark;
-    short sentences that follow in an item, by the item.
-    A table's first row names its columns if a rule of Markdown («|---|---|») follows it, or if
-    there are three or more and no number in it: «Marque | Ostrel» may be a fact like those below.
-    Of anything else there is none.
+    an inner list by its item, and short sentences that follow in an item by that. A table's first
+    row names its columns if a rule of Markdown («|---|---|») follows it; or if there are three or
+    more short names without a number in it, and a number in the row: «Marque | Ostrel» may be a
+    fact like those below.
 
     :param sentences: of one document, in order.
     """
-    table, lists = _Table(), _Lists()
-    for sentence in sentences:
-        names = table.names(sentence)
+    lists, start = _Lists(), 0
+    for place, sentence in enumerate(sentences):
+        if not (place and _in_one_table(sentences[place - 1], sentence)):
+            start = place
         leading = lists.leading(sentence)
-        yield names or leading
+        yield _columns(sentences, start, place) or leading
 
 
-def lead(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | None:
+def lead(sentence: Sentence, sentences: Sequence[Sentence]) -> Lead | None:
     """Return what names one sentence above, by the rules of :func:`leads`.
 
     :param sentences: all of its document's, in order.
     """
-    start = max(0, sentence.index - _MOST_ABOVE)
     if is_row(sentence):
         start = sentence.index
-        while start and "|" in sentences[start - 1].text:
+        while start and _in_one_table(sentences[start - 1], sentences[start]):
             start -= 1
-    *_, found = leads(sentences[start : sentence.index + 1])
+        return _columns(sentences, start, sentence.index)
+    *_, found = leads(sentences[max(0, sentence.index - _LOOK_BACK) : sentence.index + 1])
     return found
 
 
 def heads(sentence: Sentence) -> bool:
     """Return whether a line names what follows: a heading with words, or a part's first line.
 
-    The edge of a code block names nothing. «Résolution 4 – Mandat du syndic (art. 25)» tells a
-    fact, so it is no heading and may be cited; still, what follows is of resolution 4.
+    The edge of a code block names nothing, nor does the caption of a figure. «Résolution 4 – Mandat
+    du syndic (art. 25)» tells a fact, so it is no heading and may be cited; still, what follows is
+    of resolution 4.
     """
     text = sentence.text
     if not sentence.heading:
-        return is_division(text) and not _ENDED.search(text)
+        name = division_name(text)
+        plain = name is not None and name not in load_abbreviations().captions
+        return plain and not text.rstrip(_TRIMMED).endswith(_ENDS)
     return any(map(str.isalnum, text)) and not text.lstrip("> ").startswith(("```", "~~~"))
 
 
 def is_item(sentence: Sentence) -> bool:
-    """Return whether a sentence begins with the mark of an item: «-», «1.», «b)»."""
-    return _ITEM.match(sentence.text) is not None
+    """Return whether a sentence begins as an item («-», «1.», «b)») and nobody says it."""
+    mark = _mark(sentence)
+    return mark is not None and not mark.told
 
 
 def is_row(sentence: Sentence) -> bool:
     """Return whether a sentence is a row of a table: cells with bars between them."""
-    return len(_cells(sentence.text)) > 1
+    return not sentence.heading and _mark(sentence) is None and len(_cells(sentence.text)) > 1
 
 
 def named_cells(names: str, row: str) -> str:
@@ -95,74 +134,163 @@ def named_cells(names: str, row: str) -> str:
 
 
 def _cells(row: str) -> list[str]:
-    """Return the cells of a row, without the bars around it."""
-    bare = row.strip()
-    if "|" not in bare or (not bare.startswith("|") and " | " not in bare):
+    """Return the cells of a row; of one with bars at both ends, without these."""
+    bare = row.strip().lstrip("> ")
+    if "|" not in bare or "`" in bare:
         return []
-    return [cell.strip() for cell in _BAR.split(bare.strip("|").strip())]
+    around = len(bare) > 1 and bare[0] == bare[-1] == "|"
+    if not around and " | " not in bare:
+        return []
+    return [cell.strip() for cell in _BAR.split(bare[1:-1] if around else bare)]
 
 
-class _Table:
-    """The rows of one table so far: the first, and whether a rule follows it."""
+def _is_rule(sentence: Sentence) -> bool:
+    return sentence.heading and _RULE.fullmatch(sentence.text) is not None
 
-    def __init__(self) -> None:
-        self._first: Sentence | None = None
-        self._named = False
 
-    def names(self, row: Sentence) -> Sentence | None:
-        """Return the row that names the columns of the next sentence, if that is a row."""
-        if row.heading or not is_row(row):
-            self._leave(row)
-            return None
-        if self._first is None:
-            plain = not any(map(str.isdigit, row.text))
-            self._first, self._named = row, plain and len(_cells(row.text)) >= _FEWEST_COLUMNS
-            return None
-        same = len(_cells(self._first.text)) == len(_cells(row.text))
-        return self._first if self._named and same else None
+def _in_one_table(above: Sentence, below: Sentence) -> bool:
+    """Return whether two lines that follow each other are of one table, without a blank line."""
+    near = below.start - above.end < _BLANK
+    return near and all(is_row(one) or _is_rule(one) for one in (above, below))
 
-    def _leave(self, other: Sentence) -> None:
-        """Take note of a line that is no row: a rule, or the table's end."""
-        if other.heading and _RULE.fullmatch(other.text) and self._first is not None:
-            self._named = True
-        else:
-            self._first = None
+
+def _columns(sentences: Sequence[Sentence], start: int, place: int) -> Lead | None:
+    """Return the row that names the columns of a row of the table that begins at ``start``."""
+    row = sentences[place]
+    while start < place and _is_rule(sentences[start]):
+        start += 1
+    first = sentences[start]
+    if start == place or not is_row(row):
+        return None
+    names, cells = _cells(first.text), _cells(row.text)
+    ruled = _is_rule(sentences[start + 1]) and len(names) >= len(cells)
+    listed = len(names) == len(cells) >= _FEWEST_COLUMNS and all(
+        _is_name(name)
+        for name in (names if names[0] else names[1:])  # a corner may be empty
+    )
+    told = listed and any(map(str.isdigit, row.text))
+    return Lead(first, "columns") if ruled or told else None
+
+
+def _is_name(cell: str) -> bool:
+    """Return whether a cell may be the name of a column: a few words, no number, no formula."""
+    plain = not any(char.isdigit() or char in _SYMBOLS for char in cell)
+    return bool(cell) and plain and len(cell.split()) <= _MOST_NAME_WORDS
+
+
+def _mark(sentence: Sentence) -> _Mark | None:
+    """Return the mark of an item, None of what is none."""
+    text = sentence.text
+    found = None if sentence.heading else _MARK.match(text)
+    if found is None:
+        return None
+    sign = found["sign"]
+    if sign:
+        told = sign in _DASHES and not found["first"].islower() and not _in_list(text)
+        return _Mark(sign, "", told)
+    form = "1" if found["number"] else "a"
+    number = found["number"] or found["letter"]
+    return _Mark(f"{found['open']}{form}{found['close']}", number, told=False)
+
+
+def _in_list(text: str) -> bool:
+    """Return whether an item ends as those of a list do, and not as what somebody says."""
+    return not text.rstrip(_TRIMMED).endswith(_STOPS)
+
+
+class _Open(NamedTuple):
+    """What leads a list in; ``key``: the mark of an item that does, and if it is indented."""
+
+    lead: Sentence
+    key: tuple[str, bool] | None
 
 
 class _Lists:
-    """The lists that are open: the mark of what leads each in, none of a plain line, and it."""
+    """The lists that are open above a sentence, the outermost first."""
 
     def __init__(self) -> None:
-        self._open: list[tuple[str | None, Sentence]] = []
-        self._item: Sentence | None = None
-        self._within, self._end, self._short = 0, 0, False
+        self._open: list[_Open] = []
+        self._last: Sentence | None = None  # the sentence before
+        self._item: Sentence | None = None  # the item that it is in
+        self._numbers: dict[tuple[str, bool], str] = {}
+        self._items, self._within, self._short = 0, 0, False
 
-    def leading(self, sentence: Sentence) -> Sentence | None:
-        """Return what leads in the list of the next sentence."""
+    def leading(self, sentence: Sentence) -> Lead | None:
+        """Take note of the next sentence and return what leads it in."""
+        gap = sentence.start - self._last.end if self._last else _BLANK
         mark = _mark(sentence)
-        gap, self._end = sentence.start - self._end, sentence.end
-        if mark is None:
-            self._pass(sentence)
-            self._short &= gap <= 1 and len(sentence.text.split()) <= _MOST_WORDS
-            return self._item if self._short else None
-        while self._open and self._open[-1][0] == mark:
-            self._open.pop()
-        found = self._open[-1][1] if self._open else None
-        self._item, self._within, self._short = sentence, 0, mark not in _DASHES
-        if sentence.text.endswith(":"):
-            self._open.append((mark, sentence))
+        if sentence.heading or is_row(sentence) or sentence.text.startswith(">"):
+            self._close()
+            found = None
+        elif mark is not None:
+            found = self._enter(sentence, mark, (mark.shape, gap >= _INDENTED))
+        elif self._item is not None and gap < _BLANK and _runs_on(self._last):
+            found = self._go_on(sentence)
+        else:
+            found = None
+            self._plain(sentence, gap)
+        self._last = sentence
         return found
 
-    def _pass(self, sentence: Sentence) -> None:
-        """Take note of a sentence that is no item: it leads in, belongs to one, or ends all."""
+    def _close(self) -> None:
+        self._open, self._item, self._numbers, self._items = [], None, {}, 0
+
+    def _enter(self, item: Sentence, mark: _Mark, key: tuple[str, bool]) -> Lead | None:
+        """Return what leads in an item: the list in which its mark is not, or what is new."""
+        last, self._numbers[key] = self._numbers.get(key), mark.number
+        keys = [one.key for one in self._open]
+        if key in keys:
+            inner = self._open[-1]
+            del self._open[keys.index(key) :]
+            named = inner.key == key and not _ends_in_colon(item.text)
+            if named and inner.lead == self._last:  # «- sauf :», no further in «- les chiens»
+                self._open = []
+                self._note(item, mark)
+                return Lead(inner.lead, "list")
+        elif last is not None and mark.number and mark.number in _FIRSTS and self._items:
+            above = self._open[-1].lead if self._open else None
+            self._open = self._open if above == self._last else []  # another list begins
+        top = self._open[-1].lead if self._open else None
+        self._note(item, mark)
+        if _ends_in_colon(item.text):
+            self._open.append(_Open(item, key))
+        if mark.told:
+            self._open = []
+        near = top is not None and item.index - top.index <= _MOST_BELOW
+        return Lead(top, "list") if top is not None and near else None
+
+    def _note(self, item: Sentence, mark: _Mark) -> None:
+        self._items += 1
+        self._item, self._within, self._short = item, 0, not mark.told
+
+    def _go_on(self, sentence: Sentence) -> Lead | None:
+        """Return the item that a sentence is in, if it says too little without it."""
         self._within += 1
-        if not sentence.heading and not _ENDED.search(sentence.text):
-            self._open, self._item = [(None, sentence)], None
-        elif sentence.heading or self._item is None or self._within > _MOST_WITHIN:
-            self._open, self._item = [], None
+        self._short &= len(sentence.text.split()) <= _MOST_WORDS
+        item = self._item if self._short and self._within <= _MOST_WITHIN else None
+        if self._within > _MOST_WITHIN or _ends_in_colon(sentence.text):
+            self._close()
+        if _ends_in_colon(sentence.text):
+            self._open = [_Open(sentence, None)]
+        return Lead(item, "item") if item is not None else None
+
+    def _plain(self, sentence: Sentence, gap: int) -> None:
+        """Take note of a line that is in no item: it leads in, or ends the lists."""
+        text = sentence.text
+        title = not text.rstrip(_TRIMMED).endswith((*_ENDS, *_COLON))
+        below = self._item is not None and gap < _BLANK
+        named = self._items >= _FEWEST_ITEMS and text[:1].isupper()
+        if title and below and not named:
+            return  # the rest of a line that was broken
+        self._close()
+        if title or _ends_in_colon(text):
+            self._open = [_Open(sentence, None)]
 
 
-def _mark(sentence: Sentence) -> str | None:
-    """Return the kind of mark that an item has, None of what is none."""
-    found = None if sentence.heading else _ITEM.match(sentence.text)
-    return found and (found["sign"] or found.lastgroup)
+def _ends_in_colon(text: str) -> bool:
+    return text.rstrip(_TRIMMED).endswith(_COLON)
+
+
+def _runs_on(last: Sentence | None) -> bool:
+    """Return whether the next sentence may be on the same line: this one ends in a stop."""
+    return last is not None and last.text.rstrip(_TRIMMED + ")").endswith(_STOPS)

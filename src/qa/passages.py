@@ -9,12 +9,13 @@ Example: ``passage(sentences[4], sentences)`` is ``"Tarifs : Elle coûte 12 €.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from qa.lists import heads, is_item, is_row, lead, named_cells
-from qa.sentences import is_division
+from qa.lists import Kind, heads, is_item, lead, named_cells
+from qa.sentences import division_name
 from qa.types import Sentence
 from qa.words import fold
 
@@ -32,6 +33,7 @@ _OPENS_BACK: Final = re.compile(
 )
 
 
+_ENDS: Final = tuple(".!?…;,:")
 _CLOSING: Final = ' \u00a0\u202f»”"*_)'
 
 
@@ -46,13 +48,16 @@ def passage(
     :param shown: those that are read beside it anyway.
     :return: its heading, the sentence before if it points back, and the sentence.
     """
-    parts = [_heading(sentence, sentences)]
-    before = leans_on(sentence, sentences)
+    found = _leaning(sentence, sentences)
+    before, kind = found if found is not None else (None, None)
+    parts = [_heading(sentence, sentences, before)]
     line = " ".join(sentence.text.split())
-    if before is not None and is_row(before) and is_row(sentence):
+    if before is not None and kind == "columns":
         line = named_cells(before.text, line)
     elif before is not None and not _is_read(before, sentence, sentences, shown):
-        parts.append(_led_in(_shortened(before.text), sentence))
+        text = _shortened(before.text)
+        bare = kind == "list" and not text.rstrip(_CLOSING).endswith(_ENDS)
+        parts.append(f"{text} :" if bare else text)
     return " ".join(part for part in (*parts, line) if part)
 
 
@@ -62,14 +67,22 @@ def leans_on(sentence: Sentence, sentences: Sequence[Sentence]) -> Sentence | No
     Of a row of a table that is the row of its columns' names, of an item what leads its list in
     («Ne le prenez pas si :»), else the sentence before, if this one points back to it or replies.
     """
+    found = _leaning(sentence, sentences)
+    return found[0] if found is not None else None
+
+
+def _leaning(
+    sentence: Sentence, sentences: Sequence[Sentence]
+) -> tuple[Sentence, Kind | None] | None:
+    """Return what a sentence leans on, and how it names it; None of the sentence before."""
     before = sentences[sentence.index - 1] if sentence.index and sentences else None
     if before is None:
         return None
     above = lead(sentence, sentences)
-    if above is not None and (is_item(sentence) or is_row(sentence) or not _leans(sentence)):
+    if above is not None and (above.kind != "item" or not _leans(sentence)):
         return above
     leans = not before.heading and (_leans(sentence) or _replies(sentence, before))
-    return before if leans else None
+    return (before, None) if leans else None
 
 
 def _is_read(
@@ -78,24 +91,29 @@ def _is_read(
     sentences: Sequence[Sentence],
     shown: Collection[Sentence],
 ) -> bool:
-    """Return whether what a sentence leans on is read anyway, itself or before another item."""
+    """Return whether what a sentence leans on is read anyway, itself or with another one before."""
+    earlier = itertools.takewhile(lambda other: other != sentence, shown)
     return before in shown or any(
-        leans_on(other, sentences) == before for other in shown if other.index < sentence.index
+        other.document == sentence.document and leans_on(other, sentences) == before
+        for other in earlier
     )
 
 
-def _heading(sentence: Sentence, sentences: Sequence[Sentence]) -> str:
-    """Return the nearest heading above as a lead-in; a first line that asks nothing is a title."""
+def _heading(sentence: Sentence, sentences: Sequence[Sentence], before: Sentence | None) -> str:
+    """Return the nearest heading above as a lead-in; a first line that asks nothing is a title.
+
+    :param before: is read anyway. A part is in no other part of its kind.
+    """
     last = min(sentence.index, len(sentences)) - 1
     above = (sentences[index] for index in range(last, -1, -1))
-    part = is_division(sentence.text)  # is in no other part, only below what has no number
+    own = division_name(sentence.text)
     heading = next(
-        (one for one in above if heads(one) and not (part and is_division(one.text))), None
+        (one for one in above if heads(one) and not (own and division_name(one.text) == own)), None
     )
-    if heading is None:
+    if heading is None or heading == before:
         return ""
     text = _shortened(heading.text).strip("#*_> ")
-    if heading.index == 0 and not text.endswith("?"):
+    if heading.heading and heading.index == 0 and not text.endswith("?"):
         return ""
     return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
 
@@ -106,14 +124,10 @@ def _leans(sentence: Sentence) -> bool:
     return any(map(_POINTS_BACK.fullmatch, words)) or _OPENS_BACK.match(text) is not None
 
 
-def _led_in(lead: str, sentence: Sentence) -> str:
-    """Return what an item is led in by, with a colon where it has no mark at its end."""
-    return f"{lead} :" if is_item(sentence) and not lead.endswith((":", "?")) else lead
-
-
 def _replies(sentence: Sentence, before: Sentence) -> bool:
-    """Return whether a sentence follows a question and is none."""
-    return before.text.rstrip(_CLOSING).endswith("?") and "?" not in sentence.text
+    """Return whether a sentence follows a question and is none; an item does not reply."""
+    asked = before.text.rstrip(_CLOSING).endswith("?")
+    return asked and "?" not in sentence.text and not is_item(sentence)
 
 
 def _shortened(text: str) -> str:

@@ -78,22 +78,25 @@ def answer_events(
     checked = Checked(())
     if chosen:
         selection, checked = yield from written(exchange, selection, chosen, resources)
+    exchange.mark("checked")
     if not checked.statements or not _is_certain(exchange, selection, checked):
+        yield Evidence((), chosen=True, confidence=selection.confidence)
         if whole := _whole(question, hits, search, refused=True):
             yield from _overview(exchange, whole, resources)
             return
-        yield Evidence((), chosen=True, confidence=selection.confidence)
         yield _abstention(exchange, selection, checked, considered, resources)
         return
     yield from checked.statements
-    exchange.mark("checked")
     yield _answer(exchange, selection, checked, considered, resources)
 
 
 def _is_certain(exchange: Exchange, selection: Selection, checked: Checked) -> bool:
-    """Return whether an answer is likely enough the right one; of what broke off nobody knows."""
+    """Return whether an answer is likely enough the right one.
+
+    Of what broke off nobody knows: the cut was fitted on answers that were written to their end.
+    """
     least = exchange.calibration.least_certainty
-    return bool(exchange.unfinished) or certainty(exchange, selection, checked) >= least
+    return exchange.broke_off or certainty(exchange, selection, checked) >= least
 
 
 def _whole(
@@ -156,7 +159,8 @@ def _overview(
 ) -> Iterator[Event]:
     """Quote the sentences that cover documents; nothing is written, so nothing can be wrong."""
     chosen = tuple(citation for part in cited for citation in part)
-    exchange.mark("chosen")
+    if "chosen" not in exchange.marks:
+        exchange.mark("chosen")
     yield Evidence(chosen, chosen=True, confidence=1.0)
     checked = Checked(tuple(quotation(*part) for part in cited))
     yield from checked.statements
@@ -248,10 +252,14 @@ def _abstention(
 
     :param checked: what was too uncertain to be given; nothing, where nothing was written.
     """
+    sure = round(certainty(exchange, selection, checked), 4)
+    notices = [one for one in exchange.notices if one not in checked.notices]
+    if checked.statements:
+        notices.append(f"what was written is too uncertain to be given: {sure:.2f}")
     return Answer(
         text=NO_ANSWER[exchange.language],
         answered=False,
-        confidence=round(certainty(exchange, selection, checked), 4),
+        confidence=sure,
         answerable=round(selection.confidence, 4),
         statements=(),
         citations=(),
@@ -261,8 +269,9 @@ def _abstention(
         timings=exchange.timings(),
         usage=exchange.ask.usage if exchange.ask else Usage(),
         considered=tuple(considered),
-        notices=tuple(exchange.notices),
+        notices=tuple(notices),
         kind="no answer",
+        unfinished=exchange.unfinished,
     )
 
 

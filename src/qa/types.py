@@ -223,14 +223,14 @@ class Answer:
     """A checked answer, or an honest abstention: no citations, ``nearest`` filled.
 
     ``confidence``: the probability that the documents answer and that this is their answer (of an
-    abstention, that the best sentence is); ``answerable``: that they answer, which decides whether
-    it is tried; an answer of too low a confidence is not given. Both are 1 for overviews and small
-    talk. ``question`` is the standalone question used; ``considered`` the candidates with their
-    scores; ``notices`` what the user should know: fallbacks, truncation, repairs. ``kind``: an
-    overview quotes sentences that cover a document; small talk is the reply to a greeting, with
-    ``answered`` False and nothing cited. ``unfinished``: what a model that died in mid-answer had
-    written, or the sentence that the longest answer's end cut; nobody checked it, and it is no part
-    of the answer.
+    abstention, that what was written, or the best sentence, is); ``answerable``: that they answer,
+    which decides whether it is tried; an answer of too low a confidence is not given. Both are 1
+    for overviews and small talk. ``question`` is the standalone question used; ``considered`` the
+    candidates with their scores; ``notices`` what the user should know: fallbacks, truncation,
+    repairs. ``kind``: an overview quotes sentences that cover a document; small talk is the reply
+    to a greeting, with ``answered`` False and nothing cited. ``unfinished``: what a model that died
+    in mid-answer had written, or the sentence that the longest answer's end cut; nobody checked it,
+    and it is no part of the answer.
     """
 
     text: str

@@ -69,8 +69,7 @@ def written(
         exchange.mark("written")
         exchange.notices.append(f"the answer was not written to its end: {error}")
         exchange.unfinished = draft.strip()
-        # Fitted on answers that were written to their end.
-        exchange.calibration = replace(exchange.calibration, least_certainty=0.0)
+        exchange.broke_off = True
         return (yield from _unwritten(exchange, selection, chosen, begun=bool(draft)))
     exchange.mark("written")
     said = _said(exchange, draft, given, cut=cut)
@@ -97,6 +96,7 @@ def _said(exchange: Exchange, draft: str, given: Sequence[Citation], *, cut: boo
     ends = [end for _, end in split_text(f"{draft} Et")][:-1]
     said = draft[: ends[-1]] if ends else ""
     exchange.unfinished = draft[len(said) :].strip()
+    exchange.broke_off = True
     if exchange.unfinished:
         exchange.notices.append("the answer was not written to its end: it grew too long")
     return said

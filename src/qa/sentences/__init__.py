@@ -13,21 +13,24 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
+from qa.sentences.abbreviations import load_abbreviations
 from qa.sentences.boundaries import cut_long, sentence_ends
-from qa.sentences.headings import is_division, mark_headings
+from qa.sentences.headings import division_name, mark_headings
 from qa.sentences.lines import Block, find_blocks
 from qa.types import Document, Sentence
 
 __all__ = [
     "SPLITTER_VERSION",
+    "division_name",
     "has_more_sentences",
-    "is_division",
+    "load_abbreviations",
     "split_sentences",
     "split_text",
 ]
 
 SPLITTER_VERSION = "7"
-"""Part of the index manifest: change it whenever the rules or the word lists change a split."""
+"""Part of the index manifest: change it whenever the rules or the word lists change a split, or what
+a sentence is embedded with (`qa.lists`, `qa.chunks`)."""
 
 _WORD = re.compile(r"\w")
 _LINES = 4  # a sentence, in text that is wrapped

@@ -29,6 +29,7 @@ class Abbreviations:
     particles: frozenset[str]
     lettered: frozenset[str]
     divisions: frozenset[str]
+    captions: frozenset[str]
     after_ordinal: frozenset[str]
     finite: frozenset[str]
     subordinate: frozenset[str]
@@ -66,6 +67,7 @@ def load_abbreviations() -> Abbreviations:
         particles=words("particles"),
         lettered=words("lettered"),
         divisions=words("divisions"),
+        captions=words("captions"),
         after_ordinal=words("after_ordinal"),
         finite=words("finite"),
         subordinate=words("subordinate"),

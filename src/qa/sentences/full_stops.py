@@ -14,6 +14,7 @@ _ABBREVIATION_CHARS = 40
 """How far back the word before a full stop is looked for."""
 
 _ENUMERATOR_CHARS = 30
+_ITEMS = re.compile(r"\d{1,3}\. ")
 _VOWELLESS_CHARS = 6  # the longest of `_VOWELLESS`
 
 _SPACE = "[ \u00a0\u202f\u2009]"
@@ -199,11 +200,15 @@ def _number_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) 
     if len(number) > 3 or not number.isdigit():
         return False
     lead = words[-2][-1:] if len(words) > 1 else ""
-    aside = stop.text[stop.start : stop.at - len(number)][-2:]
-    inline_item = (
-        lead == ";" or (lead == ":" and number == "1") or (len(aside) == 2 and aside.isspace())
-    )
+    inline_item = lead == ";" or (lead == ":" and number == "1") or _is_apart(stop, number)
     return inline_item or stop.word in abbreviations.after_ordinal
+
+
+def _is_apart(stop: Stop, number: str) -> bool:
+    """Return whether a number is a further one of a row of items: «1. Bureau  2. Comptes»."""
+    cut = stop.at - len(number)
+    aside = stop.text[max(stop.start, cut - 2) : cut]
+    return len(aside) == 2 and aside.isspace() and _ITEMS.match(stop.text, stop.start) is not None
 
 
 def _initial_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) -> bool:

@@ -123,7 +123,7 @@ def _is_told(line: str, *, alone: bool) -> bool:
 
     In a list of questions «vous» is whoever reads it.
     """
-    labelled = _LABEL.match(line) is not None and not is_division(line)
+    labelled = _LABEL.match(line) is not None and not _is_division(line)
     addressed = _ADDRESSED if alone else _FAMILIAR
     return labelled or addressed.search(line) is not None
 
@@ -147,14 +147,19 @@ def _is_named(text: str, block: Block, before: Block | None, after: Block) -> bo
     return (
         _is_underlined(text, after)
         or _is_numbered_title(text, block, before, after)
-        or is_division(text[block.start : block.end])
+        or _is_division(text[block.start : block.end])
     )
 
 
-def is_division(line: str) -> bool:
-    """Return whether a line begins as a part of a text does: «Article 4», "Step 2:"."""
-    match = _DIVISION.match(line)
-    return match is not None and match["name"].lower() in load_abbreviations().divisions
+def division_name(line: str) -> str | None:
+    """Return what a line calls the part that it begins: «article» of «Article 4», "step"."""
+    match = _DIVISION.match(line.lstrip("#*_> "))
+    name = match["name"].lower() if match is not None else ""
+    return name if name in load_abbreviations().divisions else None
+
+
+def _is_division(line: str) -> bool:
+    return not line.startswith(("#", "*", "_", ">")) and division_name(line) is not None
 
 
 def _states(text: str, block: Block) -> bool:
@@ -163,7 +168,7 @@ def _states(text: str, block: Block) -> bool:
     if block.kind == "item":
         line = line.split(None, 1)[1]
     division = _DIVISION.match(line)
-    if division and (is_division(line) or len(division["number"]) <= _OWN_DIGITS):
+    if division and (_is_division(line) or len(division["number"]) <= _OWN_DIGITS):
         line = line[division.end() :]
     return ends_in(text, block, _ENDS) or _FACT.search(line) is not None or _is_clause(line)
 
