@@ -29,8 +29,8 @@ __all__ = [
 ]
 
 SPLITTER_VERSION = "7"
-"""Part of the index manifest: change it whenever the rules or the word lists change a split, or what
-a sentence is embedded with (`qa.lists`, `qa.chunks`)."""
+"""Part of the index manifest: change it whenever the rules or the word lists change a split, or
+what a sentence is embedded with (`qa.lists`, `qa.chunks`)."""
 
 _WORD = re.compile(r"\w")
 _LINES = 4  # a sentence, in text that is wrapped
