@@ -89,6 +89,14 @@ def test_what_stands_between_ends_what_leads_in(text):
             "- Paul Martin, président",
         ),
         ("Il faut :\n1. payer\n2. signer\n\n1. Accueil", "1. Accueil"),  # it begins anew
+        ("Sont interdits :\n- les chiens\nSont admis\n- les chats", "- les chats"),
+        ("Apportez :\n- de l'eau ;\n- un fruit ;\nmais pas\n- d'alcool", "- d'alcool"),
+        ("Agences :\n- Lyon\n  12 rue Neuve\n  69001 Lyon\n- Paris", "- Paris"),
+        ("Ne prenez pas :\n- d'aspirine\n  - paracétamol possible", "- paracétamol possible"),
+        ("Il est interdit :\n- de fumer\n- de boire\n\n• Accueil : 8 h", "• Accueil : 8 h"),
+        ("Il faut :\n1. Un dossier. Il comprend :\n- une photo\n2. Un stylo", "2. Un stylo"),
+        ("Exclus :\n- les animaux. Sont admis :\n  - les chats\n- les vélos", "- les vélos"),
+        ("Elle demanda :\n- Tu as payé la facture ?\n- Oui, hier.", "- Oui, hier."),
         ("Il est interdit :\n- d'entrer, sauf :\n- les chiens\n- de sortir", "- de sortir"),
         (
             "Marie demanda :\n— Où est Paul ?\n— Je ne sais pas, répondit Jean.",
@@ -134,6 +142,11 @@ def test_an_inner_list_is_led_in_by_its_item_and_the_outer_one_goes_on():
             "Sont admis :\n1. les chiens, sauf :\n- ceux de catégorie :\n2. les chats",
             {"2. les chats": "Sont admis :"},
         ),
+        ("Il faut :\n- manger.\nEffets rares :\n- toux.", {"- toux.": "Effets rares :"}),
+        (
+            "(b) the monthly fee, being:\n(i) the rent;\n(ii) the water;\n(c) taxes.",
+            {"(ii) the water;": "(b) the monthly fee, being:"},
+        ),
         ("Sont admis :\n- **Animaux :**\n  * chiens", {"* chiens": "- **Animaux :**"}),
         ("Sont exclus, sauf :\n- les animaux :\n- les chiens", {"- les chiens": "- les animaux :"}),
     ],
@@ -166,16 +179,20 @@ def test_cells_are_read_with_the_names_of_their_columns():
 
 def test_a_part_that_tells_a_fact_is_no_heading_but_names_what_follows():
     text = "Résolution 4 – Mandat du syndic (art. 25)\n\nPour : 521 – Contre : 187.\n"
-    first, second = split_sentences(Document("d", "d", text))
+    both = first, second = split_sentences(Document("d", "d", text))
     assert not first.heading
-    assert heads(first)
-    assert not heads(second)
+    assert heads(first, both)
+    assert not heads(second, both)
+    agenda = "* Résolution 1 – Comptes, 12 €\n* Résolution 2 – Travaux, 9 €\n\n"
+    agenda += "Partie 1 : 20 points\nPartie 2 : 8\n"
+    listed = split_sentences(Document("d", "d", agenda))
+    assert not any(heads(one, listed) for one in listed)
 
 
 def test_a_long_table_is_named_to_its_end():
-    rows = "\n".join(f"Ville {n} | {n} | {n + 1}" for n in range(3000))
+    rows = "\n".join(f"Ville {n} | {n} | {n + 1}" for n in range(300))
     named = led(f"Ville | Hommes | Femmes\n{rows}")
-    assert len(named) == 3000
+    assert len(named) == 300
 
 
 @pytest.mark.parametrize(
@@ -183,6 +200,10 @@ def test_a_long_table_is_named_to_its_end():
     [
         ("Jour | Matin | Soir\nLundi | 9 h | 18 h\n\nNom | Âge | Ville\nPaul | 12 | Lyon", 2),
         ("| Hommes | Femmes | Total\nLyon | 12 | 15 | 27", 1),  # an empty corner
+        ("Président | Jean Dupont | jean@ex.fr\nTrésorière | Anne Roux | 06 11 22 33 44", 0),
+        ("Lundi | Piscine | fermée\nMardi | Piscine | 9 h – 18 h", 0),
+        ("| Produit | Qté | Prix |\n|---|---|---|\n| Vis | 3 | 6 € |\n| Total | 6 € |", 1),
+        ("Pain | 2 €\n---\nLait | 1 €", 0),
         ("Jean Dupont | Directeur | Lyon\nMarie Roux | Comptable | Paris", 0),  # no names there
         ("`cat journal | grep erreur | wc`\n`ls dossier | sort | head -3`", 0),
         ("P(A | B) = x | y | z\nP(C | D) = 3 | 4 | 5", 0),
@@ -198,6 +219,11 @@ def test_an_empty_corner_shifts_no_column():
     assert named_cells("| Hommes | Femmes", "Lyon | 12 | 15") == "Lyon ; Hommes : 12 ; Femmes : 15"
 
 
+def test_letters_go_on_after_h():
+    items = "".join(f"{letter}) chose {letter}\n" for letter in "abcdefghij")
+    assert len(led(f"Il faut :\n{items}")) == 10
+
+
 SHAPES = (
     *("- un", "- deux :", "  - trois", "1. un", "2. deux", "a) un ;", "(i) un", "— Oui.", "– un ;"),
     *("Il faut :", "Un titre", "Une phrase. Une autre.", "une suite", "## Titre", "", "> - cité"),
@@ -205,7 +231,7 @@ SHAPES = (
 )
 
 
-@pytest.mark.parametrize("seed", range(40))
+@pytest.mark.parametrize("seed", range(12))
 def test_one_sentence_is_named_as_it_is_among_all(seed):
     draw = random.Random(seed)
-    led("\n".join(draw.choices(SHAPES, k=60)))  # compares both
+    led("\n".join(draw.choices(SHAPES, k=260)))  # compares both

@@ -39,7 +39,7 @@ def make_chunks(document: Document, sentences: Sequence[Sentence]) -> tuple[Chun
             continue
         here = _part(_flat(sentence.text))
         above = _part(_flat(lead.sentence.text)) if lead is not None else before
-        part = heads(sentence)  # is in no part before it
+        part = heads(sentence, sentences)  # is in no part before it
         within = outer if part else heading
         chunks.append(Chunk(sentence, _join((title, within, above), here.folded)))
         before = here

@@ -41,14 +41,16 @@ _MARK: Final = re.compile(
     r"|(?P<open>\(?)(?:(?P<number>\d{1,3})|(?P<letter>[A-Za-z]|[ivxIVX]{2,5}))(?P<close>[.)°])\s+\S"
 )
 _DASHES: Final = "–—"  # of a dialogue, too
-_FIRSTS: Final = ("1", "a", "A", "i", "I")
 _TRIMMED: Final = " \u00a0\u202f*_»”\"'"
 _COLON: Final = (":", "：")
 _ENDS: Final = tuple(".!?…;,")
 _STOPS: Final = tuple(".!?…")
 _RULE: Final = re.compile(r"[\s>|:+=-]*-[\s|:+=-]*")
+_DASHES_OF_RULE: Final = re.compile(r"[-=]+")
 _BAR: Final = re.compile(r"\s*(?<!\\)\|\s*")
-_SYMBOLS: Final = frozenset("`=<>≤≥{};")
+_SYMBOLS: Final = frozenset("`=<>≤≥{};@")
+# Roman numbers of one letter, and the one before: «v» is Roman after «iv», a letter after «u».
+_ROMAN_BEFORE: Final = {"v": "iv", "x": "ix"}
 
 Kind = Literal["columns", "list", "item"]
 
@@ -61,7 +63,10 @@ class Lead(NamedTuple):
 
 
 class _Mark(NamedTuple):
-    """The mark of an item: its shape, ``number`` what stands in it, ``told`` if somebody speaks."""
+    """The mark of an item, ``shape`` that of all such: «-», «1.», «(a)», «(i)» where it is Roman.
+
+    ``number``: what stands in it; ``told``: somebody speaks.
+    """
 
     shape: str
     number: str
@@ -72,10 +77,11 @@ def leads(sentences: Sequence[Sentence]) -> Iterator[Lead | None]:
     """Yield for each sentence what names it above, None where nothing does.
 
     A list is led in by the line right above its first item, if that ends in a colon or in no mark;
-    an inner list by its item, and short sentences that follow in an item by that. A table's first
-    row names its columns if a rule of Markdown («|---|---|») follows it; or if there are three or
-    more short names without a number in it, and a number in the row: «Marque | Ostrel» may be a
-    fact like those below.
+    it has the items with that one's mark. An inner list is led in by its item, if that ends in a
+    colon; short sentences that follow in an item by that. A table's first row names its columns if
+    a rule of Markdown («|---|---|») follows it; or if there are three or more short names without a
+    number in it that do not come again, and a number in the row: «Marque | Ostrel» may be a fact
+    like those below.
 
     :param sentences: of one document, in order.
     """
@@ -101,18 +107,23 @@ def lead(sentence: Sentence, sentences: Sequence[Sentence]) -> Lead | None:
     return found
 
 
-def heads(sentence: Sentence) -> bool:
+def heads(sentence: Sentence, sentences: Sequence[Sentence]) -> bool:
     """Return whether a line names what follows: a heading with words, or a part's first line.
 
-    The edge of a code block names nothing, nor does the caption of a figure. «Résolution 4 – Mandat
-    du syndic (art. 25)» tells a fact, so it is no heading and may be cited; still, what follows is
-    of resolution 4.
+    The edge of a code block names nothing, nor does the caption of a figure, nor a part right
+    beside another one: an agenda lists them. «Résolution 4 – Mandat du syndic (art. 25)» tells a
+    fact, so it is no heading and may be cited; still, what follows is of resolution 4.
+
+    :param sentences: all of its document's, in order.
     """
-    text = sentence.text
+    text, place = sentence.text, sentence.index
     if not sentence.heading:
         name = division_name(text)
-        plain = name is not None and name not in load_abbreviations().captions
-        return plain and not text.rstrip(_TRIMMED).endswith(_ENDS)
+        plain = _mark(sentence) is None and not is_row(sentence) and _is_title(text)
+        beside = (*sentences[max(0, place - 1) : place], *sentences[place + 1 : place + 2])
+        listed = any(division_name(one.text) == name for one in beside)
+        captions = load_abbreviations().captions
+        return name is not None and name not in captions and plain and not listed
     return any(map(str.isalnum, text)) and not text.lstrip("> ").startswith(("```", "~~~"))
 
 
@@ -129,7 +140,8 @@ def is_row(sentence: Sentence) -> bool:
 
 def named_cells(names: str, row: str) -> str:
     """Return a row with the name of its column before each cell; empty cells are left out."""
-    pairs = zip_longest(_cells(names), _cells(row), fillvalue="")
+    named = (name.rstrip(" :") for name in _cells(names))
+    pairs = zip_longest(named, _cells(row), fillvalue="")
     return " ; ".join(f"{name} : {cell}" if name else cell for name, cell in pairs if cell)
 
 
@@ -163,12 +175,16 @@ def _columns(sentences: Sequence[Sentence], start: int, place: int) -> Lead | No
     if start == place or not is_row(row):
         return None
     names, cells = _cells(first.text), _cells(row.text)
-    ruled = _is_rule(sentences[start + 1]) and len(names) >= len(cells)
-    listed = len(names) == len(cells) >= _FEWEST_COLUMNS and all(
+    second = sentences[start + 1]
+    if len(names) != len(cells):
+        return None
+    ruled = _is_rule(second) and len(_DASHES_OF_RULE.findall(second.text)) == len(names)
+    listed = len(names) >= _FEWEST_COLUMNS and all(
         _is_name(name)
         for name in (names if names[0] else names[1:])  # a corner may be empty
     )
-    told = listed and any(map(str.isdigit, row.text))
+    below = {*cells, *_cells(second.text)} - {""}
+    told = listed and any(map(str.isdigit, row.text)) and below.isdisjoint(names)
     return Lead(first, "columns") if ruled or told else None
 
 
@@ -186,23 +202,32 @@ def _mark(sentence: Sentence) -> _Mark | None:
         return None
     sign = found["sign"]
     if sign:
-        told = sign in _DASHES and not found["first"].islower() and not _in_list(text)
+        said = text.rstrip(_TRIMMED).endswith(_STOPS) and not found["first"].islower()
+        told = said and sign in _DASHES
         return _Mark(sign, "", told)
     form = "1" if found["number"] else "a"
     number = found["number"] or found["letter"]
     return _Mark(f"{found['open']}{form}{found['close']}", number, told=False)
 
 
-def _in_list(text: str) -> bool:
-    """Return whether an item ends as those of a list do, and not as what somebody says."""
-    return not text.rstrip(_TRIMMED).endswith(_STOPS)
+class _Key(NamedTuple):
+    """What the items of one list share."""
+
+    shape: str
+    indented: bool
 
 
 class _Open(NamedTuple):
-    """What leads a list in; ``key``: the mark of an item that does, and if it is indented."""
+    """What leads a list in; ``own``: the item that it is, or stands in; ``below``: its items."""
 
     lead: Sentence
-    key: tuple[str, bool] | None
+    own: _Key | None = None
+    below: _Key | None = None
+
+    def holds(self, key: _Key) -> bool:
+        """Return whether an item is one of the list: with its mark, no further in."""
+        below = self.below
+        return below is not None and key.shape == below.shape and key.indented <= below.indented
 
 
 class _Lists:
@@ -212,22 +237,22 @@ class _Lists:
         self._open: list[_Open] = []
         self._last: Sentence | None = None  # the sentence before
         self._item: Sentence | None = None  # the item that it is in
-        self._numbers: dict[tuple[str, bool], str] = {}
+        self._key: _Key | None = None  # of that
+        self._numbers: dict[str, str] = {}  # the last one of each shape
         self._items, self._within, self._short = 0, 0, False
 
     def leading(self, sentence: Sentence) -> Lead | None:
         """Take note of the next sentence and return what leads it in."""
         gap = sentence.start - self._last.end if self._last else _BLANK
         mark = _mark(sentence)
+        found = None
         if sentence.heading or is_row(sentence) or sentence.text.startswith(">"):
             self._close()
-            found = None
         elif mark is not None:
-            found = self._enter(sentence, mark, (mark.shape, gap >= _INDENTED))
+            found = self._enter(sentence, self._shaped(mark), gap)
         elif self._item is not None and gap < _BLANK and _runs_on(self._last):
             found = self._go_on(sentence)
         else:
-            found = None
             self._plain(sentence, gap)
         self._last = sentence
         return found
@@ -235,60 +260,94 @@ class _Lists:
     def _close(self) -> None:
         self._open, self._item, self._numbers, self._items = [], None, {}, 0
 
-    def _enter(self, item: Sentence, mark: _Mark, key: tuple[str, bool]) -> Lead | None:
-        """Return what leads in an item: the list in which its mark is not, or what is new."""
-        last, self._numbers[key] = self._numbers.get(key), mark.number
-        keys = [one.key for one in self._open]
-        if key in keys:
-            inner = self._open[-1]
-            del self._open[keys.index(key) :]
-            named = inner.key == key and not _ends_in_colon(item.text)
-            if named and inner.lead == self._last:  # «- sauf :», no further in «- les chiens»
-                self._open = []
-                self._note(item, mark)
-                return Lead(inner.lead, "list")
-        elif last is not None and mark.number and mark.number in _FIRSTS and self._items:
-            above = self._open[-1].lead if self._open else None
-            self._open = self._open if above == self._last else []  # another list begins
-        top = self._open[-1].lead if self._open else None
-        self._note(item, mark)
-        if _ends_in_colon(item.text):
-            self._open.append(_Open(item, key))
+    def _shaped(self, mark: _Mark) -> _Mark:
+        """Return the mark with a shape of its own if its number is Roman: «(i)» but after «(h)»."""
+        number, letter, roman = mark.number.lower(), mark.shape, mark.shape.replace("a", "i")
+        before = self._numbers.get(letter, ""), self._numbers.get(roman, "")
+        first = number == "i" and before[0] != "h"
+        next_one = _ROMAN_BEFORE.get(number) == before[1] != ""
+        is_roman = number.isalpha() and (len(number) > 1 or first or next_one)
+        return mark._replace(shape=roman if is_roman else letter, number=number)
+
+    def _enter(self, item: Sentence, mark: _Mark, gap: int) -> Lead | None:
+        """Return what leads in an item, and open the list that it leads in itself."""
+        key = _Key(mark.shape, gap >= _INDENTED)
+        begins = bool(mark.number) and mark.number in mark.shape and mark.shape in self._numbers
+        spoken = not mark.number and self._item is not None and _asks(self._item)
+        if spoken and not _asks(item):  # «- Tu as payé ?», «- Oui, hier.»
+            self._open = []
+        found = self._led(key, begins=begins)
+        self._items += 1
+        self._item, self._key, self._within, self._short = item, key, 0, not mark.told
+        self._numbers[mark.shape] = mark.number
         if mark.told:
             self._open = []
-        near = top is not None and item.index - top.index <= _MOST_BELOW
-        return Lead(top, "list") if top is not None and near else None
+        if _ends_in_colon(item.text):
+            self._open.append(_Open(item, own=key))
+        near = found is not None and item.index - found.index <= _MOST_BELOW
+        return Lead(found, "list") if found is not None and near else None
 
-    def _note(self, item: Sentence, mark: _Mark) -> None:
-        self._items += 1
-        self._item, self._within, self._short = item, 0, not mark.told
+    def _led(self, key: _Key, *, begins: bool) -> Sentence | None:
+        """Return what leads in the list that an item belongs to.
+
+        :param begins: its number begins anew.
+        """
+        fresh = self._open[-1] if self._open and self._open[-1].lead == self._last else None
+        if fresh is not None and fresh.own == key:
+            flat = fresh.lead == self._item  # no further in than «- sauf :»: where does it end?
+            self._open = [] if flat else [_Open(fresh.lead, below=key)]
+            return fresh.lead
+        self._end(next((n for n, one in enumerate(self._open) if one.own == key), None))
+        held = next((n for n, one in enumerate(self._open) if one.holds(key) and not begins), None)
+        if held is not None:
+            self._end(held + 1)
+        elif fresh is not None and self._open:
+            self._open[-1] = fresh._replace(below=key)
+        elif begins:
+            self._open = []
+        found = held is not None or fresh is not None
+        return self._open[-1].lead if found and self._open else None
+
+    def _end(self, first: int | None) -> None:
+        """Close the lists from one on."""
+        if first is not None:
+            del self._open[first:]
 
     def _go_on(self, sentence: Sentence) -> Lead | None:
         """Return the item that a sentence is in, if it says too little without it."""
         self._within += 1
         self._short &= len(sentence.text.split()) <= _MOST_WORDS
-        item = self._item if self._short and self._within <= _MOST_WITHIN else None
-        if self._within > _MOST_WITHIN or _ends_in_colon(sentence.text):
-            self._close()
-        if _ends_in_colon(sentence.text):
-            self._open = [_Open(sentence, None)]
-        return Lead(item, "item") if item is not None else None
+        item, key = self._item, self._key
+        leads_in = _ends_in_colon(sentence.text)
+        if leads_in or _is_title(sentence.text) or self._within > _MOST_WITHIN:
+            self._close()  # a title may be of another list, on a line of its own
+            self._open = [_Open(sentence, own=key)] if leads_in else []
+            return None
+        return Lead(item, "item") if item is not None and self._short else None
 
     def _plain(self, sentence: Sentence, gap: int) -> None:
         """Take note of a line that is in no item: it leads in, or ends the lists."""
-        text = sentence.text
-        title = not text.rstrip(_TRIMMED).endswith((*_ENDS, *_COLON))
-        below = self._item is not None and gap < _BLANK
-        named = self._items >= _FEWEST_ITEMS and text[:1].isupper()
-        if title and below and not named:
-            return  # the rest of a line that was broken
+        title = _is_title(sentence.text)
+        listed = self._items >= _FEWEST_ITEMS and gap < _BLANK and sentence.text[:1].isupper()
+        if title and self._item is not None and gap != _BLANK and not listed:
+            self._open = []  # the rest of an item, or the name of another list: nobody knows
+            return
         self._close()
-        if title or _ends_in_colon(text):
-            self._open = [_Open(sentence, None)]
+        if title or _ends_in_colon(sentence.text):
+            self._open = [_Open(sentence)]
+
+
+def _asks(sentence: Sentence) -> bool:
+    return sentence.text.rstrip(_TRIMMED).endswith("?")
 
 
 def _ends_in_colon(text: str) -> bool:
     return text.rstrip(_TRIMMED).endswith(_COLON)
+
+
+def _is_title(text: str) -> bool:
+    """Return whether a line ends in no mark."""
+    return not text.rstrip(_TRIMMED).endswith((*_ENDS, *_COLON))
 
 
 def _runs_on(last: Sentence | None) -> bool:

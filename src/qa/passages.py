@@ -33,6 +33,7 @@ _OPENS_BACK: Final = re.compile(
 )
 
 
+_NUMBERED: Final = re.compile(r"\(?(\d{1,3})[.)]\s")
 _ENDS: Final = tuple(".!?…;,:")
 _CLOSING: Final = ' \u00a0\u202f»”"*_)'
 
@@ -107,15 +108,20 @@ def _heading(sentence: Sentence, sentences: Sequence[Sentence], before: Sentence
     last = min(sentence.index, len(sentences)) - 1
     above = (sentences[index] for index in range(last, -1, -1))
     own = division_name(sentence.text)
-    heading = next(
-        (one for one in above if heads(one) and not (own and division_name(one.text) == own)), None
-    )
-    if heading is None or heading == before:
+    every = (one for one in above if heads(one, sentences))
+    heading = next((one for one in every if not (own and division_name(one.text) == own)), None)
+    if heading is None or heading == before or _is_next(sentence, heading):
         return ""
     text = _shortened(heading.text).strip("#*_> ")
     if heading.heading and heading.index == 0 and not text.endswith("?"):
         return ""
     return text if text.endswith(("?", ":")) else f"{text.rstrip('.')} :"
+
+
+def _is_next(sentence: Sentence, heading: Sentence) -> bool:
+    """Return whether a sentence has the number after its heading's: both are steps."""
+    own, its = (_NUMBERED.match(one.text.lstrip("#*_> ")) for one in (sentence, heading))
+    return own is not None and its is not None and int(own[1]) == int(its[1]) + 1
 
 
 def _leans(sentence: Sentence) -> bool:
