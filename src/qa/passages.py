@@ -31,8 +31,6 @@ _OPENS_BACK: Final = re.compile(
     r"(?:oui|non|si|sinon|mais|or|puis|ensuite|enfin|toutefois|cependant|en revanche|de meme|d'ou"
     r"|yes|no|but|however|then|otherwise|instead|also|so|both|neither)\b"
 )
-
-
 _NUMBERED: Final = re.compile(r"\(?(\d{1,3})[.)]\s")
 _ENDS: Final = tuple(".!?…;,:")
 _CLOSING: Final = ' \u00a0\u202f»”"*_)'
