@@ -80,3 +80,17 @@ def test_context_is_bounded_and_on_one_line(lines, title):
     for chunk in _chunks("\n".join(lines), title):
         assert len(chunk.context) <= CONTEXT_CHARS
         assert chunk.context == " ".join(chunk.context.split())
+
+
+def test_an_item_a_row_and_what_a_part_holds_are_found_by_what_names_them():
+    text = (
+        "# Bail\n\nIl est interdit :\n- de fumer ;\n- de sous-louer.\n\n"
+        "| Pièce | Prix |\n|---|---|\n| Cave | 20 € |\n| Box | 60 € |\n\n"
+        "Résolution 1 – Budget (art. 3)\n\nAdoptée.\n\nRésolution 2 – Mandat (art. 4)\n\nRejetée.\n"
+    )
+    context = {chunk.sentence.text: chunk.context for chunk in _chunks(text)}
+    assert "Il est interdit :" in context["- de sous-louer."]
+    assert "de fumer" not in context["- de sous-louer."]
+    assert "| Pièce | Prix |" in context["| Box | 60 € |"]
+    assert "Résolution 2 – Mandat (art. 4)" in context["Rejetée."]
+    assert "Résolution 1" not in context["Résolution 2 – Mandat (art. 4)"]

@@ -1,4 +1,4 @@
-from qa.passages import passage
+from qa.passages import leans_on, passage
 from qa.sentences import split_sentences
 from qa.types import Document
 
@@ -122,3 +122,14 @@ def test_what_follows_a_part_is_read_with_its_name_and_the_next_part_is_not():
     assert read(text, "Adoptée.") == "Résolution 4 – Syndic (art. 25) : Adoptée."
     assert read(text, "Rejetée.") == "Résolution 5 – Budget 2025 : 88 000 € : Rejetée."
     assert "Résolution 4" not in read(text, "Résolution 5 – Budget 2025 : 88 000 €")
+
+
+def test_what_names_a_sentence_may_be_cited_beside_it():
+    text = "Ne le prenez pas si :\n- vous toussez ;\n- vous conduisez.\n\nA | B | C\nx | 1 | 2"
+    sentences = split_sentences(Document("d", "d", text))
+    named = {s.text: one.text for s in sentences if (one := leans_on(s, sentences))}
+    assert named == {
+        "- vous toussez ;": "Ne le prenez pas si :",
+        "- vous conduisez.": "Ne le prenez pas si :",
+        "x | 1 | 2": "A | B | C",
+    }

@@ -510,6 +510,18 @@ def test_an_answer_that_is_too_uncertain_is_not_given(opened, monkeypatch):
     assert opened(scripted("2500 soldats.", probes=held(4.0))).ask(TROOPS).answered
 
 
+def test_what_is_withheld_may_still_ask_for_the_whole(opened, monkeypatch):
+    least_certain(monkeypatch, 0.99)
+    monkeypatch.setattr(pipeline, "_for_the_whole", lambda *_, refused: refused)
+    events = list(opened(scripted("2500 soldats.", probes=held(4.0))).stream(TROOPS))
+    chosen = [len(one.citations) for one in events if isinstance(one, Evidence) and one.chosen]
+    assert chosen[1] == 0  # takes back what was written
+    assert chosen[2] > 0
+    answer = events[-1]
+    assert answer.kind == "overview"
+    assert min(answer.timings.evidence_s, answer.timings.write_s, answer.timings.check_s) >= 0
+
+
 @pytest.mark.parametrize("draft", ["", "2500 sol"])
 def test_a_dying_model_makes_no_answer_uncertain(opened, monkeypatch, draft):
     least_certain(monkeypatch, 0.9)

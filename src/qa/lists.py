@@ -42,6 +42,7 @@ _MARK: Final = re.compile(
 )
 _DASHES: Final = "–—"  # of a dialogue, too
 _TRIMMED: Final = " \u00a0\u202f*_»”\"'"
+_CLOSED: Final = f"{_TRIMMED})"
 _COLON: Final = (":", "：")
 _ENDS: Final = tuple(".!?…;,")
 _STOPS: Final = tuple(".!?…")
@@ -119,7 +120,7 @@ def heads(sentence: Sentence, sentences: Sequence[Sentence]) -> bool:
     text, place = sentence.text, sentence.index
     if not sentence.heading:
         name = division_name(text)
-        plain = _mark(sentence) is None and not is_row(sentence) and _is_title(text)
+        plain = _mark(sentence) is None and not is_row(sentence) and is_unended(text)
         beside = (*sentences[max(0, place - 1) : place], *sentences[place + 1 : place + 2])
         listed = any(division_name(one.text) == name for one in beside)
         captions = load_abbreviations().captions
@@ -136,6 +137,16 @@ def is_item(sentence: Sentence) -> bool:
 def is_row(sentence: Sentence) -> bool:
     """Return whether a sentence is a row of a table: cells with bars between them."""
     return not sentence.heading and _mark(sentence) is None and len(_cells(sentence.text)) > 1
+
+
+def asks(sentence: Sentence) -> bool:
+    """Return whether a sentence ends in a question mark."""
+    return sentence.text.rstrip(_CLOSED).endswith("?")
+
+
+def is_unended(text: str) -> bool:
+    """Return whether a line ends in no mark, as a title or a name does."""
+    return not text.rstrip(_CLOSED).endswith((*_ENDS, *_COLON))
 
 
 def named_cells(names: str, row: str) -> str:
@@ -202,7 +213,7 @@ def _mark(sentence: Sentence) -> _Mark | None:
         return None
     sign = found["sign"]
     if sign:
-        said = text.rstrip(_TRIMMED).endswith(_STOPS) and not found["first"].islower()
+        said = text.rstrip(_CLOSED).endswith(_STOPS) and not found["first"].islower()
         told = said and sign in _DASHES
         return _Mark(sign, "", told)
     form = "1" if found["number"] else "a"
@@ -273,8 +284,8 @@ class _Lists:
         """Return what leads in an item, and open the list that it leads in itself."""
         key = _Key(mark.shape, gap >= _INDENTED)
         begins = bool(mark.number) and mark.number in mark.shape and mark.shape in self._numbers
-        spoken = not mark.number and self._item is not None and _asks(self._item)
-        if spoken and not _asks(item):  # «- Tu as payé ?», «- Oui, hier.»
+        spoken = not mark.number and self._item is not None and asks(self._item)
+        if spoken and not asks(item):  # «- Tu as payé ?», «- Oui, hier.»
             self._open = []
         found = self._led(key, begins=begins)
         self._items += 1
@@ -319,7 +330,7 @@ class _Lists:
         self._short &= len(sentence.text.split()) <= _MOST_WORDS
         item, key = self._item, self._key
         leads_in = _ends_in_colon(sentence.text)
-        if leads_in or _is_title(sentence.text) or self._within > _MOST_WITHIN:
+        if leads_in or is_unended(sentence.text) or self._within > _MOST_WITHIN:
             self._close()  # a title may be of another list, on a line of its own
             self._open = [_Open(sentence, own=key)] if leads_in else []
             return None
@@ -327,7 +338,7 @@ class _Lists:
 
     def _plain(self, sentence: Sentence, gap: int) -> None:
         """Take note of a line that is in no item: it leads in, or ends the lists."""
-        title = _is_title(sentence.text)
+        title = is_unended(sentence.text)
         listed = self._items >= _FEWEST_ITEMS and gap < _BLANK and sentence.text[:1].isupper()
         if title and self._item is not None and gap != _BLANK and not listed:
             self._open = []  # the rest of an item, or the name of another list: nobody knows
@@ -337,19 +348,10 @@ class _Lists:
             self._open = [_Open(sentence)]
 
 
-def _asks(sentence: Sentence) -> bool:
-    return sentence.text.rstrip(_TRIMMED).endswith("?")
-
-
 def _ends_in_colon(text: str) -> bool:
     return text.rstrip(_TRIMMED).endswith(_COLON)
 
 
-def _is_title(text: str) -> bool:
-    """Return whether a line ends in no mark."""
-    return not text.rstrip(_TRIMMED).endswith((*_ENDS, *_COLON))
-
-
 def _runs_on(last: Sentence | None) -> bool:
     """Return whether the next sentence may be on the same line: this one ends in a stop."""
-    return last is not None and last.text.rstrip(_TRIMMED + ")").endswith(_STOPS)
+    return last is not None and last.text.rstrip(_CLOSED).endswith(_STOPS)

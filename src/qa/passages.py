@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Sequence
 from typing import Final
 
-from qa.lists import Kind, heads, is_item, lead, named_cells
+from qa.lists import Kind, asks, heads, is_item, is_unended, lead, named_cells
 from qa.sentences import division_name
 from qa.types import Sentence
 from qa.words import fold
@@ -32,8 +32,6 @@ _OPENS_BACK: Final = re.compile(
     r"|yes|no|but|however|then|otherwise|instead|also|so|both|neither)\b"
 )
 _NUMBERED: Final = re.compile(r"\(?(\d{1,3})[.)]\s")
-_ENDS: Final = tuple(".!?…;,:")
-_CLOSING: Final = ' \u00a0\u202f»”"*_)'
 
 
 def passage(
@@ -55,8 +53,7 @@ def passage(
         line = named_cells(before.text, line)
     elif before is not None and not _is_read(before, sentence, sentences, shown):
         text = _shortened(before.text)
-        bare = kind == "list" and not text.rstrip(_CLOSING).endswith(_ENDS)
-        parts.append(f"{text} :" if bare else text)
+        parts.append(f"{text} :" if kind == "list" and is_unended(text) else text)
     return " ".join(part for part in (*parts, line) if part)
 
 
@@ -130,8 +127,7 @@ def _leans(sentence: Sentence) -> bool:
 
 def _replies(sentence: Sentence, before: Sentence) -> bool:
     """Return whether a sentence follows a question and is none; an item does not reply."""
-    asked = before.text.rstrip(_CLOSING).endswith("?")
-    return asked and "?" not in sentence.text and not is_item(sentence)
+    return asks(before) and "?" not in sentence.text and not is_item(sentence)
 
 
 def _shortened(text: str) -> str:

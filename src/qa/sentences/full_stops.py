@@ -14,7 +14,10 @@ _ABBREVIATION_CHARS = 40
 """How far back the word before a full stop is looked for."""
 
 _ENUMERATOR_CHARS = 30
-_ITEMS = re.compile(r"\d{1,3}\. ")
+_ITEM_CHARS = 80
+"""How far back the number before that of an item is looked for."""
+
+_ITEM_NUMBER = re.compile(r"(?<!\S)(\d{1,3})\.\s")
 _VOWELLESS_CHARS = 6  # the longest of `_VOWELLESS`
 
 _SPACE = "[ \u00a0\u202f\u2009]"
@@ -200,15 +203,18 @@ def _number_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) 
     if len(number) > 3 or not number.isdigit():
         return False
     lead = words[-2][-1:] if len(words) > 1 else ""
-    inline_item = lead == ";" or (lead == ":" and number == "1") or _is_apart(stop, number)
+    inline_item = lead == ";" or (lead == ":" and number == "1") or _is_next_item(stop, number)
     return inline_item or stop.word in abbreviations.after_ordinal
 
 
-def _is_apart(stop: Stop, number: str) -> bool:
-    """Return whether a number is a further one of a row of items: «1. Bureau  2. Comptes»."""
+def _is_next_item(stop: Stop, number: str) -> bool:
+    """Return whether a number is the next one of items on one line: «1. Bureau 2. Comptes»."""
+    if _ITEM_NUMBER.match(stop.text, stop.start) is None:
+        return False
     cut = stop.at - len(number)
-    aside = stop.text[max(stop.start, cut - 2) : cut]
-    return len(aside) == 2 and aside.isspace() and _ITEMS.match(stop.text, stop.start) is not None
+    window = stop.text[max(stop.start, cut - _ITEM_CHARS) : cut]
+    before = _ITEM_NUMBER.findall(window)
+    return bool(before) and int(before[-1]) + 1 == int(number)
 
 
 def _initial_goes_on(stop: Stop, words: list[str], abbreviations: Abbreviations) -> bool:
