@@ -186,13 +186,14 @@ def test_a_failure_on_the_way_is_the_streams_last_line():
 
 
 def endless_answer():
-    """Return what is set once it writes, and a script that never ends."""
-    writing = threading.Event()
+    """Return what is released once for each answer that is begun, and a script that never ends."""
+    writing = threading.Semaphore(0)
 
     def endless(assistant, question):
+        yield Piece("encore ")
+        writing.release()
         while True:
             yield Piece("encore ")
-            writing.set()
             threading.Event().wait(0.02)
 
     return writing, endless
@@ -206,7 +207,7 @@ def test_closing_the_connection_stops_the_generation(path):
         connection = http.client.HTTPConnection(client.base_url.host, client.base_url.port)
         body = json.dumps({"question": "Qui ?"})
         connection.request("POST", path, body, {"Content-Type": "application/json"})
-        assert writing.wait(TIMEOUT_S)
+        assert writing.acquire(timeout=TIMEOUT_S)
         assert not assistant.closed.is_set()
         connection.close()
         assert assistant.closed.wait(TIMEOUT_S)
@@ -227,7 +228,8 @@ def test_ending_the_server_tells_who_waits_and_complains_of_nothing(capfd):
         assert opened.status_code == 200
         for thread in threads:
             thread.start()
-        assert writing.wait(TIMEOUT_S)
+        for _ in threads:  # the server is to end while both wait
+            assert writing.acquire(timeout=TIMEOUT_S)
         page.close()
         for thread in threads:
             thread.join(TIMEOUT_S)
