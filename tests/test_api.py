@@ -10,10 +10,13 @@ from dataclasses import asdict
 import httpx
 import pytest
 
+from qa.api.access import Access, Passwords
+from qa.api.guard import BodyLimit, SameSite
 from qa.api.serving import Serving
 from qa.errors import InputError, ModelUnavailable
 from qa.types import Evidence, Piece
 from qa.ui import start
+from running import run
 from scripted import ScriptedAssistant
 from serving import TIMEOUT_S, opened, served
 from test_pipeline import TROOPS
@@ -278,6 +281,31 @@ def test_several_programs_are_answered_at_once():
 def test_web_pages_elsewhere_cannot_call(client, headers, status):
     response = client.post("/api/ask", json={"question": "Bonjour"}, headers=headers)
     assert response.status_code == status
+
+
+@pytest.mark.parametrize(
+    "guarded",
+    [
+        lambda app: SameSite(app, loopback=True, any_host=False),
+        lambda app: Access(app, passwords=Passwords({})),
+        lambda app: BodyLimit(app, max_bytes=3),
+    ],
+)
+def test_what_is_left_of_a_refused_body_is_read_before_the_answer(guarded):
+    # A connection closed with bytes unread is reset, and the caller would not see the refusal.
+    scope = {"type": "http", "path": "/api/ask", "headers": [(b"host", b"rebound.example.org")]}
+    parts, log = [b"aaaa", b"b", b"c"], []
+
+    async def receive():
+        part = parts.pop(0)
+        log.append("read")
+        return {"type": "http.request", "body": part, "more_body": bool(parts)}
+
+    async def send(message):
+        log.append(message["type"])
+
+    run(guarded(None)(scope, receive, send))
+    assert log == ["read"] * 3 + ["http.response.start", "http.response.body"]
 
 
 def test_no_other_site_is_allowed_by_cors(client):

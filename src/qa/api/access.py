@@ -27,7 +27,7 @@ from typing import Final
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from qa.api.guard import refusal
+from qa.api.guard import drain, refusal
 from qa.errors import InputError
 
 # OWASP's Password Storage Cheat Sheet: 16 MiB, about 0.2 s.
@@ -132,6 +132,7 @@ class Access:
         if given is None or not await self._may_pass(*given):
             response = refusal(401, "a name and a password are needed; check them and try again")
             response.headers["WWW-Authenticate"] = 'Basic realm="qa", charset="UTF-8"'
+            await drain(receive)
             await response(scope, receive, send)
             return
         scope.setdefault("state", {})["user"] = given[0]

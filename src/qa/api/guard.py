@@ -23,6 +23,7 @@ _POLICY = (
     " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 _LOOPBACK = frozenset(["127.0.0.1", "localhost", "::1"])
+_MOST_LEFT_BYTES = 8 << 20
 _PROGRAMS = re.compile(r"/(?:api|mcp)(?:/|$)")
 
 
@@ -69,18 +70,20 @@ class SameSite:
             return
         headers = Headers(scope=scope)
         host = headers.get("host", "")
+        response = None
         if not self._any_host and not self._is_ours(_name(host)):
-            await refusal(
+            response = refusal(
                 400,
                 f"the host name {_name(host)!r} is not this server's; call it by the address that "
                 "it was started on",
-            )(scope, receive, send)
-        elif _is_foreign(headers.get("origin"), {host, headers.get("x-forwarded-host", host)}):
-            await refusal(403, "requests from web pages of other sites are refused")(
-                scope, receive, send
             )
-        else:
+        elif _is_foreign(headers.get("origin"), {host, headers.get("x-forwarded-host", host)}):
+            response = refusal(403, "requests from web pages of other sites are refused")
+        if response is None:
             await self._app(scope, receive, send)
+            return
+        await drain(receive)
+        await response(scope, receive, send)
 
     def _is_ours(self, name: str) -> bool:
         """Tell whether nobody else can have given this server the name ``name``."""
@@ -115,9 +118,10 @@ class BodyLimit:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         if len(body) > self._max_bytes:
-            await refusal(413, f"the request's body is larger than {self._max_bytes} bytes")(
-                scope, receive, send
-            )
+            if more:
+                await drain(receive)
+            response = refusal(413, f"the request's body is larger than {self._max_bytes} bytes")
+            await response(scope, receive, send)
             return
         read = False
 
@@ -151,6 +155,18 @@ class UnderPath:
 def refusal(status: int, message: str) -> JSONResponse:
     """Return a response that says why, in the form of all errors of the server."""
     return JSONResponse({"error": message}, status)
+
+
+async def drain(receive: Receive) -> None:
+    """Read what is left of a body that nobody wants, up to 8 MiB, before the refusal is sent.
+
+    A connection that is closed with bytes unread is reset, and the caller may not see why.
+    """
+    left, more = _MOST_LEFT_BYTES, True
+    while more and left > 0:
+        message = await receive()
+        more = message.get("more_body", False)
+        left -= len(message.get("body", b""))
 
 
 def _name(host: str) -> str:
