@@ -13,12 +13,15 @@ import pytest
 from docx.opc.constants import RELATIONSHIP_TYPE
 from docx.opc.packuri import PackURI
 from docx.opc.part import Part
+from docx.oxml import parse_xml
 from docx.oxml.ns import nsdecls, qn
 
 import make_files
 from qa.documents import Parser, Source, boilerplate, find_sources, read_document
 from qa.documents.blocks import to_text
 from qa.documents.markup import parse_html
+from qa.lists import lead
+from qa.sentences import split_sentences
 from qa.types import Document
 
 
@@ -50,7 +53,7 @@ def test_a_web_page_is_its_main_text_with_headings_items_and_rows(parser, tmp_pa
     )
     assert document.text == (
         "# Le budget\n\nUne phrase\u00a0: oui.\nAutre ligne.\n\nTexte nu.\n\n- Un\n- Deux\n\n"
-        "Dépenses\nPoste | 2024\nÉcoles | 12\u00a0€\nRoutes et ponts"
+        "Dépenses\nPoste | 2024\n--- | ---\nÉcoles | 12\u00a0€\nRoutes et ponts"
     )
     assert document.title == "Le budget"
 
@@ -171,7 +174,7 @@ def test_what_is_hidden_in_a_table_is_not_read_and_what_follows_a_comment_is(par
         "<table><tr><th>Date<th>Prix<tr><td><span style='display:none'>20240312</span>12 mars"
         "<td hidden>brouillon<td>10<!-- --> €<tbody style='display: none'><tr><td>x<td>y</table>"
     )
-    assert read(parser, tmp_path, "a.html", page).text == "Date | Prix\n12 mars | 10 €"
+    assert read(parser, tmp_path, "a.html", page).text == ("Date | Prix\n--- | ---\n12 mars | 10 €")
 
 
 @pytest.mark.parametrize(
@@ -244,8 +247,77 @@ def test_numbered_items_keep_their_numbers(parser, tmp_path):
         "<ol type=a><li>Fin.</ol>"
     )
     assert read(parser, tmp_path, "a.html", page).text == (
-        "3. Remplir.\n- Signer.\n7. Poster.\n8. Attendre.\n- Fin."
+        "3. Remplir.\n  - Signer.\n7. Poster.\n8. Attendre.\n- Fin."
     )
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<tr><th>Jour<th>Ouverture",
+        "<tr><th>Jour<td><th>",
+        "<thead><tr><td>Jour<td>Ouverture<tbody>",
+        "<tr><th colspan=2>Horaires<tr><th scope=col>Jour<th scope=col>Ouverture",
+    ],
+)
+def test_columns_that_are_named_name_the_cells_below(parser, tmp_path, head):
+    page = f"<table>{head}<tr><th scope=row>Lundi<td>matin<tr><th scope=row>Mardi<td>soir</table>"
+    document = read(parser, tmp_path, "a.html", page)
+    sentences = split_sentences(document)
+    [names, row] = [one for one in sentences if one.text.startswith(("Jour", "Mardi"))]
+    assert lead(row, sentences) == ((names, "columns") if "Ouverture" in head else None)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        "<tr><td>Lundi<td>matin<tr><td>Mardi<td>soir",
+        "<tr><th>Lundi<td>matin<tr><th>Mardi<td>soir",
+        "<tr><th scope=row>Lundi<th>matin<tr><td>Mardi<td>soir",
+        "<tr><th>Lundi<th>matin<tr><th>Mardi<th>soir",  # heads all over: which is the last?
+    ],
+)
+def test_a_row_of_facts_names_no_columns(parser, tmp_path, rows):
+    text = read(parser, tmp_path, "a.html", f"<table>{rows}</table>").text
+    assert text == "Lundi | matin\nMardi | soir"
+
+
+def test_items_of_an_inner_list_stand_further_in(parser, tmp_path):
+    page = (
+        "<p>Sont interdits :<ul><li>les animaux, sauf<ul><li>les chiens<ol><li>petits</ol>"
+        "</ul><li>les vélos</ul>"
+    )
+    assert read(parser, tmp_path, "a.html", page).text == (
+        "Sont interdits :\n\n- les animaux, sauf\n  - les chiens\n    1. petits\n- les vélos"
+    )
+    deep = "<ul><li>mot" * 150
+    assert len(read(parser, tmp_path, "a.html", deep).text) < 150 * 16
+
+
+def test_items_of_an_inner_list_of_a_word_file_stand_further_in(parser, tmp_path):
+    document = docx.Document()
+    document.add_paragraph("les animaux", style="List Bullet")
+    document.add_paragraph("les chiens", style="List Bullet 2")
+    numbered = parse_xml(
+        f'<w:pPr {nsdecls("w")}><w:numPr><w:ilvl w:val="2"/><w:numId w:val="1"/></w:numPr></w:pPr>'
+    )
+    document.add_paragraph("les petits")._p.insert(0, numbered)
+    document.add_paragraph("les vélos", style="List Paragraph")
+    assert read(parser, tmp_path, "a.docx", saved(document)).text == (
+        "- les animaux\n  - les chiens\n    - les petits\n- les vélos"
+    )
+
+
+@pytest.mark.parametrize(("value", "said"), [("1", "\n--- | ---"), ("0", "")])
+def test_the_head_of_a_table_of_a_word_file_names_its_columns(parser, tmp_path, value, said):
+    document = docx.Document()
+    table = document.add_table(rows=2, cols=2)
+    for cell, text in zip(table._cells, ("Jour", "Ouverture", "Lundi", "matin"), strict=True):
+        cell.text = text
+    head = parse_xml(f'<w:tblHeader {nsdecls("w")} w:val="{value}"/>')
+    table.rows[0]._tr.get_or_add_trPr().append(head)
+    text = read(parser, tmp_path, "a.docx", saved(document)).text
+    assert text == f"Jour | Ouverture{said}\nLundi | matin"
 
 
 def test_a_term_and_its_explanation_are_one_line(parser, tmp_path):

@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 _HEADINGS = {f"h{level}": "#" * level + " " for level in range(1, 7)}
 _LISTS = ("ol", "ul")
-_ITEM = re.compile(r"(?:-|\d+\.) ")
+_ITEM = re.compile(r" *(?:-|\d+\.) ")
+_INDENT, _DEEPEST = "  ", 4
 _NUMBER = re.compile(r"\d{1,4}")
 
 Piece = tuple[str, str]
-"""What stands before a block's text (``## ``, ``- ``, ``3. ``; ``| `` for a row), and the text."""
+"""What stands before a block's text (``## ``, ``- ``, ``  3. ``; ``| `` for a row), and that."""
 
 
 def to_text(root: _Element, *, whole: bool = False) -> str:
@@ -63,6 +64,11 @@ def joined(pieces: Iterable[Piece]) -> Iterator[str]:
         run.append(text if prefix == "| " else prefix + text)
     if run:
         yield "\n".join(run)
+
+
+def indented(depth: int) -> str:
+    """Return what stands before the mark of an item in so many other lists."""
+    return _INDENT * max(0, min(depth, _DEEPEST))
 
 
 @dataclass(slots=True)
@@ -112,13 +118,14 @@ class _Walk:
         return False
 
     def mark(self, item: _Element) -> str:
-        """Return what stands before an item: its number, in a numbered list."""
+        """Return what stands before an item, after the indent: its number, in a numbered list."""
         last = self.lists[-1] if self.lists else None
+        indent = indented(len(self.lists) - 1)
         if last is None:
-            return "- "
+            return f"{indent}- "
         value = item.get("value", "")
         self.lists[-1] = int(value) if _NUMBER.fullmatch(value) else last + 1
-        return f"{self.lists[-1]}. "
+        return f"{indent}{self.lists[-1]}. "
 
     def leaves(self, element: _Element) -> None:
         """Take in an element's end."""

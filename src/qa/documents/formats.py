@@ -21,7 +21,7 @@ from qa.documents.webpage import read_html
 from qa.documents.word import read_docx
 from qa.errors import InputError
 
-READERS_VERSION = "4"
+READERS_VERSION = "5"
 """Part of what tells whether a file is read again: raise it when a reader's text changes."""
 
 ARCHIVE = ".zip"

@@ -1,6 +1,6 @@
 """The tables of HTML → rows of text; a cell that reaches over several rows is said in each.
 
-Example: ``list(rows(table)) == ["Jour | Heures", "Lundi | 9 h", "Lundi | 14 h"]``.
+Example: ``list(rows(table)) == ["Jour | Heures", "--- | ---", "Lundi | 9 h", "Lundi | 14 h"]``.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ BLOCK = re.compile(
     "p|div|section|article|main|header|footer|address|blockquote|pre|figure|figcaption|ul|ol|dl|li|"
     "dt|dd|table|caption|t[rdh]|hr|h[1-6]|details|summary|body|html|form|fieldset|center"
 )
+BAR = " | "
+"""What stands between the cells of a row."""
+
 _PARTS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl"})
 _SPAN = re.compile(r"\d{1,3}")
 # A text that is said in each of many rows must not make a page a hundred times as long.
@@ -52,14 +55,29 @@ def lays_out(table: _Element) -> bool:
 
 
 def rows(table: _Element) -> Iterator[str]:
-    """Yield the rows of a table, and its caption, with bars between the cells."""
+    """Yield the rows of a table, and its caption, with bars between the cells.
+
+    What the page marks as the names of the columns, in one row, is underlined as in Markdown.
+    """
+    own = list(_rows(table))
     found = (
         [Cell(_cell(row))]
         if tag_name(row) == "caption"
         else [Cell(_cell(one), _span(one, "rowspan"), _span(one, "colspan")) for one in _cells(row)]
-        for row in _rows(table)
+        for row in own
     )
-    return joined_rows(found)
+    several = [row for row in own if tag_name(row) == "tr" and len(_cells(row)) > 1]
+    named = [_names_columns(row) for row in several[:2]] == [True, False]
+    for row in joined_rows(found):
+        yield row
+        if named and BAR in row:
+            yield rule(row)
+            named = False
+
+
+def rule(row: str) -> str:
+    """Return the rule of Markdown that stands below the row that names a table's columns."""
+    return BAR.join("---" for _ in row.split(BAR))
 
 
 def _rows(table: _Element) -> Iterator[_Element]:
@@ -73,6 +91,15 @@ def _rows(table: _Element) -> Iterator[_Element]:
         elif tag_name(element) in ("tr", "caption"):
             walk.skip_subtree()
             yield element
+
+
+def _names_columns(row: _Element) -> bool:
+    """Return whether several cells say something, all marked as heads and none as a row's."""
+    above = row.getparent()
+    heads = above is not None and tag_name(above) == "thead"
+    said = [cell for cell in _cells(row) if any(map(str.strip, cell.itertext()))]
+    marked = all(heads or tag_name(cell) == "th" for cell in said)
+    return len(said) > 1 and marked and not any(cell.get("scope") == "row" for cell in said)
 
 
 def _cells(row: _Element) -> list[_Element]:
@@ -106,7 +133,7 @@ def joined_rows(found: Iterator[Sequence[Cell]]) -> Iterator[str]:
         while texts and not texts[-1]:
             texts.pop()
         if texts and row:
-            yield " | ".join(texts)
+            yield BAR.join(texts)
 
 
 def _hold(reaching: dict[int, Cell], column: int, cell: Cell) -> None:

@@ -16,11 +16,12 @@ import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from qa.documents.blocks import joined
+from qa.documents.blocks import indented, joined
 from qa.documents.limits import Limits
 from qa.documents.markup import parse_xml, raised
 from qa.documents.packed import open_zip
 from qa.documents.reading import Reading
+from qa.documents.tables import BAR, rule
 from qa.errors import InputError
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _HEADING = re.compile(r"heading (\d)|(title)$", re.IGNORECASE)
+_LIST = re.compile(r"List\b\D*([1-9]?)")  # «List Bullet 2» is in another list
 _LEFT_OUT = frozenset({"del", "moveFrom", "Fallback", "txbxContent", "instrText", "pPr", "rPr"})
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = ("/footnotes", "/endnotes")
@@ -74,8 +76,8 @@ def _levels(document: Document) -> dict[str, str]:
                 levels[style.style_id] = "#" * min(int(found[1] or 1), 6) + " "
                 break
             base, depth = getattr(base, "base_style", None), depth + 1
-        if (style.name or "").startswith("List"):
-            levels[style.style_id] = "- "
+        if listed := _LIST.match(style.name or ""):
+            levels[style.style_id] = indented(int(listed[1] or 1) - 1) + "- "
     return levels
 
 
@@ -120,24 +122,39 @@ def _inside(element: _Element, *tags: str) -> Iterator[_Element]:
 def _prefix(paragraph: _Element, levels: dict[str, str]) -> str:
     style = paragraph.find("{*}pPr/{*}pStyle")
     key = next((value for value in style.values()), "") if style is not None else ""
-    numbered = paragraph.find("{*}pPr/{*}numPr") is not None
-    return levels.get(key, "- " if numbered else "")
+    numbered = paragraph.find("{*}pPr/{*}numPr")
+    depth = numbered.find("{*}ilvl") if numbered is not None else None
+    level = _value(depth) if depth is not None else ""
+    item = indented(int(level) if level.isdecimal() else 0) + "- "
+    found = levels.get(key, item if numbered is not None else "")
+    return item if level and found.endswith("- ") else found
 
 
 def _table(table: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]:
     """Yield the rows of a table, each before the tables in it; or blocks, if it is but a box."""
-    rows = [list(_inside(row, "tc")) for row in _inside(table, "tr")]
+    lines = list(_inside(table, "tr"))
+    rows = [list(_inside(line, "tc")) for line in lines]
     if _lays_out(rows, levels):
         for cell in itertools.chain(*rows):
             yield from _paragraphs(cell, levels)
         return
+    named = [_names_columns(line) for line in lines[:2]] in ([True], [True, False])
     above: dict[int, str] = {}  # by column: what reaches down
     for row in rows:
         if text := _row(row, above):
             yield "| ", text
+            if named and BAR in text:
+                yield "| ", rule(text)
+                named = False
         for cell in row:
             for inner in _inside(cell, "tbl"):
                 yield from _table(inner, levels)
+
+
+def _names_columns(row: _Element) -> bool:
+    """Return whether a row is to be said again on each page that its table reaches over."""
+    mark = row.find("{*}trPr/{*}tblHeader")
+    return mark is not None and _value(mark) not in _OFF
 
 
 def _lays_out(rows: list[list[_Element]], levels: dict[str, str]) -> bool:
@@ -169,7 +186,7 @@ def _row(row: list[_Element], above: dict[int, str]) -> str:
         column += int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
     while cells and not cells[-1]:
         cells.pop()
-    return " | ".join(cells)
+    return BAR.join(cells)
 
 
 def _line(element: _Element) -> str:
