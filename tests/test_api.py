@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import json
 import threading
@@ -10,6 +11,7 @@ from dataclasses import asdict
 import httpx
 import pytest
 
+from qa.api import guard
 from qa.api.access import Access, Passwords
 from qa.api.guard import BodyLimit, SameSite
 from qa.api.serving import Serving
@@ -306,6 +308,24 @@ def test_what_is_left_of_a_refused_body_is_read_before_the_answer(guarded):
 
     run(guarded(None)(scope, receive, send))
     assert log == ["read"] * 3 + ["http.response.start", "http.response.body"]
+
+
+@pytest.mark.parametrize("headers", [[(b"expect", b"100-continue")], []])
+def test_a_refusal_does_not_wait_for_a_body_that_does_not_come(headers, monkeypatch):
+    monkeypatch.setattr(guard, "_DRAIN_S", 0)
+    scope = {"type": "http", "path": "/api/ask", "headers": headers}
+    sent, asked = [], []
+
+    async def receive():
+        asked.append(1)
+        await asyncio.Event().wait()
+
+    async def send(message):
+        sent.append(message)
+
+    run(SameSite(None, loopback=True, any_host=False)(scope, receive, send))
+    assert sent[0]["status"] == 400
+    assert bool(asked) != bool(headers)  # who expects a sign gets none
 
 
 def test_no_other_site_is_allowed_by_cors(client):

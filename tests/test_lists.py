@@ -109,6 +109,18 @@ def test_in_doubt_nothing_leads_in(text, lost):
     assert led(text)
 
 
+def test_each_list_in_another_is_told_by_how_far_in_it_stands():
+    text = "Interdits :\n- chiens, sauf\n  - guides :\n    - en laisse\n  - policiers\n- chats\n"
+    assert led(text) == {
+        "- chiens, sauf": "Interdits :",
+        "- en laisse": "- guides :",
+        "- chats": "Interdits :",
+    }
+    flat = "- Interdits :\n  - chiens, sauf\n    - guides\n  - chats\n"
+    inner = ("- chiens, sauf", "- chats")
+    assert led(flat) == dict.fromkeys(inner, "- Interdits :")
+
+
 def test_what_is_said_in_a_dialogue_is_no_list():
     text = "— Rodolphe est un ami, mais il se trompe. Je le lui ai dit.\n— Et la place ?\n"
     assert led(text) == {}

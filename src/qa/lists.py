@@ -28,9 +28,9 @@ _MOST_WITHIN: Final = 3
 _MOST_WORDS: Final = 8
 # A line without a colon leads in what follows a list only where that was one: of so many items.
 _FEWEST_ITEMS: Final = 2
-# Characters between two sentences: of a blank line, and of a break before an indented line.
+# Characters between two sentences: of a blank line. Further ones indent an item, two or more for
+# each list around its own.
 _BLANK: Final = 2
-_INDENTED: Final = 3
 # Of a table whose first row may name the columns, without a rule that says so: its columns, and the
 # words of a name.
 _FEWEST_COLUMNS: Final = 3
@@ -162,7 +162,7 @@ def _cells(row: str) -> list[str]:
     if "|" not in bare or "`" in bare:
         return []
     around = len(bare) > 1 and bare[0] == bare[-1] == "|"
-    if not around and " | " not in bare:
+    if not around and " | " not in f" {bare} ":
         return []
     return [cell.strip() for cell in _BAR.split(bare[1:-1] if around else bare)]
 
@@ -225,7 +225,7 @@ class _Key(NamedTuple):
     """What the items of one list share."""
 
     shape: str
-    indented: bool
+    depth: int
 
 
 class _Open(NamedTuple):
@@ -238,7 +238,7 @@ class _Open(NamedTuple):
     def holds(self, key: _Key) -> bool:
         """Return whether an item is one of the list: with its mark, no further in."""
         below = self.below
-        return below is not None and key.shape == below.shape and key.indented <= below.indented
+        return below is not None and key.shape == below.shape and key.depth <= below.depth
 
 
 class _Lists:
@@ -282,7 +282,7 @@ class _Lists:
 
     def _enter(self, item: Sentence, mark: _Mark, gap: int) -> Lead | None:
         """Return what leads in an item, and open the list that it leads in itself."""
-        key = _Key(mark.shape, gap >= _INDENTED)
+        key = _Key(mark.shape, (gap - 1) // 2)
         begins = bool(mark.number) and mark.number in mark.shape and mark.shape in self._numbers
         spoken = not mark.number and self._item is not None and asks(self._item)
         if spoken and not asks(item):  # «- Tu as payé ?», «- Oui, hier.»

@@ -132,7 +132,7 @@ class Access:
         if given is None or not await self._may_pass(*given):
             response = refusal(401, "a name and a password are needed; check them and try again")
             response.headers["WWW-Authenticate"] = 'Basic realm="qa", charset="UTF-8"'
-            await drain(receive)
+            await drain(scope, receive)
             await response(scope, receive, send)
             return
         scope.setdefault("state", {})["user"] = given[0]

@@ -7,9 +7,11 @@ streams pass untouched. It knows nothing of passwords.
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import re
 import socket
+from contextlib import suppress
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ _POLICY = (
     " object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'self'"
 )
 _LOOPBACK = frozenset(["127.0.0.1", "localhost", "::1"])
-_MOST_LEFT_BYTES = 8 << 20
+_MOST_LEFT_BYTES, _DRAIN_S = 8 << 20, 5
 _PROGRAMS = re.compile(r"/(?:api|mcp)(?:/|$)")
 
 
@@ -82,7 +84,7 @@ class SameSite:
         if response is None:
             await self._app(scope, receive, send)
             return
-        await drain(receive)
+        await drain(scope, receive)
         await response(scope, receive, send)
 
     def _is_ours(self, name: str) -> bool:
@@ -119,7 +121,7 @@ class BodyLimit:
             more = message.get("more_body", False)
         if len(body) > self._max_bytes:
             if more:
-                await drain(receive)
+                await drain(scope, receive)
             response = refusal(413, f"the request's body is larger than {self._max_bytes} bytes")
             await response(scope, receive, send)
             return
@@ -157,16 +159,20 @@ def refusal(status: int, message: str) -> JSONResponse:
     return JSONResponse({"error": message}, status)
 
 
-async def drain(receive: Receive) -> None:
-    """Read what is left of a body that nobody wants, up to 8 MiB, before the refusal is sent.
+async def drain(scope: Scope, receive: Receive) -> None:
+    """Read what is left of a body that nobody wants before the refusal is sent.
 
-    A connection that is closed with bytes unread is reset, and the caller may not see why.
+    A connection that is closed with bytes unread is reset, and the caller may not see why. Five
+    seconds and 8 MiB at most; none where the caller waits for a sign (``Expect: 100-continue``).
     """
-    left, more = _MOST_LEFT_BYTES, True
-    while more and left > 0:
-        message = await receive()
-        more = message.get("more_body", False)
-        left -= len(message.get("body", b""))
+    left = 0 if "expect" in Headers(scope=scope) else _MOST_LEFT_BYTES
+    with suppress(TimeoutError):
+        async with asyncio.timeout(_DRAIN_S):
+            while left > 0:
+                message = await receive()
+                left -= len(message.get("body", b""))
+                if not message.get("more_body", False):
+                    return
 
 
 def _name(host: str) -> str:

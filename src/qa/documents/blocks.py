@@ -52,16 +52,20 @@ def find_title(root: _Element) -> str | None:
 
 
 def joined(pieces: Iterable[Piece]) -> Iterator[str]:
-    """Yield the blocks with what stands before them; items and rows that follow each other once."""
+    """Yield the blocks with what stands before them; items and rows that follow each other once.
+
+    A piece without a text is no block and ends a run of such.
+    """
     run: list[str] = []
     kind = ""
     for prefix, text in pieces:
         here = "- " if _ITEM.fullmatch(prefix) else prefix
-        if run and (here != kind or here not in ("- ", "| ")):
+        if run and (not text or here != kind or here not in ("- ", "| ")):
             yield "\n".join(run)
             run = []
         kind = here
-        run.append(text if prefix == "| " else prefix + text)
+        if text:
+            run.append(text if prefix == "| " else prefix + text)
     if run:
         yield "\n".join(run)
 

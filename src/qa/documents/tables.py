@@ -6,7 +6,8 @@ Example: ``list(rows(table)) == ["Jour | Heures", "--- | ---", "Lundi | 9 h", "L
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from qa.documents.boilerplate import is_left_out
@@ -25,15 +26,16 @@ BAR = " | "
 _PARTS = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "ul", "ol", "dl"})
 _SPAN = re.compile(r"\d{1,3}")
 # A text that is said in each of many rows must not make a page a hundred times as long.
-_HELD_CHARS, _HELD_CELLS = 100, 4
+_HELD_CHARS, _HELD_CELLS, _WIDEST = 100, 4, 10
 
 
 class Cell(NamedTuple):
-    """A cell's text, and over how many rows and columns it reaches."""
+    """A cell's text, over how many rows and columns it reaches, and whether it names these."""
 
     text: str
     down: int = 1
     across: int = 1
+    names: bool = False
 
 
 def lays_out(table: _Element) -> bool:
@@ -57,27 +59,27 @@ def lays_out(table: _Element) -> bool:
 def rows(table: _Element) -> Iterator[str]:
     """Yield the rows of a table, and its caption, with bars between the cells.
 
-    What the page marks as the names of the columns, in one row, is underlined as in Markdown.
+    A row that the page marks as the names of columns is underlined as in Markdown. In a table that
+    has such rows every column keeps its place, and "" keeps apart what stands under other names.
     """
     own = list(_rows(table))
-    found = (
-        [Cell(_cell(row))]
-        if tag_name(row) == "caption"
-        else [Cell(_cell(one), _span(one, "rowspan"), _span(one, "colspan")) for one in _cells(row)]
-        for row in own
-    )
-    several = [row for row in own if tag_name(row) == "tr" and len(_cells(row)) > 1]
-    named = [_names_columns(row) for row in several[:2]] == [True, False]
-    for row in joined_rows(found):
-        yield row
-        if named and BAR in row:
-            yield rule(row)
-            named = False
+    heads = _heads(own)
+    found = (_row(row, names=row in heads) for row in own)
+    for place, text in enumerate(joined_rows(found, whole=bool(heads))):
+        head = own[place] in heads
+        if heads and (head or not place):
+            yield ""
+        if text:
+            yield text
+        if head:
+            yield rule(text)
+    if heads:
+        yield ""
 
 
 def rule(row: str) -> str:
     """Return the rule of Markdown that stands below the row that names a table's columns."""
-    return BAR.join("---" for _ in row.split(BAR))
+    return BAR.join("---" for _ in f" {row} ".split(BAR))
 
 
 def _rows(table: _Element) -> Iterator[_Element]:
@@ -93,13 +95,36 @@ def _rows(table: _Element) -> Iterator[_Element]:
             yield element
 
 
+def _heads(rows_: Sequence[_Element]) -> Set[_Element]:
+    """Return the rows that name the columns of those below: the last of several above each other.
+
+    Further down, where a row may sum up those above it, one with figures names none.
+    """
+    several = [row for row in rows_ if tag_name(row) == "tr" and len(_cells(row)) > 1]
+    names = [
+        _names_columns(row) and not (place and any(map(str.isdigit, "".join(row.itertext()))))
+        for place, row in enumerate(several)
+    ]
+    above = zip(several, pairwise(names), strict=False)  # the last row has nothing below it
+    return {row for row, (own, below) in above if own and not below}
+
+
 def _names_columns(row: _Element) -> bool:
     """Return whether several cells say something, all marked as heads and none as a row's."""
     above = row.getparent()
-    heads = above is not None and tag_name(above) == "thead"
+    part = tag_name(above) if above is not None else ""
     said = [cell for cell in _cells(row) if any(map(str.strip, cell.itertext()))]
-    marked = all(heads or tag_name(cell) == "th" for cell in said)
-    return len(said) > 1 and marked and not any(cell.get("scope") == "row" for cell in said)
+    marked = all(part == "thead" or tag_name(cell) == "th" for cell in said)
+    of_rows = any(cell.get("scope", "").casefold() == "row" for cell in said)
+    return len(said) > 1 and marked and part != "tfoot" and not of_rows
+
+
+def _row(row: _Element, *, names: bool) -> list[Cell]:
+    if tag_name(row) == "caption":
+        return [Cell(_cell(row))]
+    return [
+        Cell(_cell(one), _span(one, "rowspan"), _span(one, "colspan"), names) for one in _cells(row)
+    ]
 
 
 def _cells(row: _Element) -> list[_Element]:
@@ -112,8 +137,11 @@ def _has_parts(cell: _Element) -> bool:
     return not _PARTS.isdisjoint(names) or names.count("p") > 1
 
 
-def joined_rows(found: Iterator[Sequence[Cell]]) -> Iterator[str]:
-    """Yield each row that is not empty as a line; cells that reach down are said again."""
+def joined_rows(found: Iterable[Sequence[Cell]], *, whole: bool) -> Iterator[str]:
+    """Yield each row as a line, "" if it says nothing; cells that reach down are said again.
+
+    :param whole: every column has its place: say empty cells too, as many as a cell is wide.
+    """
     held: dict[int, Cell] = {}  # by column
     for row in found:
         texts: list[str] = []
@@ -122,24 +150,30 @@ def joined_rows(found: Iterator[Sequence[Cell]]) -> Iterator[str]:
         for cell in [*row, None]:
             while column in held:
                 above = held.pop(column)
-                texts.append(above.text)
+                texts += _across(above, whole=whole) if whole or above.text else []
                 _hold(reaching, column, above)
                 column += above.across
             if cell is not None:
-                texts.append(cell.text)
+                texts += _across(cell, whole=whole and len(row) > 1)
                 _hold(reaching, column, cell)
                 column += cell.across
         held = reaching
-        while texts and not texts[-1]:
+        while texts and not texts[-1] and not (whole and any(texts)):
             texts.pop()
-        if texts and row:
-            yield BAR.join(texts)
+        yield BAR.join(texts).strip() if row else ""
+
+
+def _across(cell: Cell, *, whole: bool) -> list[str]:
+    """Return what a cell says in each of its columns: the name of all of them, a value once."""
+    more = min(cell.across, _WIDEST) - 1 if whole else 0
+    return [cell.text, *[cell.text if cell.names else ""] * more]
 
 
 def _hold(reaching: dict[int, Cell], column: int, cell: Cell) -> None:
-    """Keep a cell for the next row, if it reaches there and is not too long to be said again."""
-    if cell.down > 1 and len(cell.text) <= _HELD_CHARS and len(reaching) < _HELD_CELLS:
-        reaching[column] = cell._replace(down=cell.down - 1)
+    """Keep a cell for the next row, if it reaches there; what is too long is not said again."""
+    if cell.down > 1:
+        said = len(cell.text) <= _HELD_CHARS and len(reaching) < _HELD_CELLS
+        reaching[column] = cell._replace(text=cell.text if said else "", down=cell.down - 1)
 
 
 def _span(cell: _Element, name: str) -> int:

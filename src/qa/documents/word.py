@@ -29,11 +29,13 @@ if TYPE_CHECKING:
     from lxml.etree import _Element
 
 _HEADING = re.compile(r"heading (\d)|(title)$", re.IGNORECASE)
-_LIST = re.compile(r"List\b\D*([1-9]?)")  # «List Bullet 2» is in another list
+_LIST = re.compile(r"List\D*([1-9]?)")  # «List Bullet 2» is in another list
 _LEFT_OUT = frozenset({"del", "moveFrom", "Fallback", "txbxContent", "instrText", "pPr", "rPr"})
 _SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "\u2011"}
 _NOTES = ("/footnotes", "/endnotes")
 _OFF = frozenset({"0", "false", "off"})
+# LibreOffice marks the first row of every table: of two columns nobody knows whether it names them.
+_FEWEST_NAMED = 3
 _HELD_CHARS = 100  # longer text of a cell that reaches down is not said again in each row
 
 
@@ -127,7 +129,7 @@ def _prefix(paragraph: _Element, levels: dict[str, str]) -> str:
     level = _value(depth) if depth is not None else ""
     item = indented(int(level) if level.isdecimal() else 0) + "- "
     found = levels.get(key, item if numbered is not None else "")
-    return item if level and found.endswith("- ") else found
+    return max(item, found, key=len) if level and found.endswith("- ") else found
 
 
 def _table(table: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]:
@@ -138,17 +140,23 @@ def _table(table: _Element, levels: dict[str, str]) -> Iterator[tuple[str, str]]
         for cell in itertools.chain(*rows):
             yield from _paragraphs(cell, levels)
         return
-    named = [_names_columns(line) for line in lines[:2]] in ([True], [True, False])
+    marked = list(itertools.takewhile(_names_columns, lines))
+    named = 0 < len(marked) < len(lines) and len(rows[len(marked) - 1]) >= _FEWEST_NAMED
+    apart = [("| ", "")] * named  # what stands around is under no such names
     above: dict[int, str] = {}  # by column: what reaches down
-    for row in rows:
-        if text := _row(row, above):
+    for place, row in enumerate(rows, start=1):
+        head = named and place == len(marked)
+        text = _row(row, above, whole=named, names=head)
+        yield from apart * (head or place == 1)
+        if text:
             yield "| ", text
-            if named and BAR in text:
-                yield "| ", rule(text)
-                named = False
-        for cell in row:
-            for inner in _inside(cell, "tbl"):
-                yield from _table(inner, levels)
+        if head:
+            yield "| ", rule(text)
+        for inner in itertools.chain.from_iterable(_inside(cell, "tbl") for cell in row):
+            yield from apart
+            yield from _table(inner, levels)
+            yield from apart
+    yield from apart
 
 
 def _names_columns(row: _Element) -> bool:
@@ -171,8 +179,12 @@ def _blocks(cell: _Element) -> list[_Element]:
     return [one for one in _inside(cell, "p", "tbl") if _tag(one) == "tbl" or _text(one).strip()]
 
 
-def _row(row: list[_Element], above: dict[int, str]) -> str:
-    """Return a row with bars between its cells; ``above`` is what reaches down, and then will."""
+def _row(row: list[_Element], above: dict[int, str], *, whole: bool, names: bool) -> str:
+    """Return a row with bars between its cells; ``above`` is what reaches down, and then will.
+
+    :param whole: every column has its place: say empty cells too, as many as a cell is wide.
+    :param names: its cells name all the columns that they reach over.
+    """
     cells, column = [], 0
     for cell in row:
         text = _line(cell)
@@ -180,13 +192,14 @@ def _row(row: list[_Element], above: dict[int, str]) -> str:
         if merged is not None and _value(merged) != "restart":
             text = text or above.get(column, "")
         above[column] = text if merged is not None and len(text) <= _HELD_CHARS else ""
-        cells.append(text)
         span = cell.find("{*}tcPr/{*}gridSpan")
         width = _value(span) if span is not None else ""
-        column += int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
-    while cells and not cells[-1]:
+        across = int(width) if re.fullmatch(r"[1-9]\d?", width) else 1
+        cells += [text, *[text if names else ""] * (across - 1 if whole else 0)]
+        column += across
+    while cells and not cells[-1] and not (whole and any(cells)):
         cells.pop()
-    return BAR.join(cells)
+    return BAR.join(cells).strip()
 
 
 def _line(element: _Element) -> str:

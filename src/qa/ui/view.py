@@ -131,7 +131,7 @@ def _paragraphs(document: Document, sentences: Sequence[Sentence]) -> list[View]
                 paragraphs.append(begin(piece.start))
             text = document.text[piece.start : piece.end]
             paragraphs[-1]["pieces"].append([piece.start, piece.end, text])
-            paragraphs[-1]["heading"] = piece.heading
+            paragraphs[-1]["heading"] = piece.heading and any(map(str.isalnum, text))  # no rule
             continue
         at, between = piece
         for part in _LINE_BREAK.split(between):
