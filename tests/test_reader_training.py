@@ -4,6 +4,7 @@ import json
 import math
 import random
 import re
+from collections import Counter
 from dataclasses import replace
 from itertools import islice, repeat
 from pathlib import Path
@@ -14,9 +15,11 @@ import pytest
 from qa.errors import InputError
 from qa.llm.adapters import BASE, INVOCATION
 from qa.llm.gguf import read_general
+from qa.types import Sentence
 from qa_eval.adapters.pack import visible
 from qa_eval.reader.pack import pack
 from qa_eval.reader.rows import (
+    UNWRITTEN,
     Asked,
     Row,
     held_out_titles,
@@ -26,7 +29,8 @@ from qa_eval.reader.rows import (
     with_others,
     write_held_out,
 )
-from qa_eval.voter.sheets import load_documents
+from qa_eval.reader.together import article_rows, document_rows
+from qa_eval.voter.sheets import Written, load_documents
 from tiny_qwen import encode, tiny
 
 torch = pytest.importorskip("torch")
@@ -93,6 +97,89 @@ def test_the_targets_are_the_answers_and_the_word_of_refusal():
     assert packed.firsts.sum() == len(ROW.asked)
     assert packed.weights[packed.firsts] == pytest.approx(1.0)
     assert packed.weights[~packed.firsts].sum() == pytest.approx(0.7 * len(ROW.asked))
+
+
+def test_an_answer_that_nobody_wrote_down_is_only_no_refusal():
+    from qa_eval.adapters.lora import Shape
+    from qa_eval.adapters.train import Recipe, train
+
+    row = replace(ROW, asked=(Asked("Quand ?", UNWRITTEN), Asked("Combien ?", None)))
+    packed = pack(row, encode)
+    assert packed.avoided.tolist() == [True, *[False] * (len(packed.at) - 1)]
+    assert packed.wanted[0] == packed.wanted[1]  # the refusal's first token
+
+    def chances(model):
+        return torch.softmax(logits(model, packed)[:2], dim=-1)[:, packed.wanted[0]].tolist()
+
+    model = tiny()
+    before = chances(model)
+    shape = Shape(rank=4, alpha=8, first_layer=1)
+    train(model, repeat([packed]), Recipe(30, rate=2e-2, warm_up_steps=2, shape=shape), print)
+    unwritten, refused = chances(model)
+    assert unwritten < before[0]
+    assert refused > before[1]
+    assert unwritten < refused
+
+
+SAYS = {
+    "Quand le pont a-t-il rouvert ?": {1},
+    "Quel pont le maire a-t-il inauguré ?": {0, 2},
+    "Combien a coûté le pont ?": {3},
+    "Qui a payé le pont ?": set(),
+}
+LINES = (
+    "Le pont de Valmer est long.",
+    "Le pont a rouvert lundi.",
+    "Le maire a inauguré le pont.",
+    "Les travaux du pont ont coûté deux millions.",
+    "La fanfare a joué sur le pont.",
+    "Le pont a été repeint.",
+)
+
+
+def test_a_text_of_several_sentences_answers_what_it_holds_whole_and_no_part_of_it():
+    sentences = tuple(Sentence("sheet", 0, 0, 0, line) for line in LINES)
+    asked = tuple((question, tuple(n + 1 for n in sorted(own))) for question, own in SAYS.items())
+    rows = document_rows([Written("fr", sentences, asked)] * 60, random.Random(1))
+    answered: Counter[tuple[str, bool]] = Counter()
+    for row in rows:
+        lines = row.text.split("\n")
+        shown = {LINES.index(line) for line in lines}
+        assert lines == [LINES[place] for place in sorted(shown)]
+        for one in row.asked:
+            answered[one.question, one.answer is not None] += 1
+            own = SAYS[one.question]
+            assert one.answer == (UNWRITTEN if own and own <= shown else None)
+            assert own <= shown or not own & shown
+    assert len({row.text.count("\n") for row in rows}) > 3
+    assert len(answered) == 2 * len(SAYS) - 1  # all are asked with and without, but the last
+
+
+def test_articles_of_a_crowd_answer_by_any_sentence_that_holds_an_accepted_answer(tmp_path):
+    context = " ".join((*LINES, "En mai, le pont était neuf.", "Le pont fut béni en mai."))
+    kept = "Quand le pont fut-il béni ?"
+    article = [
+        {"id": f"{n}", "question": question, "answers": [{"text": said, "answer_start": at}]}
+        for n, (question, said, at) in enumerate(
+            [
+                (kept, "mai", context.index("mai,")),
+                ("Qui a joué ?", "fanfare", context.index("fanfare")),
+                ("Quoi ?", "pont", context.index("pont")),  # everywhere: it says nothing
+            ]
+        )
+    ]
+    data = [{"title": t, "paragraphs": [{"context": context, "qas": article}]} for t in "ab"]
+    for one, name in zip(data, "ab", strict=True):
+        one["paragraphs"][0]["qas"] = [{**qa, "id": name + qa["id"]} for qa in article]
+    path = tmp_path / "squad.json"
+    path.write_text(json.dumps({"version": "1.1", "data": data}))
+    draw = random.Random(2)
+    rows = [row for _ in range(30) for row in article_rows(path, 1, draw)]
+    asked = [(row.text, one) for row in rows for one in row.asked]
+    assert {one.question for _, one in asked} == {kept, "Qui a joué ?"}
+    for text, one in asked:
+        held = "en mai" in text.casefold() if one.question == kept else "fanfare" in text
+        assert one.answer == (None if not held else "Mai." if one.question == kept else "Fanfare.")
 
 
 def test_wrong_sentences_of_a_crowds_article_hold_no_accepted_answer(tmp_path):

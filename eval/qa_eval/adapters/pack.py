@@ -24,12 +24,19 @@ END = "<|im_end|>"
 
 
 @dataclass(frozen=True, slots=True)
+class Avoided:
+    """What is not to be said: of an answer that nobody wrote down, its first token is no other."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class Packed:
     """One row's tokens, each (n,), and its targets, each (m,).
 
     ``branches`` is 0 in the shared beginning and k in the k-th question. Target j: at token
-    ``at[j]`` the model is to say ``wanted[j]``, which weighs ``weights[j]``; ``firsts`` marks the
-    first token of each answer.
+    ``at[j]`` the model is to say ``wanted[j]``, which weighs ``weights[j]``, or anything else where
+    it is ``avoided``; ``firsts`` marks the first token of each answer.
     """
 
     ids: npt.NDArray[np.int64]
@@ -39,9 +46,10 @@ class Packed:
     wanted: npt.NDArray[np.int64]
     weights: npt.NDArray[np.float32]
     firsts: npt.NDArray[np.bool_]
+    avoided: npt.NDArray[np.bool_]
 
 
-def lay_out(beginning: str, asked: Sequence[tuple[str, str]], encode: Encode) -> Packed:
+def lay_out(beginning: str, asked: Sequence[tuple[str, str | Avoided]], encode: Encode) -> Packed:
     """Lay out one row.
 
     :param beginning: the rendered prompt up to where the questions differ.
@@ -50,18 +58,21 @@ def lay_out(beginning: str, asked: Sequence[tuple[str, str]], encode: Encode) ->
     ids = encode(beginning)
     shared = len(ids)
     positions, branches = list(range(shared)), [0] * shared
-    targets: list[tuple[int, int, float, bool]] = []
+    targets: list[tuple[int, int, float, bool, bool]] = []
     for number, (question, answer) in enumerate(asked, start=1):
-        own, wanted = encode(question), encode(answer)
+        own = encode(question)
         start = len(ids) + len(own) - 1
+        wanted = [] if isinstance(answer, Avoided) else encode(answer)
+        if isinstance(answer, Avoided):
+            targets.append((start, encode(answer.text)[0], _FIRST_WEIGHT, True, True))
         for place, token in enumerate(wanted):
             rest = _REST_WEIGHT / max(1, len(wanted) - 1)
             weight = _FIRST_WEIGHT if place == 0 else rest
-            targets.append((start + place, token, weight, place == 0))
+            targets.append((start + place, token, weight, place == 0, False))
         ids += own + wanted
         positions += range(shared, shared + len(own) + len(wanted))
         branches += [number] * (len(own) + len(wanted))
-    at, tokens, weights, firsts = zip(*targets, strict=True)
+    at, tokens, weights, firsts, avoided = zip(*targets, strict=True)
     return Packed(
         np.array(ids),
         np.array(positions),
@@ -70,6 +81,7 @@ def lay_out(beginning: str, asked: Sequence[tuple[str, str]], encode: Encode) ->
         np.array(tokens),
         np.array(weights, np.float32),
         np.array(firsts),
+        np.array(avoided),
     )
 
 

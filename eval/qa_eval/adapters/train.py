@@ -28,6 +28,7 @@ from qa_eval.adapters.pack import Encode, Packed, visible
 T = TypeVar("T")
 
 _KEEP_EVERY = 50
+_SUREST = 0.9999  # of an avoided token: what it costs stays finite
 SHAPE = Shape(rank=8, alpha=16, first_layer=8)
 
 
@@ -141,10 +142,12 @@ def logits(
 
 
 def _loss(model: Any, packed: Packed, outside: Sequence[Adapted]) -> torch.Tensor:  # noqa: ANN401
-    """Return Σ weight · cross-entropy of one row."""
+    """Return Σ weight · −log p of one row; p: the token's chance, or that of any but an avoided."""
     said = logits(model, packed, packed.at, outside)
-    wanted = torch.from_numpy(packed.wanted)
+    wanted, avoided = torch.from_numpy(packed.wanted), torch.from_numpy(packed.avoided)
     losses = functional.cross_entropy(said, wanted, reduction="none")
+    others = -torch.log1p(-torch.exp(-losses).clamp(max=_SUREST))
+    losses = torch.where(avoided, others, losses)
     return (losses * torch.from_numpy(packed.weights)).sum()
 
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import random
 import sys
+from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import count
 from pathlib import Path
 
 from qa.llm.gguf import label, read_general
 from qa.settings import Settings, load_settings
 from qa.weights import find_gguf
 from qa_eval.data import read_text
-from qa_eval.reader.rows import load_rows, shuffled, squad_rows, with_others, write_held_out
+from qa_eval.reader.rows import Row, load_rows, shuffled, squad_rows, with_others, write_held_out
+from qa_eval.reader.together import article_rows, document_rows
+from qa_eval.voter.sheets import load_documents
 
 _HERE = Path(__file__).parents[2]
 _STEP_TOKENS = 1000
@@ -33,6 +37,13 @@ def main() -> None:
     parser.add_argument(
         "--others", type=float, default=0.3, help="share of --rows asked about another one, too"
     )
+    parser.add_argument(
+        "--together", type=float, default=0.0, help="share of rows that are texts of a document"
+    )
+    parser.add_argument(
+        "--documents", type=Path, default=_HERE / "train" / "documents", help="for --together"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the rows and their order")
     parser.add_argument("--start", type=Path, help="an adapter's GGUF file to go on from")
     parser.add_argument("--mean", type=Path, nargs="+", help="adapters: write their mean, no more")
     parser.add_argument(
@@ -49,7 +60,7 @@ def main() -> None:
         parser.error("--out is needed: where the adapter goes")
 
     from qa_eval.adapters.lora import Adapted, shape_of, write_gguf, write_mean
-    from qa_eval.adapters.train import SHAPE, Recipe, batches, load_base, mixed, train
+    from qa_eval.adapters.train import SHAPE, Recipe, batches, load_base, train
     from qa_eval.reader.pack import pack
 
     if options.mean:
@@ -62,14 +73,11 @@ def main() -> None:
         _judge(options.judge, options.start, options.out, settings)
         return
     gguf = find_gguf(settings.gguf, settings.cache, _note)
-    written = with_others(load_rows(*options.rows), options.others, seed=0)
-    crowd = squad_rows(options.squad, held_out=options.held_out, seed=0) if options.squad else ()
-    asked = sum(len(row.asked) for row in (*written, *crowd))
-    _note(f"{len(written)} rows written for it, {len(crowd)} of a crowd, {asked} questions")
     shape = shape_of(options.start) if options.start else SHAPE
-    recipe = Recipe(options.steps, rate=options.rate, shape=shape)
-    when = datetime.now(UTC).date().isoformat()
-    about = f"{recipe}, {len(written)} and {len(crowd)} rows, {when}"
+    recipe = Recipe(options.steps, rate=options.rate, shape=shape, seed=options.seed)
+    rows, said = _rows(options, random.Random(recipe.seed))
+    _note(said)
+    about = f"{recipe}, {said}, {datetime.now(UTC).date().isoformat()}"
     base = label(read_general(gguf))
 
     def keep(adapters: dict[str, Adapted]) -> None:
@@ -77,10 +85,28 @@ def main() -> None:
         _note(f"written to {options.out}")
 
     model, encode, _ = load_base(gguf)
-    draw = random.Random(recipe.seed)
-    rows = mixed(lambda: written, lambda: crowd, options.share, draw)
-    packs = (pack(shuffled(row, draw), encode) for row in rows)
+    packs = (pack(row, encode) for row in rows)
     keep(train(model, batches(packs, _STEP_TOKENS), recipe, _note, options.start, keep))
+
+
+def _rows(options: argparse.Namespace, draw: random.Random) -> tuple[Iterator[Row], str]:
+    """Return the rows to train on, without end, and what they are drawn from, in words."""
+    from qa_eval.adapters.train import mixed
+
+    squad, held_out = options.squad, options.held_out
+    written = with_others(load_rows(*options.rows), options.others, seed=0)
+    crowd = squad_rows(squad, held_out=held_out, seed=0) if squad else ()
+    documents = load_documents(options.documents) if options.together else ()
+    alone = mixed(lambda: written, lambda: crowd, options.share, draw)
+    together = mixed(
+        lambda: document_rows(documents, draw),
+        lambda: article_rows(squad, held_out, draw) if squad else [],
+        options.share,
+        draw,
+    )
+    chosen = (next(together if draw.random() < options.together else alone) for _ in count())
+    said = f"{len(written)} and {len(crowd)} rows, {len(documents)} documents"
+    return (shuffled(row, draw) for row in chosen), said
 
 
 def _judge(features: Path, adapter: Path, out: Path, settings: Settings) -> None:

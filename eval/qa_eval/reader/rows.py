@@ -12,10 +12,9 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import math
 import random
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -30,23 +29,27 @@ from qa.sentences import split_sentences
 from qa.types import Document, Sentence
 from qa.words import fold, language, stems
 from qa_eval.data import Item, first_fault, read_text
+from qa_eval.reader.bm25 import Bm25
 from qa_eval.squad import load_squad
 
 # Longer "answers" of a crowd are whole sentences; the reader is to be short.
-_MOST_ANSWER_WORDS = 14
+MOST_ANSWER_WORDS = 14
 # Of the sentences that look most like the answer's, how many may serve as wrong ones.
 _HARD = 4
 _SECOND_HARD_SHARE = 0.4
 _MOST_QUESTIONS = 7
 _SPLIT_SEED = 7
 _TRIALS = 20
-# BM25's usual constants (Robertson and Zaragoza 2009).
-_K1, _B = 1.2, 0.75
+UNWRITTEN = ""
+"""An answer that the text holds and nobody wrote down."""
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about a passage; ``answer`` is None where the passage does not answer it."""
+    """A question about a passage; ``answer`` is None where the passage does not answer it.
+
+    It is ``UNWRITTEN`` where the passage does and how is not known.
+    """
 
     question: str
     answer: str | None
@@ -182,17 +185,17 @@ def _article(document: Document, items: Sequence[Item], draw: random.Random) -> 
     sentences = split_sentences(document)
     plain = [sentence for sentence in sentences if not sentence.heading]
     place = {(sentence.start, sentence.end): index for index, sentence in enumerate(plain)}
-    ranked = _Bm25([stems(sentence.text) for sentence in plain])
+    ranked = Bm25([stems(sentence.text) for sentence in plain])
     asked: dict[int, dict[Asked, None]] = defaultdict(dict)
     for item in items:
         gold = {place[spans[0]] for spans in item.evidence if len(spans) == 1 and spans[0] in place}
-        answer = next((a for a in item.answers if len(a.split()) <= _MOST_ANSWER_WORDS), None)
+        answer = next((a for a in item.answers if len(a.split()) <= MOST_ANSWER_WORDS), None)
         if len(gold) != len(item.evidence) or answer is None or not gold:
             continue
         first = place[item.evidence[0][0]]
         if fold(answer) not in fold(plain[first].text):
             continue
-        asked[first][Asked(item.question, _sentence(answer))] = None
+        asked[first][Asked(item.question, sentence_of(answer))] = None
         for wrong in _wrong(item, gold, plain, sentences, ranked, draw):
             asked[wrong][Asked(item.question, None)] = None
     for index, questions in asked.items():
@@ -207,7 +210,7 @@ def _wrong(
     gold: set[int],
     plain: Sequence[Sentence],
     sentences: Sequence[Sentence],
-    ranked: _Bm25,
+    ranked: Bm25,
     draw: random.Random,
 ) -> Iterator[int]:
     """Yield one or two sentences that look like the answer's and hold no accepted answer."""
@@ -225,36 +228,11 @@ def _wrong(
             yield draw.choice(hard)
 
 
-def _sentence(answer: str) -> str:
+def sentence_of(answer: str) -> str:
+    """Return a crowd's answer as the reader is to write it: a sentence."""
     text = " ".join(answer.split()).strip(" ,;:")
     text = text[:1].upper() + text[1:]
     return text if text.endswith((".", "!", "?", "»")) else f"{text}."
-
-
-class _Bm25:
-    """Ranks the sentences of one article by a question's words."""
-
-    def __init__(self, texts: Sequence[Sequence[str]]) -> None:
-        self._counts = [Counter(text) for text in texts]
-        self._lengths = [len(text) for text in texts]
-        self._mean = max(1.0, sum(self._lengths) / max(1, len(texts)))
-        held = Counter(stem for count in self._counts for stem in count)
-        size = len(texts)
-        self._rarity = {s: math.log(1 + (size - n + 0.5) / (n + 0.5)) for s, n in held.items()}
-
-    def best(self, question: Sequence[str]) -> list[int]:
-        """Return all sentences, best first."""
-        scores = [self._score(set(question), place) for place in range(len(self._counts))]
-        return sorted(range(len(scores)), key=lambda place: (-scores[place], place))
-
-    def _score(self, question: set[str], place: int) -> float:
-        count, length = self._counts[place], self._lengths[place] / self._mean
-        damping = _K1 * (1 - _B + _B * length)
-        return sum(
-            self._rarity[stem] * count[stem] * (_K1 + 1) / (count[stem] + damping)
-            for stem in question
-            if stem in count
-        )
 
 
 def shuffled(row: Row, draw: random.Random) -> Row:
