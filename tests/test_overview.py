@@ -1,7 +1,8 @@
 import pytest
 
 from qa.overview import central_sentences, covering
-from qa.types import Sentence
+from qa.sentences import split_sentences
+from qa.types import Document, Sentence
 from test_pipeline import opened  # noqa: F401
 
 
@@ -61,6 +62,25 @@ def test_a_greeting_is_no_paragraph_to_quote():
     heard = [hit.sentence.index for part in central_sentences(found, text) for hit in part]
     assert len(heard) == 3
     assert 0 not in heard
+
+
+LISTED = (
+    "La consultation porte sur les lampadaires de la commune.\n\n"
+    "Les candidats joignent à leur offre :\n- trois références de lampadaires de la commune ;\n"
+    "- la liste des lampadaires de la commune.\n\n"
+    "Les lampadaires de la commune sont garantis.\n- Les offres de la commune sont ouvertes.\n\n"
+    "La commune choisit l'offre la moins chère."
+)
+
+
+def test_what_says_something_by_itself_is_quoted_rather_and_an_item_after_its_lead_in():
+    every = split_sentences(Document("a.txt", "a.txt", LISTED))
+    heard = [hit.sentence.text for part in central_sentences(every, LISTED) for hit in part]
+    assert "Les lampadaires de la commune sont garantis." in heard
+    assert "- Les offres de la commune sont ouvertes." not in heard
+    place = heard.index("Les candidats joignent à leur offre :")
+    assert heard[place + 1].startswith("- ")
+    assert len(set(heard)) == len(heard)
 
 
 def test_headings_are_left_out():

@@ -144,6 +144,11 @@ def asks(sentence: Sentence) -> bool:
     return sentence.text.rstrip(_CLOSED).endswith("?")
 
 
+def leads_in(sentence: Sentence) -> bool:
+    """Return whether a sentence ends in a colon: it says little without what follows."""
+    return _ends_in_colon(sentence.text)
+
+
 def is_unended(text: str) -> bool:
     """Return whether a line ends in no mark, as a title or a name does."""
     return not text.rstrip(_CLOSED).endswith((*_ENDS, *_COLON))

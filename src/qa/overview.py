@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from qa.lists import is_item, is_row, lead, leads_in
 from qa.types import Hit, Sentence
 from qa.words import stems
 
@@ -57,7 +58,8 @@ def central_sentences(
 
     A sentence is central when its words occur in many sentences: the mean, over its distinct stems,
     of the share of sentences with that stem (Luhn 1958). A part is some paragraphs that follow each
-    other, and two thirds of them are heard, with one sentence each.
+    other, and two thirds of them are heard, with one sentence each: rather one that says something
+    by itself than an item of a list or a row of a table, which are quoted after what names them.
 
     :param sentences: the document's, in order.
     :param text: the document's, for where its paragraphs end.
@@ -72,16 +74,18 @@ def central_sentences(
         max(paragraph, key=lambda sentence: (scores[sentence], -sentence.index))
         for paragraph in _paragraphs(citable, text)
     ]
+    heard: set[Sentence] = set()
+    groups = []
+    for part in _cut(best, min(most, len(best))):
+        chosen = sorted(part, key=lambda s: -scores[s])[: math.ceil(len(part) * _HEARD)]
+        named = (lead(sentence, sentences) for sentence in chosen)
+        above = {one.sentence for one in named if one is not None} & scores.keys() - heard
+        groups.append(sorted({*chosen, *above}, key=lambda sentence: sentence.index))
+        heard |= above
     ranks = itertools.count(1)
     return tuple(
-        tuple(
-            Hit(sentence, scores[sentence] / len(citable), next(ranks))
-            for sentence in sorted(
-                sorted(part, key=lambda s: -scores[s])[: math.ceil(len(part) * _HEARD)],
-                key=lambda sentence: sentence.index,
-            )
-        )
-        for part in _cut(best, min(most, len(best)))
+        tuple(Hit(one, scores[one] / len(citable), next(ranks)) for one in group)
+        for group in groups
     )
 
 
@@ -113,4 +117,6 @@ def _cut(items: Sequence[Sentence], parts: int) -> list[Sequence[Sentence]]:
 
 def _centrality(sentence: Sentence, words: set[str], spread: Counter[str]) -> float:
     mean = sum(spread[stem] for stem in words) / len(words) if words else 0.0
-    return mean if len(sentence.text) in _READABLE_CHARS else mean / 2
+    readable = len(sentence.text) in _READABLE_CHARS
+    alone = not (is_item(sentence) or is_row(sentence) or leads_in(sentence))
+    return mean / (1 if readable else 2) / (1 if alone else 2)
