@@ -83,6 +83,15 @@ def test_what_says_something_by_itself_is_quoted_rather_and_an_item_after_its_le
     assert len(set(heard)) == len(heard)
 
 
+def test_a_lead_in_that_is_quoted_already_is_not_quoted_again():
+    items = [f"- Les offres de la commune numéro {n} sont ouvertes." for n in range(4)]
+    text = "\n\n".join(["Les offres de la commune sont celles de la commune :", *items])
+    every = split_sentences(Document("a.txt", "a.txt", text))
+    heard = [hit.sentence.index for part in central_sentences(every, text) for hit in part]
+    assert len(set(heard)) == len(heard) >= 3
+    assert 0 in heard
+
+
 def test_headings_are_left_out():
     heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
     assert central_sentences([heading], "Titre") == ()

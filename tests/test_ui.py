@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa.errors import InputError, ModelUnavailable
+from qa.sentences import split_sentences
 from qa.types import (
     Citation,
     Document,
@@ -234,6 +235,13 @@ def test_the_panel_gets_the_whole_text_with_its_paragraphs(assistant) -> None:
     assert [paragraph["gap"] for paragraph in view["paragraphs"]] == ["\n\n", "\n", ""]
     headings = [block["pieces"] for block in view["paragraphs"] if block["heading"]]
     assert headings == [[[21, 26, "Titre"]]]
+
+
+def test_the_rule_of_a_table_is_no_heading_to_read() -> None:
+    document = Document("d", "d", "# Titre\n\nJour | Prix\n--- | ---\nLundi | 9 €\n")
+    view = document_view(document, split_sentences(document))
+    headings = [block["pieces"] for block in view["paragraphs"] if block["heading"]]
+    assert headings == [[[0, 7, "# Titre"]]]
 
 
 def test_text_outside_sentences_is_kept() -> None:

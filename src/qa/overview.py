@@ -81,7 +81,7 @@ def central_sentences(
         named = (lead(sentence, sentences) for sentence in chosen)
         above = {one.sentence for one in named if one is not None} & scores.keys() - heard
         groups.append(sorted({*chosen, *above}, key=lambda sentence: sentence.index))
-        heard |= above
+        heard |= {*chosen, *above}
     ranks = itertools.count(1)
     return tuple(
         tuple(Hit(one, scores[one] / len(citable), next(ranks)) for one in group)
