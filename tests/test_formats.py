@@ -54,7 +54,7 @@ def test_a_web_page_is_its_main_text_with_headings_items_and_rows(parser, tmp_pa
     )
     assert document.text == (
         "# Le budget\n\nUne phrase\u00a0: oui.\nAutre ligne.\n\nTexte nu.\n\n- Un\n- Deux\n\n"
-        "Dépenses\n\nPoste | 2024\n--- | ---\nÉcoles | 12\u00a0€\nRoutes et ponts |"
+        "Dépenses\nPoste | 2024\n--- | ---\nÉcoles | 12\u00a0€\nRoutes et ponts |"
     )
     assert document.title == "Le budget"
 

@@ -92,6 +92,20 @@ def test_a_lead_in_that_is_quoted_already_is_not_quoted_again():
     assert 0 in heard
 
 
+def test_rows_and_inner_items_are_quoted_after_all_that_names_them():
+    text = (
+        "La piscine municipale de Valmer rouvre le 3 février après deux mois de travaux.\n\n"
+        "Tarifs\nPublic | Entrée | Abonnement\n--- | --- | ---\nAdultes | 4,20 € | 38 €\n\n"
+        "Sont interdits :\n\n- les animaux, sauf :\n  - les chiens guides ;\n- les bouteilles."
+    )
+    every = split_sentences(Document("a.txt", "a.txt", text))
+    parts = [[hit.sentence.text for hit in part] for part in central_sentences(every, text)]
+    assert parts[1:] == [
+        ["Public | Entrée | Abonnement", "Adultes | 4,20 € | 38 €"],
+        ["Sont interdits :", "- les animaux, sauf :", "- les chiens guides ;"],
+    ]
+
+
 def test_headings_are_left_out():
     heading = Sentence("a.txt", 0, 0, 5, "Titre", heading=True)
     assert central_sentences([heading], "Titre") == ()

@@ -12,10 +12,10 @@ from __future__ import annotations
 import itertools
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Final
 
-from qa.lists import is_item, is_row, lead, leads_in
+from qa.lists import Lead, is_item, is_row, is_unended, leads, leads_in
 from qa.types import Hit, Sentence
 from qa.words import stems
 
@@ -67,9 +67,14 @@ def central_sentences(
     :return: three to six parts (fewer for a shorter document); ``score`` is the centrality, 0 to 1.
     """
     citable = [sentence for sentence in sentences if not sentence.heading]
+    named = dict(zip(sentences, leads(sentences), strict=True))
+    naming = {above.sentence for above in named.values() if above is not None}
     words = {sentence: set(stems(sentence.text)) for sentence in citable}
     spread = Counter(stem for held in words.values() for stem in held)
-    scores = {sentence: _centrality(sentence, words[sentence], spread) for sentence in citable}
+    scores = {
+        one: _centrality(words[one], spread) * _says_by_itself(one, named[one], naming)
+        for one in citable
+    }
     best = [
         max(paragraph, key=lambda sentence: (scores[sentence], -sentence.index))
         for paragraph in _paragraphs(citable, text)
@@ -78,15 +83,24 @@ def central_sentences(
     groups = []
     for part in _cut(best, min(most, len(best))):
         chosen = sorted(part, key=lambda s: -scores[s])[: math.ceil(len(part) * _HEARD)]
-        named = (lead(sentence, sentences) for sentence in chosen)
-        above = {one.sentence for one in named if one is not None} & scores.keys() - heard
-        groups.append(sorted({*chosen, *above}, key=lambda sentence: sentence.index))
-        heard |= {*chosen, *above}
+        group = {*chosen, *_above(chosen, named)} - heard
+        groups.append(sorted(group, key=lambda sentence: sentence.index))
+        heard |= group
     ranks = itertools.count(1)
     return tuple(
         tuple(Hit(one, scores[one] / len(citable), next(ranks)) for one in group)
         for group in groups
+        if group
     )
+
+
+def _above(chosen: Sequence[Sentence], named: Mapping[Sentence, Lead | None]) -> Iterator[Sentence]:
+    """Yield what names the sentences, and what names that."""
+    for sentence in chosen:
+        above = named[sentence]
+        while above is not None:
+            yield above.sentence
+            above = named[above.sentence]
 
 
 def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentence]]:
@@ -99,7 +113,9 @@ def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentenc
     paragraphs: list[Sequence[Sentence]] = []
     for mark in ("\n\n", "\n"):
         place = {sentence: text.count(mark, 0, sentence.start) for sentence in citable}
-        paragraphs = [list(group) for _, group in itertools.groupby(citable, place.__getitem__)]
+        paragraphs = _with_lead_ins(
+            [list(group) for _, group in itertools.groupby(citable, place.__getitem__)]
+        )
         if len(paragraphs) >= _FEWEST:
             return paragraphs
     count = min(len(citable), max(_FEWEST, min(MOST, len(citable) // _PART_SENTENCES)))
@@ -109,14 +125,33 @@ def _paragraphs(citable: Sequence[Sentence], text: str) -> list[Sequence[Sentenc
     return [run for one, runs in zip(paragraphs, shares, strict=True) for run in _cut(one, runs)]
 
 
+def _with_lead_ins(paragraphs: Iterable[list[Sentence]]) -> list[Sequence[Sentence]]:
+    """Join a paragraph that ends in a colon with the next one, if that is a list or a table."""
+    joined: list[list[Sentence]] = []
+    for one in paragraphs:
+        listed = is_item(one[0]) or is_row(one[0])
+        if joined and listed and leads_in(joined[-1][-1]):
+            joined[-1] += one
+        else:
+            joined.append(one)
+    return list(joined)
+
+
 def _cut(items: Sequence[Sentence], parts: int) -> list[Sequence[Sentence]]:
     """Cut a sequence into ``parts`` runs of nearly equal length."""
     bounds = [len(items) * number // parts for number in range(parts + 1)] if parts else []
     return [items[start:end] for start, end in itertools.pairwise(bounds)]
 
 
-def _centrality(sentence: Sentence, words: set[str], spread: Counter[str]) -> float:
-    mean = sum(spread[stem] for stem in words) / len(words) if words else 0.0
-    readable = len(sentence.text) in _READABLE_CHARS
-    alone = not (is_item(sentence) or is_row(sentence) or leads_in(sentence))
-    return mean / (1 if readable else 2) / (1 if alone else 2)
+def _centrality(words: set[str], spread: Counter[str]) -> float:
+    return sum(spread[stem] for stem in words) / len(words) if words else 0.0
+
+
+def _says_by_itself(sentence: Sentence, named: Lead | None, naming: Set[Sentence]) -> float:
+    """Return how much a sentence counts: lead-ins and names of columns little, items half."""
+    if sentence in naming or leads_in(sentence):
+        return 1 / 4
+    if named is not None:  # is quoted after what names it, so it is not too short
+        return 1 / 2
+    part = is_item(sentence) or is_row(sentence) or is_unended(sentence.text)
+    return (1 if len(sentence.text) in _READABLE_CHARS else 1 / 2) * (1 / 2 if part else 1)

@@ -65,12 +65,14 @@ def rows(table: _Element) -> Iterator[str]:
     own = list(_rows(table))
     heads = _heads(own)
     found = (_row(row, names=row in heads) for row in own)
+    before = ""
     for place, text in enumerate(joined_rows(found, whole=bool(heads))):
         head = own[place] in heads
-        if heads and (head or not place):
+        if heads and (not place or (head and "|" in before)):
             yield ""
         if text:
             yield text
+            before = text
         if head:
             yield rule(text)
     if heads:
