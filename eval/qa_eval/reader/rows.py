@@ -152,17 +152,22 @@ def squad_rows(path: Path, *, held_out: int, seed: int) -> tuple[Row, ...]:
 
     :param seed: of the choice of wrong sentences.
     """
-    documents, items = load_squad(path)
     draw = random.Random(seed)
-    left = held_out_titles(documents, held_out)
+    return tuple(
+        row
+        for document, items in articles(path, held_out)
+        for row in _article(document, items, draw)
+    )
+
+
+def articles(path: Path, held_out: int) -> Iterator[tuple[Document, list[Item]]]:
+    """Yield a SQuAD file's articles with their questions, but for ``held_out`` of them."""
+    documents, items = load_squad(path)
     asked: dict[str, list[Item]] = defaultdict(list)
     for item in items:
         asked[item.document].append(item)
-    return tuple(
-        row
-        for title in sorted(documents.keys() - left)
-        for row in _article(Document(title, title, documents[title]), asked[title], draw)
-    )
+    for title in sorted(documents.keys() - held_out_titles(documents, held_out)):
+        yield Document(title, title, documents[title]), asked[title]
 
 
 def held_out_titles(titles: Iterable[str], count: int) -> frozenset[str]:

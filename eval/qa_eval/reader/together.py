@@ -12,14 +12,13 @@ from __future__ import annotations
 
 import random
 import re
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from qa.passages import passage
 from qa.sentences import split_sentences
-from qa.types import Document, Sentence
+from qa.types import Sentence
 from qa.words import fold, language, stems
 from qa_eval.data import Item
 from qa_eval.reader.bm25 import Bm25
@@ -28,10 +27,9 @@ from qa_eval.reader.rows import (
     UNWRITTEN,
     Asked,
     Row,
-    held_out_titles,
+    articles,
     sentence_of,
 )
-from qa_eval.squad import load_squad
 from qa_eval.voter.sheets import Written
 
 # Of the texts: how many are a sentence alone; of the others, the sentences.
@@ -81,15 +79,10 @@ def document_rows(documents: Sequence[Written], draw: random.Random) -> list[Row
 
 def article_rows(path: Path, held_out: int, draw: random.Random) -> list[Row]:
     """Make rows of a SQuAD file's articles, but for ``held_out`` of them."""
-    documents, items = load_squad(path)
-    left = held_out_titles(documents, held_out)
-    asked: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        asked[item.document].append(item)
     rows: list[Row] = []
-    for title in sorted(documents.keys() - left):
-        sentences = split_sentences(Document(title, title, documents[title]))
-        questions = list(_article(sentences, asked[title]))
+    for document, items in articles(path, held_out):
+        sentences = split_sentences(document)
+        questions = list(_article(sentences, items))
         rows += _rows(sentences, draw.sample(questions, min(len(questions), _MOST_ASKED)), draw)
     return rows
 

@@ -25,8 +25,7 @@ from qa.sentences import split_sentences
 from qa.types import Document, Sentence
 from qa.words import fold, language, numbers, stems
 from qa_eval.data import Item, first_fault, read_text
-from qa_eval.reader.rows import Line, held_out_titles, read_line
-from qa_eval.squad import load_squad
+from qa_eval.reader.rows import Line, articles, read_line
 
 _QUESTIONS = 8
 # Of a written sheet's questions.
@@ -235,25 +234,20 @@ def _put_together(group: Sequence[Passage], spoken: Language, draw: random.Rando
 
 def squad_sheets(path: Path, held_out: int, draw: random.Random) -> list[Sheet]:
     """Make sheets of a SQuAD file's articles, but for ``held_out`` of them."""
-    documents, items = load_squad(path)
-    left = held_out_titles(documents, held_out)
-    asked: dict[str, list[Item]] = defaultdict(list)
-    for item in items:
-        asked[item.document].append(item)
     return [
         sheet
-        for title in sorted(documents.keys() - left)
-        for window in _windows(title, documents[title])
-        for sheet in _article(window, asked[title], draw)
+        for document, items in articles(path, held_out)
+        for window in _windows(document)
+        for sheet in _article(window, items, draw)
     ]
 
 
-def _windows(title: str, text: str) -> Iterator[list[list[Sentence]]]:
+def _windows(document: Document) -> Iterator[list[list[Sentence]]]:
     """Yield an article's paragraphs, as many at once as are read at once."""
     paragraphs: list[list[Sentence]] = []
     end = 0
-    for sentence in split_sentences(Document(title, title, text)):
-        if not paragraphs or "\n" in text[end : sentence.start]:
+    for sentence in split_sentences(document):
+        if not paragraphs or "\n" in document.text[end : sentence.start]:
             paragraphs.append([])
         paragraphs[-1].append(sentence)
         end = sentence.end
