@@ -334,10 +334,10 @@ class _Lists:
         self._within += 1
         self._short &= len(sentence.text.split()) <= _MOST_WORDS
         item, key = self._item, self._key
-        leads_in = _ends_in_colon(sentence.text)
-        if leads_in or is_unended(sentence.text) or self._within > _MOST_WITHIN:
+        colon = leads_in(sentence)
+        if colon or is_unended(sentence.text) or self._within > _MOST_WITHIN:
             self._close()  # a title may be of another list, on a line of its own
-            self._open = [_Open(sentence, own=key)] if leads_in else []
+            self._open = [_Open(sentence, own=key)] if colon else []
             return None
         return Lead(item, "item") if item is not None and self._short else None
 
